@@ -1,0 +1,6 @@
+//! The control connection (RFC 2637 §3.1) and its calls (§3.2), both ends of each, without I/O.
+//!
+//! A [`Connection`] is driven by one call at a time, `handle_*` for what comes from outside and a command for what the
+//! owner wants; after each, the owner drains [`Connection::poll_transmit`] and [`Connection::poll_event`] and arms
+//! [`Connection::poll_timeout`]. After [`Event::Closed`] what is left to transmit is sent, then the TCP connection is
+//! closed.

@@ -1,0 +1,1 @@
+//! The pptp-rs plugin for pppd.
