@@ -30,7 +30,7 @@ impl PeerCallId {
 }
 
 /// A fixed text field of 64 bytes, padded with zeros (host name, vendor, phone number, subaddress).
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Text64(pub [u8; 64]);
 
 /// PPTP version and revision; the only one is 1.0 = 0x0100 (RFC 2637 §2.1).
