@@ -1,0 +1,148 @@
+//! What a plugin sees of the call manager: a request, a descriptor to wait on, and the call's news.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
+
+/// A peer that needs to be spoken to in another way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Quirk {
+    /// Orckit modems.
+    Orckit,
+}
+
+/// The call that is wanted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// Name or address of the server, as the user typed it.
+    pub server: String,
+    /// The number to dial (RFC 2637 §2.7), usually empty.
+    pub phone: String,
+    /// Packets this end buffers (RFC 2637 §2.7 "Packet Recv. Window Size").
+    pub window: u16,
+    /// TCP port of the server, usually 1723.
+    pub port: u16,
+    /// Local address of the control connection.
+    pub bind: Option<IpAddr>,
+    /// Firewall mark of the control connection's packets.
+    pub mark: Option<u32>,
+    /// From [`start`] to [`Progress::Connected`], all together.
+    pub connect_timeout: Duration,
+    /// Idle time before an Echo-Request (RFC 2637 §2.5); zero: never.
+    pub echo_interval: Duration,
+    /// How long an Echo-Reply may take.
+    pub echo_timeout: Duration,
+    /// Whether the call may join a control connection that another pppd opened, and others may join this one's.
+    pub share: bool,
+    /// The peer's known peculiarity.
+    pub quirk: Option<Quirk>,
+    /// Real uid of who runs pppd: calls of different users share nothing.
+    pub uid: u32,
+}
+
+/// A call that is up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallInfo {
+    /// This end's address, as the control connection uses it.
+    pub local: Ipv4Addr,
+    /// The server's address.
+    pub peer: Ipv4Addr,
+    /// This end's id for the call.
+    pub call_id: u16,
+    /// The server's id for the call.
+    pub peer_call_id: u16,
+    /// Packets the server buffers.
+    pub peer_window: u16,
+    /// The line speed the server named, bit/s.
+    pub connect_speed: u32,
+    /// MTU of the path to the server in bytes (`IP_MTU` of the control connection's socket); 0: unknown.
+    pub outer_mtu: u16,
+    /// Whether the control connection was there before this call.
+    pub shared: bool,
+    /// Host name the server gave (RFC 2637 §2.2), control characters escaped.
+    pub peer_host: String,
+    /// Vendor name the server gave, control characters escaped.
+    pub peer_vendor: String,
+}
+
+/// What kind of thing went wrong before the call was up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FailureKind {
+    /// The server's name has no address.
+    Resolve,
+    /// No TCP connection.
+    Connect,
+    /// Somebody did not answer in time.
+    Timeout,
+    /// The server said no.
+    Refused,
+    /// The server broke the protocol or hung up.
+    Protocol,
+    /// Something on this machine.
+    Local,
+}
+
+/// Why there is no call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// For the program.
+    pub kind: FailureKind,
+    /// For the user: one whole line that names host, address and code.
+    pub text: String,
+}
+
+/// News of a call. `Failed` or `Ended` is the last.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// A line for pppd's log.
+    Log {
+        /// How important it is.
+        level: log::Level,
+        /// The line, without a newline.
+        text: String,
+    },
+    /// The call is up and the channel's socket is connected.
+    Connected(CallInfo),
+    /// There will be no call.
+    Failed(Failure),
+    /// The call was up and is over.
+    Ended {
+        /// Why: one whole line for the user.
+        text: String,
+    },
+}
+
+/// A call that is being set up or is up. Dropping it (closing its descriptor in every process) clears the call.
+#[derive(Debug)]
+pub struct Call {
+    socket: OwnedFd,
+}
+
+impl Call {
+    /// Readable when [`Call::next`] has something to tell.
+    pub fn fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+
+    /// The next piece of news, if there is one; never blocks.
+    ///
+    /// A manager that dies without a word gives [`Progress::Failed`] or [`Progress::Ended`] with a text that says so.
+    /// After either of these there is nothing more.
+    #[expect(clippy::should_implement_trait, reason = "None means nothing yet, not the end")]
+    pub fn next(&mut self) -> Option<Progress> {
+        None
+    }
+}
+
+/// Asks for a call: starts the process that makes it and returns at once.
+///
+/// `channel` is what the call manager holds for the call and closes when the call ends, which hangs pppd up. A PPTP
+/// socket (`AF_PPPOX`) is also bound and connected; anything else is only held. The caller keeps its own descriptor.
+/// `wipe` is called first thing in the new process, to erase the secrets of pppd's memory.
+///
+/// # Errors
+/// The process cannot be started.
+pub fn start(_request: &Request, _channel: BorrowedFd<'_>, _wipe: fn()) -> io::Result<Call> {
+    Err(io::Error::from(io::ErrorKind::Unsupported))
+}
