@@ -21,9 +21,9 @@ long ptrace(enum __ptrace_request request, ...)
 {
     static long (*real)(enum __ptrace_request, ...);
     static unsigned char area[XSAVE_AREA_MAX] __attribute__((aligned(64)));
-    static unsigned int whole;
-    unsigned int cur, ecx, edx;
+    static unsigned int host_size; /* of the whole area, as the processor reports it */
     va_list ap;
+
     va_start(ap, request);
     long pid = va_arg(ap, long);
     void *addr = va_arg(ap, void *);
@@ -32,12 +32,13 @@ long ptrace(enum __ptrace_request request, ...)
 
     if (!real) {
         real = (long (*)(enum __ptrace_request, ...))dlsym(RTLD_NEXT, "ptrace");
-        __cpuid_count(0xd, 0, cur, whole, ecx, edx);
+        unsigned int eax, ecx, edx;
+        __cpuid_count(0xd, 0, eax, host_size, ecx, edx);
     }
     if (request == PTRACE_SETREGSET && (long)addr == NT_X86_XSTATE) {
         const struct iovec *part = data;
-        if (part->iov_len < whole && whole <= sizeof area) {
-            struct iovec full = { area, whole };
+        if (part->iov_len < host_size && host_size <= sizeof area) {
+            struct iovec full = { area, host_size };
             memcpy(area, part->iov_base, part->iov_len);
             return real(request, (pid_t)pid, addr, &full);
         }

@@ -1,0 +1,190 @@
+#!/bin/bash
+# setup.sh - install what building and testing need: quick when everything is there, and safe to run again.
+#
+#   scripts/setup.sh [build|guests]      "build": what compiling needs; "guests" (default): the test guests as well
+#
+# On Debian 12 and 13 it installs packages with apt (as root) and keeps in $PPTP_RS_CACHE (default /var/cache/pptp-rs):
+#   debianNN/         a small tree of the other release, for the pppd that this one does not have
+#   uml_xstate.so     lets User-Mode Linux start on processors with a large XSAVE area (tests/vm/uml_xstate.c)
+#   pppox             hands a connected PPTP socket to a command (tests/vm/pppox.c)
+# Elsewhere it says what is needed. It never installs Rust: it says how to.
+set -euo pipefail
+repo=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.." && pwd)
+cache=${PPTP_RS_CACHE:-/var/cache/pptp-rs}
+what=${1:-guests}
+export DEBIAN_FRONTEND=noninteractive LC_ALL=C
+
+say() { echo "setup: $*"; }
+die() { echo "setup: $*" >&2; exit 1; }
+
+build_packages=(gcc libc6-dev make ppp-dev libclang-dev)
+guest_packages=(ppp pptp-linux pptpd user-mode-linux debootstrap kmod iproute2 iputils-ping procps iperf3 xz-utils
+  util-linux mount ca-certificates)
+tree_packages=ppp,ppp-dev,iproute2,iputils-ping,kmod,procps,strace,pptp-linux,xz-utils
+
+detect_release() {
+  local ID="" VERSION_ID=""
+  # shellcheck source=/dev/null
+  [ ! -r /etc/os-release ] || . /etc/os-release
+  release=$ID$VERSION_ID
+  case $release in
+    debian12) other=debian13 other_suite=trixie ;;
+    debian13) other=debian12 other_suite=bookworm ;;
+    *) other='' ;;
+  esac
+}
+
+explain_other_system() {
+  cat >&2 << END
+setup: this is not Debian 12 or 13, so nothing is installed for you. You need:
+  to build   Rust 1.85 or newer, a C compiler, libclang, and the headers of pppd 2.4.9 or 2.5.x (ppp-dev, ppp-devel)
+  to test    besides: pppd, pptp-linux, pptpd, User-Mode Linux (/usr/bin/linux.uml with its modules in
+             /usr/lib/uml/modules), kmod, iproute2, ping, ps, iperf3
+The guests run Debian's pppd and pptpd; a Debian 12 container is the easy way to have them.
+END
+  exit 1
+}
+
+# ------------------------------------------------------------------------------------------ packages
+missing_packages() {
+  local present package
+  present=" $(dpkg-query -W -f '${db:Status-Status}:${Package} ' 2> /dev/null) "
+  for package; do
+    case $present in *" installed:$package "*) ;; *) echo "$package" ;; esac
+  done
+}
+
+as_root_or_die() {
+  [ "$(id -u)" = 0 ] || die "$1 needs root. Run once: sudo $repo/scripts/setup.sh"
+}
+
+# Packages that bring a daemon (pptpd, iperf3) would start it; this keeps them still while ours are installed.
+without_starting_services() {
+  local policy=/usr/sbin/policy-rc.d status=0
+  if [ -e $policy ]; then "$@"; return; fi
+  trap 'rm -f /usr/sbin/policy-rc.d' EXIT
+  printf '#!/bin/sh\nexit 101\n' > $policy
+  chmod 755 $policy
+  "$@" || status=$?
+  rm -f $policy
+  trap - EXIT
+  return $status
+}
+
+apt_install() {
+  local log
+  log=$(mktemp)
+  if ! { apt-get -q update && without_starting_services apt-get -q -y --no-install-recommends install "$@"; } \
+    > "$log" 2>&1 < /dev/null; then
+    cat "$log" >&2
+    rm -f "$log"
+    die "apt-get could not install: $*"
+  fi
+  rm -f "$log"
+}
+
+install_packages() {
+  local missing
+  mapfile -t missing < <(missing_packages "$@")
+  [ ${#missing[@]} != 0 ] || return 0
+  as_root_or_die "installing ${missing[*]}"
+  say "installing with apt: ${missing[*]}"
+  apt_install "${missing[@]}"
+}
+
+# ------------------------------------------------------------------------------------------ Rust
+rust_is_new_enough() {
+  local version
+  command -v cargo > /dev/null && version=$(cd "$repo" && rustc --version 2> /dev/null) || return 1
+  version=${version#rustc }
+  [ "$(printf '%s\n' 1.85.0 "${version%% *}" | sort -V | head -n 1)" = 1.85.0 ]
+}
+
+check_rust() {
+  rust_is_new_enough && return
+  # rustup puts it there, and a root shell may not have the directory in its path.
+  [ ! -x "$HOME/.cargo/bin/cargo" ] || PATH=$HOME/.cargo/bin:$PATH
+  rust_is_new_enough && die "Rust is in $HOME/.cargo/bin, which is not in your PATH. Run: . \"$HOME/.cargo/env\""
+  if [ "$release" = debian13 ]; then
+    as_root_or_die "installing cargo and rustc"
+    say "installing with apt: cargo rustc rustfmt rust-clippy"
+    apt_install cargo rustc rustfmt rust-clippy
+    rust_is_new_enough && return
+  fi
+  die "Rust 1.85 or newer is needed ($(rustc --version 2> /dev/null || echo 'none is installed')).
+  Debian 12's own is too old. Install it with rustup, in a minute:
+    curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh -s -- -y && . \"\$HOME/.cargo/env\"
+  On Debian 13: apt install cargo rustc rustfmt rust-clippy"
+}
+
+# ------------------------------------------------------------------------------------------ the other release's tree
+tree_is_complete() {
+  local tree=$1 present package
+  [ -d "$tree/usr/lib/pppd" ] || return 1
+  present=" $(dpkg-query --admindir="$tree/var/lib/dpkg" -W -f '${db:Status-Status}:${Package} ' 2> /dev/null) "
+  for package in ${tree_packages//,/ }; do
+    case $present in *" installed:$package "*) ;; *) return 1 ;; esac
+  done
+}
+
+# The archive that this machine installs from, and its proxy; empty: debootstrap knows one itself.
+archive_of_this_machine() {
+  apt-get indextargets --format '$(LABEL) $(REPO_URI)' 2> /dev/null | sed -n 's/^Debian \(https\{0,1\}:.*\)/\1/p' | sort | uniq -c |
+    sort -rn | awk 'NR == 1 { print $2 }'
+}
+
+make_tree() {
+  local new archive proxy='' log=$cache/debootstrap.log
+  as_root_or_die "making a $other_suite tree in $cache"
+  new=$(mktemp -d "$cache/.$other.XXXXXX")
+  archive=$(archive_of_this_machine)
+  eval "$(apt-config shell proxy Acquire::http::Proxy)"
+  [ -z "$proxy" ] || export http_proxy="${http_proxy:-$proxy}"
+  say "making a $other_suite tree for its pppd in $cache/$other (330 MB, about half a minute, once)"
+  trap 'rm -rf --one-file-system "$new"' EXIT
+  for mirror in "$archive" ''; do
+    # shellcheck disable=SC2086  # no mirror, no argument
+    debootstrap --variant=minbase "--include=$tree_packages" "$other_suite" "$new/tree" $mirror > "$log" 2>&1 < /dev/null && break
+    [ -n "$mirror" ] || { tail -n 20 "$log" >&2; die "debootstrap $other_suite failed (all of it: $log)"; }
+    rm -rf --one-file-system "$new/tree"
+  done
+  tree_is_complete "$new/tree" || die "the new tree lacks packages ($log)"
+  rm -rf "$new"/tree/var/cache/apt/archives/*.deb
+  [ ! -e "$cache/$other" ] || mv "$cache/$other" "$new/old"
+  mv "$new/tree" "$cache/$other"
+  rm -rf --one-file-system "$new"
+  trap - EXIT
+}
+
+# compile SOURCE OUTPUT FLAGS...: when it is missing or older
+compile() {
+  [ "$2" -nt "$1" ] && return
+  say "compiling ${1#"$repo"/}"
+  gcc -O2 -Wall -Wextra -o "$2.$$" "$1" "${@:3}" || die "gcc failed"
+  mv "$2.$$" "$2"
+}
+
+prepare_guests() {
+  if ! [ -d "$cache" ]; then
+    mkdir -p "$cache" 2> /dev/null || as_root_or_die "making $cache"
+  fi
+  # One at a time: the others wait and find the work done.
+  exec 9> "$cache/.lock" || die "cannot write to $cache (set PPTP_RS_CACHE to a directory of yours, or use sudo)"
+  flock 9
+  tree_is_complete "$cache/$other" || make_tree
+  compile "$repo/tests/vm/uml_xstate.c" "$cache/uml_xstate.so" -shared -fPIC -ldl
+  compile "$repo/tests/vm/pppox.c" "$cache/pppox"
+}
+
+detect_release
+[ -n "$other" ] || explain_other_system
+case $what in
+  build) install_packages "${build_packages[@]}" && check_rust ;;
+  guests)
+    install_packages "${build_packages[@]}" "${guest_packages[@]}"
+    check_rust
+    prepare_guests
+    ;;
+  *) die "unknown argument: $what (build or guests)" ;;
+esac
+say "everything is there"

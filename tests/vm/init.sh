@@ -1,0 +1,96 @@
+#!/bin/bash
+# init.sh - process 1 of the guest; run.sh starts it and describes what the guest sees.
+#
+# It starts on the host's own /, mounted read-only through hostfs, and moves to an overlay on it (pivot_root, so that
+# the modules which the kernel loads by itself come from there as well).
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root TERM=dumb LANG=C.UTF-8
+
+power_off() {
+  sync
+  [ -z "${1-}" ] || echo "$1" > "$status_file"
+  # The serial line is read by another process on the host: let it see the last line.
+  sleep 0.05
+  echo o > /proc/sysrq-trigger
+  sleep 10
+}
+fail() { echo "init.sh: $*"; power_off 126; }
+
+mount -t proc proc /proc
+mount -t tmpfs -o mode=755 tmpfs /mnt || { echo "init.sh: no tmpfs on /mnt"; echo o > /proc/sysrq-trigger; sleep 10; }
+mkdir /mnt/{root,private,out,layers}
+status_file=/mnt/out/status
+mount -t hostfs -o "$GUEST_PARAMETERS" none /mnt/private
+. /mnt/private/parameters
+mount -t hostfs -o "$out" none /mnt/out
+new=/mnt/root
+
+# overlay LOWER WHERE
+overlay() {
+  local layer
+  layer=$(mktemp -d /mnt/layers/XXXXXX) && mkdir "$layer/upper" "$layer/work" && chmod 755 "$layer/upper" &&
+    mount -t overlay -o "lowerdir=$1,upperdir=$layer/upper,workdir=$layer/work" overlay "$2"
+}
+overlay_module=$modules/$(uname -r)/kernel/fs/overlayfs/overlay.ko
+if [ -e "$overlay_module" ]; then insmod "$overlay_module"
+else xz -dc "$overlay_module.xz" > /mnt/overlay.ko && insmod /mnt/overlay.ko; fi
+overlay / $new || fail "no overlay on the host's /"
+
+# What the host changes while the guest runs, or what would leak into a test, is covered.
+mkdir -p $new/{proc,sys,dev,run,tmp} $new/etc/ppp $new/lib/modules
+mount -t proc proc $new/proc
+mount -t sysfs sys $new/sys
+mount -t devtmpfs dev $new/dev
+mkdir -p $new/dev/pts $new/dev/shm
+mount -t devpts -o mode=620,ptmxmode=666 devpts $new/dev/pts
+rm -f $new/dev/ptmx
+ln -s pts/ptmx $new/dev/ptmx
+ln -sfn /proc/self/fd $new/dev/fd
+mount -t tmpfs tmpfs $new/dev/shm
+mount -t tmpfs -o mode=755 tmpfs $new/run
+mount -t tmpfs -o mode=1777 tmpfs $new/tmp
+mount -t tmpfs -o mode=755 tmpfs $new/var/log
+mount -t tmpfs -o mode=755 tmpfs $new/etc/ppp
+mkdir -p $new/run/lock $new/etc/ppp/peers $new/var/log/ppp
+: > $new/etc/ppp/options
+(umask 077; : > $new/etc/ppp/chap-secrets; : > $new/etc/ppp/pap-secrets)
+
+# host_directory PATH [ro]: the host's directory at the same path, for what lies below a covered one (/tmp, /run).
+host_directory() {
+  mkdir -p "$new$1" && mount -t hostfs -o "$1" none "$new$1" || fail "cannot show $1 to the guest"
+  [ "${2-}" != ro ] || mount -o remount,ro "$new$1"
+}
+host_directory "$repo" ro
+[ ! -d "$cache" ] || host_directory "$cache" ro
+host_directory "$out"
+for pair in ${files[@]+"${files[@]}"}; do
+  mkdir -p "$new$(dirname "${pair#*=}")" && cp -p "${pair%%=*}" "$new${pair#*=}" || fail "cannot copy $pair"
+done
+cp /mnt/private/command $new/run/guest-command
+case $script in "$repo"/*) ;; *) cp -p "$script" $new/run/guest-script ;; esac
+
+overlay "$modules" $new/lib/modules || fail "no overlay on $modules"
+device=yes
+for module in $hold; do
+  pattern=$module
+  case $module in
+    ppp) pattern='ppp_generic ppp_async ppp_synctty ppp_mppe pppox pptp pppoe bsd_comp ppp_deflate' device=no ;;
+    ppp_generic) device=no ;;
+  esac
+  for name in $pattern; do find "$new/lib/modules/$(uname -r)/kernel" -name "$name.ko*" -delete; done
+done
+
+mkdir $new/mnt/before
+pivot_root $new $new/mnt/before && cd / || fail "pivot_root failed"
+status_file=$out/status
+umount -l /mnt/before
+# With the index made anew, modprobe says "Module X not found", as on a host that lacks it (this takes 1.7 s).
+[ -z "${hold// /}" ] || depmod -a
+for module in $load; do modprobe "$module" || fail "modprobe $module failed"; done
+[ $device = yes ] || rm -f /dev/ppp
+ip link set lo up
+stty -F /dev/ttyS0 raw -echo 2> /dev/null
+hostname guest
+# run.sh enforces the limit from outside; this is for a run.sh that was itself killed.
+( sleep $((limit + 30)); echo o > /proc/sysrq-trigger ) > /dev/null 2>&1 < /dev/null &
+setsid /bin/bash /run/guest-command < /dev/null > /dev/ttyS0 2>&1
+power_off $?

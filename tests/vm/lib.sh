@@ -1,0 +1,346 @@
+# lib.sh - what the guest scripts share. Source it first:
+#
+#   . "$REPO/tests/vm/lib.sh"
+#   plan 3
+#   network                       # hosts "client" (10.99.0.2) and "server" (10.99.0.1), one veth pair
+#   pptpd_start
+#   pppd_start client 2.4.9 a $(client_options) $(session_options)
+#   check "the tunnel comes up" wait_for 20 link_up client a
+#   check "the server answers through it" ping_peer client 192.168.77.1
+#   pppd_stop a && check "pppd ends with status 5" [ "$STATUS" = 5 ]
+#   finish
+#
+# Sections: results, waiting, hosts, pppd, pptpd, leftovers. Everything that a test writes goes below $WORK or $OUT.
+set -u
+SERVER=10.99.0.1 CLIENT_ADDRESS=10.99.0.2
+TUNNEL_SERVER=192.168.77.1
+WORK=/run/work
+mkdir -p $WORK
+
+# ---------------------------------------------------------------- results (the Test Anything Protocol)
+planned=0 counted=0 failed=0
+
+plan() { planned=$1; echo "1..$1"; }
+
+pass() { counted=$((counted + 1)); echo "ok $counted - $1"; }
+
+# flunk TEXT [DETAIL]
+flunk() {
+  counted=$((counted + 1)) failed=$((failed + 1))
+  echo "not ok $counted - $1"
+  [ -z "${2-}" ] || sed 's/^/# /' <<< "$2"
+  return 1
+}
+
+# check TEXT COMMAND...: one test; what a failing command printed is shown.
+check() {
+  local text=$1 said
+  shift
+  if said=$("$@" 2>&1); then pass "$text"; else flunk "$text" "$said"; fi
+}
+
+# same TEXT WANTED GOT
+same() { if [ "$2" = "$3" ]; then pass "$1"; else flunk "$1" "wanted: $2"$'\n'"got:    $3"; fi; }
+
+# between TEXT LOW HIGH VALUE: decimal fractions allowed.
+between() {
+  if awk -v l="$2" -v h="$3" -v v="$4" 'BEGIN { exit !(v != "" && v + 0 >= l && v + 0 <= h) }'; then pass "$1 ($4)"
+  else flunk "$1" "$4 is not between $2 and $3"; fi
+}
+
+note() { sed 's/^/# /' <<< "$*"; }
+
+# show_log NAME...: the logs of these pppd, as notes.
+show_log() { local name; for name; do echo "# --- log of $name"; sed 's/^/#   /' "$(log_of "$name")"; done; }
+
+# finish: ends the script. Every failed test and every test that was planned and not reached fails the guest.
+finish() {
+  if [ "$failed" != 0 ]; then
+    local log
+    for log in $WORK/*.log $OUT/*.log; do
+      case $log in */boot.log | *'*'*) continue ;; esac
+      echo "# --- $log (its last 60 lines)"; tail -n 60 "$log" | sed 's/^/#   /'
+    done
+  fi
+  if [ "$counted" != "$planned" ]; then echo "# planned $planned tests, ran $counted"; failed=$((failed + 1)); fi
+  echo "# $((counted - failed > 0 ? counted - failed : 0)) of $planned tests passed"
+  [ "$failed" = 0 ]
+  exit
+}
+
+# ---------------------------------------------------------------- waiting
+# seconds since the guest started, in hundredths
+now() { read -r uptime _ < /proc/uptime; echo "$uptime"; }
+elapsed_since() { awk -v a="$1" -v b="$(now)" 'BEGIN { printf "%.2f", b - a }'; }
+
+# wait_for SECONDS COMMAND...: until it succeeds; fails when the time is over.
+wait_for() {
+  local end=$((${1} * 100 + $(centiseconds)))
+  shift
+  until "$@" > /dev/null 2>&1; do
+    [ "$(centiseconds)" -lt "$end" ] || { echo "still failing after the time allowed: $*"; return 1; }
+    sleep 0.05
+  done
+}
+centiseconds() { local uptime _; read -r uptime _ < /proc/uptime; echo "$((10#${uptime/./}))"; }
+
+# gone PID: it has ended (a zombie that nobody has waited for counts as there)
+gone() { ! [ -e "/proc/$1" ]; }
+
+# ---------------------------------------------------------------- hosts
+# A host is a network, mount and UTS namespace with its own /run, /tmp and /etc/ppp, held by a sleeping process.
+declare -A HOST
+
+host() {
+  mkdir -p $WORK/hosts
+  unshare --net --mount --uts --propagation private /bin/bash -c '
+    set -e
+    mount -t tmpfs -o mode=1777 tmpfs /tmp
+    mount -t tmpfs -o mode=755 tmpfs /etc/ppp
+    # $WORK stays common; the rest of /run is the own one.
+    mkdir /mnt/work && mount --move /run/work /mnt/work 2> /dev/null || mount --bind /run/work /mnt/work
+    mount -t tmpfs -o mode=755 tmpfs /run
+    mkdir -p /run/work /run/lock /run/ppp /etc/ppp/peers
+    mount --move /mnt/work /run/work && rmdir /mnt/work
+    mount -t sysfs sys /sys
+    : > /etc/ppp/options
+    umask 077
+    : > /etc/ppp/chap-secrets
+    : > /etc/ppp/pap-secrets
+    hostname "$1"
+    # Addresses of the link are usable at once, and do not turn up in the middle of a comparison.
+    echo 0 > /proc/sys/net/ipv6/conf/default/accept_dad
+    ip link set lo up
+    : > "/run/work/hosts/$1"
+    exec sleep infinity' host "$1" &
+  HOST[$1]=$!
+  wait_for 10 test -e "$WORK/hosts/$1" || { echo "lib.sh: host $1 did not start"; exit 126; }
+}
+
+# on HOST COMMAND...: the command replaces nsenter, so $! after "on … &" is the command's own process.
+on() {
+  local where=$1
+  shift
+  # A subshell in the background ends up as the command; in the foreground nsenter is a child as usual.
+  nsenter --target "${HOST[$where]}" --net --mount --uts -- "$@"
+}
+
+# write_file HOST PATH: from standard input
+write_file() { on "$1" /bin/sh -c 'cat > "$1"' sh "$2"; }
+
+# cable HOST1 ADDRESS1/PREFIX HOST2 ADDRESS2/PREFIX [NAME]: a veth pair called NAME (default eth0) on both
+cable() {
+  local device=${5:-eth0}
+  ip link add v-a type veth peer name v-b
+  ip link set v-a netns "${HOST[$1]}" name "$device"
+  ip link set v-b netns "${HOST[$3]}" name "$device"
+  on "$1" ip address add "$2" dev "$device"
+  on "$3" ip address add "$4" dev "$device"
+  on "$1" ip link set "$device" up
+  on "$3" ip link set "$device" up
+}
+
+# network [router]: client and server, on one cable, or with a router between them
+network() {
+  host client
+  host server
+  if [ "${1-}" = router ]; then
+    host router
+    cable client "$CLIENT_ADDRESS/24" router 10.99.0.254/24 lan
+    cable server 10.98.0.1/24 router 10.98.0.254/24 wan
+    on client ip link set lan name eth0 2> /dev/null || :
+    SERVER=10.98.0.1
+    on client ip route add default via 10.99.0.254
+    on server ip route add default via 10.98.0.254
+    on router sysctl -qw net.ipv4.ip_forward=1
+  else
+    cable client "$CLIENT_ADDRESS/24" server "$SERVER/24"
+  fi
+}
+
+# netem HOST DEVICE ARGS...: delay 20ms, loss 1%, … on what HOST sends there
+netem() { modprobe sch_netem && on "$1" tc qdisc replace dev "$2" root netem "${@:3}"; }
+
+# ping_peer HOST ADDRESS [COUNT]
+ping_peer() { on "$1" ping -n -q -c "${3:-3}" -i 0.2 -W 5 "$2"; }
+
+# ---------------------------------------------------------------- pppd
+# pppd of this machine's own distribution, or of the tree that scripts/setup.sh keeps for the other version.
+native_version() { local paths=(/usr/lib/pppd/[0-9]*); echo "${paths[0]##*/}"; }
+
+# mount_trees: each other distribution's tree at /mnt/pppd-VERSION, writable like everything here. Done before there are
+# hosts, because these take the mounts of the moment along.
+mount_trees() {
+  local tree version layer
+  for tree in "$PPTP_RS_CACHE"/debian*/usr/lib/pppd/*; do
+    [ -d "$tree" ] || continue
+    version=${tree##*/} tree=${tree%/usr/lib/pppd/*}
+    [ "$version" != "$(native_version)" ] || continue
+    layer=/mnt/layer-$version
+    mkdir -p "/mnt/pppd-$version" "$layer"
+    # The writable layer cannot be on an overlay itself.
+    mount -t tmpfs tmpfs "$layer" && mkdir "$layer/upper" "$layer/work" && chmod 755 "$layer/upper" &&
+      mount -t overlay -o "lowerdir=$tree,upperdir=$layer/upper,workdir=$layer/work" overlay "/mnt/pppd-$version" &&
+      mount --rbind /proc "/mnt/pppd-$version/proc" && mount --rbind /dev "/mnt/pppd-$version/dev" &&
+      mkdir -p "/mnt/pppd-$version/lib/modules" && mount --rbind /lib/modules "/mnt/pppd-$version/lib/modules" ||
+      { echo "lib.sh: cannot mount $tree"; exit 126; }
+  done
+}
+
+# tree_for VERSION: prints the root directory of this pppd
+tree_for() {
+  if [ "$(native_version)" = "$1" ]; then echo /
+  elif [ -d "/mnt/pppd-$1/usr" ]; then echo "/mnt/pppd-$1"
+  else echo "lib.sh: no pppd $1 here; make setup makes a tree that has it" >&2; return 1; fi
+}
+
+# install_plugins: each built plugin where the pppd that it was built for looks
+install_plugins() {
+  local built version tree
+  for built in "$REPO"/target/plugin/*/pptp-rs.so; do
+    [ -e "$built" ] || continue
+    version=${built%/*} version=${version##*/}
+    tree=$(tree_for "$version") && install -m 644 "$built" "$tree/usr/lib/pppd/$version/pptp-rs.so"
+  done
+}
+
+declare -A PPPD
+log_of() { echo "$WORK/$1.log"; }
+
+# pppd_command HOST VERSION: sets COMMAND to what runs pppd there, in its tree if it needs one
+pppd_command() {
+  local tree
+  tree=$(tree_for "$2") || return 1
+  COMMAND=(nsenter --target "${HOST[$1]}" --net --mount --uts --)
+  [ "$tree" = / ] && { COMMAND+=(/usr/sbin/pppd); return; }
+  # /run, /tmp, /sys and /etc/ppp are the host's own; mounted in its namespace, so the hosts stay apart.
+  on "$1" /bin/sh -c '
+    mountpoint -q "$1/etc/ppp" && exit
+    for d in /run /tmp /sys /etc/ppp; do mkdir -p "$1$d" && mount --rbind "$d" "$1$d" || exit 1; done' sh "$tree" || return 1
+  COMMAND+=(chroot "$tree" /usr/sbin/pppd)
+}
+
+# pppd_start HOST VERSION NAME ARGS...: in the background, not detaching; its process id is ${PPPD[NAME]}
+pppd_start() {
+  local name=$3
+  pppd_command "$1" "$2" || return 1
+  "${COMMAND[@]}" nodetach ipparam "$name" "${@:4}" > "$(log_of "$name")" 2>&1 < /dev/null &
+  PPPD[$name]=$!
+}
+
+# pppd_wait NAME SECONDS: until it has ended; sets STATUS to its exit status ("running" when the time is over)
+pppd_wait() {
+  local pid=${PPPD[$1]}
+  STATUS=running
+  wait_for "$2" ended "$pid" > /dev/null || return 1
+  wait "$pid" 2> /dev/null
+  STATUS=$?
+}
+# ended PID: a child of this shell is no longer running (bash itself reaps it, or keeps it as a zombie until "wait")
+ended() { local state; state=$(awk '/^State:/ { print $2 }' "/proc/$1/status" 2> /dev/null); [ -z "$state" ] || [ "$state" = Z ]; }
+
+# pppd_stop NAME [SIGNAL [SECONDS]]: sends TERM, or that signal, and waits at most 10 s; sets STATUS
+pppd_stop() { kill -s "${2:-TERM}" "${PPPD[$1]}" 2> /dev/null; pppd_wait "$1" "${3:-10}"; }
+
+# run_pppd SECONDS HOST VERSION NAME ARGS...: to its end, at most so long; sets STATUS and TOOK (seconds)
+run_pppd() {
+  local started
+  started=$(now)
+  pppd_start "${@:2}" || return 1
+  pppd_wait "$4" "$1"
+  TOOK=$(elapsed_since "$started")
+  [ "$STATUS" != running ] || kill -KILL "${PPPD[$4]}"
+}
+
+# interface_of NAME: the interface that this pppd made
+interface_of() { sed -n 's/.*Using interface \(ppp[0-9]*\).*/\1/p' "$(log_of "$1")" | tail -n 1; }
+
+# link_up HOST NAME: its interface has addresses (IPCP is open)
+link_up() { local i; i=$(interface_of "$2"); [ -n "$i" ] && on "$1" ip -4 -o address show dev "$i" | grep -q peer; }
+
+# tunnel_up HOST NAME SECONDS: waits for link_up, and no longer than this pppd lives
+tunnel_up() {
+  wait_for "$3" up_or_ended "$1" "$2" && link_up "$1" "$2" || { cat "$(log_of "$2")"; return 1; }
+}
+up_or_ended() { link_up "$1" "$2" || ended "${PPPD[$2]}"; }
+
+# logged NAME PATTERN (extended regular expression)
+logged() { grep -Eq -- "$2" "$(log_of "$1")" || { echo "no line like: $2"; cat "$(log_of "$1")"; return 1; }; }
+
+# client_options [pptp-linux]: how a client pppd reaches $SERVER; CLIENT=pptp-linux makes that the default
+client_options() {
+  case ${1:-${CLIENT:-plugin}} in
+    plugin) echo plugin pptp-rs.so pptp_server "$SERVER" ;;
+    # Words with blanks do not survive $(…), so the command is a file.
+    pptp-linux) pptp_linux_script; echo pty "$WORK/pptp-linux" ;;
+  esac
+}
+pptp_linux_script() {
+  printf '#!/bin/sh\nexec pptp %s --nolaunchpppd --loglevel 0\n' "$SERVER" > $WORK/pptp-linux
+  chmod 755 $WORK/pptp-linux
+}
+
+# session_options: what the client of a test asks for; MPPE-128 and MS-CHAPv2, and its name
+session_options() { echo user alice require-mppe-128 noauth nobsdcomp nodeflate ipcp-accept-local ipcp-accept-remote debug; }
+
+# client_secrets [HOST]
+client_secrets() { write_file "${1:-client}" /etc/ppp/chap-secrets <<< 'alice * "open sesame" *'; }
+
+# ---------------------------------------------------------------- pptpd
+# pptpd_start [PPPD OPTION LINES...]: Debian's real server on host "server", MS-CHAPv2 and MPPE-128 required
+pptpd_start() {
+  write_file server /etc/ppp/chap-secrets <<< 'alice pptpd "open sesame" *'
+  { printf '%s\n' 'name pptpd' refuse-pap refuse-chap refuse-mschap require-mschap-v2 require-mppe-128 nodefaultroute \
+    nobsdcomp nodeflate novj novjccomp nologfd debug "logfile $WORK/pptpd-pppd.log" "$@"; } | write_file server /etc/ppp/pptpd-options
+  write_file server /run/pptpd.conf << CONF
+option /etc/ppp/pptpd-options
+localip $TUNNEL_SERVER
+remoteip 192.168.77.10-99
+connections 80
+CONF
+  client_secrets client
+  on server /usr/sbin/pptpd --fg --conf /run/pptpd.conf --pidfile /run/pptpd.pid > $WORK/pptpd.log 2>&1 < /dev/null &
+  PPTPD=$!
+  wait_for 10 listening server 1723 || { cat $WORK/pptpd.log; return 1; }
+}
+pptpd_stop() { kill "$PPTPD" 2> /dev/null; wait "$PPTPD" 2> /dev/null; }
+
+# listening HOST PORT
+listening() { [ -n "$(on "$1" ss -Htln "sport = :$2")" ]; }
+
+# ---------------------------------------------------------------- leftovers
+# leftovers_before; …; leftovers_none TEXT: what is there that was not there before is a failed test. Compared are
+# processes, sockets, interfaces and routes of each host, files, and the users of the kernel's modules.
+leftovers_before() { leftovers_list > $WORK/leftovers.before; }
+
+leftovers_none() {
+  local end=$(($(centiseconds) + ${LEFTOVERS_WAIT:-8} * 100)) found
+  while :; do
+    leftovers_list > $WORK/leftovers.after
+    found=$(diff $WORK/leftovers.before $WORK/leftovers.after | grep '^[<>]') || { pass "$1"; return; }
+    [ "$(centiseconds)" -lt "$end" ] || break
+    sleep 0.3
+  done
+  flunk "$1" "$found"
+}
+
+leftovers_list() {
+  local where
+  # Kernel threads (children of 2) come and go.
+  ps -eo pid=,ppid=,stat=,args= > $WORK/processes
+  awk '$1 != 2 && $2 != 2 && !/ ps -eo / { print "process", substr($3, 1, 1) == "Z" ? "zombie" : "", $4, $5, $6, $7, $8 }' $WORK/processes | sort
+  awk '/^(pptp|pppox|ppp_generic|ppp_mppe|ppp_async) / { print "module", $1, "used by", $3 }' /proc/modules | sort
+  for where in "${!HOST[@]}"; do
+    # A connection in TIME-WAIT belongs to no process any more.
+    on "$where" ss -Hanp -A all | awk -v h="$where" '$1 != "nl" && $1 != "u_dgr" && $2 != "TIME-WAIT" { print h, "socket", $1, $2, $5, $6, $7 }' |
+      sed 's/,pid=[0-9]*//; s/,fd=[0-9]*//' | sort
+    on "$where" ip -o address | awk -v h="$where" '{ print h, "address", $2, $3, $4 }' | sort
+    on "$where" ip route show table all | sed "s/^/$where route /" | sort
+    # pppd2.tdb and its lock are pppd's own and stay; its content must not.
+    on "$where" find /run /tmp /etc/ppp /var/tmp /var/log -xdev ! -type d ! -path '/run/work/*' ! -name 'pppd2.tdb' ! -path '/run/pppd/lock' |
+      sed "s/^/$where file /" | sort
+  done
+}
+
+mount_trees
+install_plugins
