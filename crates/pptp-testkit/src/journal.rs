@@ -1,0 +1,34 @@
+//! One line per event, with the time, to standard output and to a file.
+
+use std::fmt::Display;
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::Path;
+use std::sync::Mutex;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Where the lines go: `SECONDS.MILLISECONDS text`, seconds since 1970, comparable with what other programs log.
+#[derive(Debug)]
+pub struct Journal {
+    file: Option<Mutex<File>>,
+}
+
+impl Journal {
+    /// A journal on standard output and, if given, in a file that is emptied first.
+    ///
+    /// # Errors
+    /// Whatever creating the file returns.
+    pub fn open(path: Option<&Path>) -> io::Result<Self> {
+        Ok(Self { file: path.map(File::create).transpose()?.map(Mutex::new) })
+    }
+
+    /// Writes one line.  A reader that went away does not stop the server.
+    pub fn line(&self, text: impl Display) {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let line = format!("{}.{:03} {text}\n", now.as_secs(), now.subsec_millis());
+        let _ = io::stdout().lock().write_all(line.as_bytes());
+        if let Some(Ok(mut file)) = self.file.as_ref().map(Mutex::lock) {
+            let _ = file.write_all(line.as_bytes());
+        }
+    }
+}
