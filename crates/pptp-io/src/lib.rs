@@ -1,4 +1,24 @@
 //! Every system call of pptp-rs: sockets, processes, confinement. Decisions live in `pptp-core`; all `unsafe` in `sys`.
 
+pub mod cgroup;
+pub mod clock;
+pub mod confine;
+pub mod netns;
+pub mod poller;
 pub mod pppox;
+pub mod process;
+pub mod random;
+pub mod rendezvous;
+pub mod seqpacket;
 mod sys;
+pub mod tcp;
+
+/// What went wrong, in the system's words and lower case, without the number.
+pub fn words(error: &std::io::Error) -> String {
+    let text = match error.raw_os_error() {
+        Some(number) => nix::errno::Errno::from_raw(number).desc().to_owned(),
+        None => error.to_string(),
+    };
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())
+}

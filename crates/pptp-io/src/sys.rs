@@ -1,21 +1,161 @@
-//! All of this crate's `unsafe`: one operation per block.
+//! All of this crate's `unsafe`: one operation per block. What is not here goes through `nix`.
 
 use std::io;
-use std::os::fd::{FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
-/// The result of a libc call that returns -1 and sets `errno`.
-fn check(result: libc::c_int) -> io::Result<libc::c_int> {
-    if result == -1 { Err(io::Error::last_os_error()) } else { Ok(result) }
-}
+use libc::{c_int, c_uint, socklen_t};
 
-fn owned(fd: RawFd) -> OwnedFd {
-    // SAFETY: every caller passes a descriptor that the kernel has just made for it and that nothing else owns.
+/// Takes over a descriptor that the kernel has just made.
+pub(crate) fn owned(fd: RawFd) -> OwnedFd {
+    // SAFETY: every caller passes a descriptor that a system call has just returned to it and that nothing else owns.
     unsafe { OwnedFd::from_raw_fd(fd) }
 }
 
 /// socket(2), close-on-exec.
-pub(crate) fn socket(family: i32, kind: i32, protocol: i32) -> io::Result<OwnedFd> {
+pub(crate) fn socket(family: c_int, kind: c_int, protocol: c_int) -> io::Result<OwnedFd> {
     // SAFETY: socket(2) takes no pointers.
     let fd = check(unsafe { libc::socket(family, kind | libc::SOCK_CLOEXEC, protocol) })?;
     Ok(owned(fd))
+}
+
+/// bind(2) with an address in its kernel layout.
+pub(crate) fn bind(socket: BorrowedFd<'_>, address: &[u8]) -> io::Result<()> {
+    let length = address_length(address)?;
+    // SAFETY: the kernel reads `length` bytes, all of which `address` has, byte by byte.
+    check(unsafe { libc::bind(socket.as_raw_fd(), address.as_ptr().cast(), length) })?;
+    Ok(())
+}
+
+/// connect(2) with an address in its kernel layout.
+pub(crate) fn connect(socket: BorrowedFd<'_>, address: &[u8]) -> io::Result<()> {
+    let length = address_length(address)?;
+    // SAFETY: the kernel reads `length` bytes, all of which `address` has, byte by byte.
+    check(unsafe { libc::connect(socket.as_raw_fd(), address.as_ptr().cast(), length) })?;
+    Ok(())
+}
+
+/// accept4(2), close-on-exec, without the peer's address.
+pub(crate) fn accept(listener: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+    let nowhere = std::ptr::null_mut();
+    // SAFETY: accept4(2) allows both address pointers to be null.
+    let accepted = unsafe { libc::accept4(listener.as_raw_fd(), nowhere, nowhere.cast(), libc::SOCK_CLOEXEC) };
+    Ok(owned(check(accepted)?))
+}
+
+/// The address family of a socket (`SO_DOMAIN`).
+pub(crate) fn socket_domain(socket: BorrowedFd<'_>) -> io::Result<c_int> {
+    let mut domain: c_int = 0;
+    let mut length = INT_LENGTH;
+    let value = (&raw mut domain).cast();
+    // SAFETY: `value` and `length` point to live variables, and `length` says how long the value's is.
+    check(unsafe { libc::getsockopt(socket.as_raw_fd(), libc::SOL_SOCKET, libc::SO_DOMAIN, value, &raw mut length) })?;
+    Ok(domain)
+}
+
+/// Bytes that a local socket holds for a peer that has not read them (`SIOCOUTQ`).
+pub(crate) fn unsent(socket: BorrowedFd<'_>) -> io::Result<usize> {
+    let mut bytes: c_int = 0;
+    // SAFETY: SIOCOUTQ (the same number as TIOCOUTQ) writes one int, for which `bytes` has room.
+    check(unsafe { libc::ioctl(socket.as_raw_fd(), libc::TIOCOUTQ, &raw mut bytes) })?;
+    Ok(usize::try_from(bytes).unwrap_or(0))
+}
+
+/// The two sides of fork(2).
+pub(crate) enum Fork {
+    /// The process that called; the id of the other.
+    Parent(nix::unistd::Pid),
+    /// The new process.
+    Child,
+}
+
+/// fork(2).
+///
+/// Only a process with a single thread may call it: in the child of another, every lock that some other thread held,
+/// the allocator's among them, stays locked for ever.
+pub(crate) fn fork() -> io::Result<Fork> {
+    // SAFETY: pppd has one thread, and so has everything else that calls this crate's `process::detach`, by its
+    // documented contract; so the child may run any code.
+    match unsafe { nix::unistd::fork() }? {
+        nix::unistd::ForkResult::Parent { child } => Ok(Fork::Parent(child)),
+        nix::unistd::ForkResult::Child => Ok(Fork::Child),
+    }
+}
+
+/// _exit(2): no destructor, no atexit handler, no buffered output of the process that we were forked from.
+pub(crate) fn exit_now(status: c_int) -> ! {
+    // SAFETY: _exit(2) has no precondition and does not return.
+    unsafe { libc::_exit(status) }
+}
+
+/// What a signal does.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Disposition {
+    Default,
+    Ignore,
+}
+
+/// Sets what `signal` does. Signals that cannot be changed (KILL, STOP, the C library's own) keep what they do.
+pub(crate) fn set_signal(signal: c_int, disposition: Disposition) {
+    let handler = match disposition {
+        Disposition::Default => libc::SIG_DFL,
+        Disposition::Ignore => libc::SIG_IGN,
+    };
+    // SAFETY: neither disposition runs code in this process.
+    unsafe { libc::signal(signal, handler) };
+}
+
+/// The highest signal number.
+pub(crate) fn last_signal() -> c_int {
+    libc::SIGRTMAX()
+}
+
+/// alarm(2): SIGALRM after `seconds`, 0 for none. It outlives exec.
+pub(crate) fn alarm(seconds: c_uint) {
+    // SAFETY: alarm(2) takes no pointers.
+    unsafe { libc::alarm(seconds) };
+}
+
+/// Closes the descriptors `first..=last` of this process.
+///
+/// Only for a process that has just been forked: what its parent's code owns is never used in it.
+pub(crate) fn close_range(first: RawFd, last: RawFd) {
+    // SAFETY: no pointers; whoever owns these descriptors does not run in this process, as the caller promises. By
+    // number, because older C libraries have no wrapper.
+    let result = unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) };
+    if result == 0 {
+        return;
+    }
+    for fd in first..=last.min(highest_possible_fd()) {
+        // SAFETY: as above.
+        unsafe { libc::close(fd) };
+    }
+}
+
+/// Makes `target` (0, 1 or 2) the same as `fd`.
+pub(crate) fn replace_standard(fd: BorrowedFd<'_>, target: RawFd) {
+    // SAFETY: no pointers; the standard descriptors have no owner.
+    unsafe { libc::dup2(fd.as_raw_fd(), target) };
+}
+
+/// A copy of `fd` with a number of 3 or more, close-on-exec.
+pub(crate) fn duplicate_above_standard(fd: RawFd) -> io::Result<OwnedFd> {
+    // SAFETY: F_DUPFD_CLOEXEC takes a number, no pointer.
+    let copy = check(unsafe { libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, 3) })?;
+    Ok(owned(copy))
+}
+
+const INT_LENGTH: socklen_t = 4;
+
+/// The result of a libc call that returns -1 and sets `errno`.
+fn check(result: c_int) -> io::Result<c_int> {
+    if result == -1 { Err(io::Error::last_os_error()) } else { Ok(result) }
+}
+
+fn address_length(address: &[u8]) -> io::Result<socklen_t> {
+    socklen_t::try_from(address.len()).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))
+}
+
+fn highest_possible_fd() -> RawFd {
+    let (limit, _) = nix::sys::resource::getrlimit(nix::sys::resource::Resource::RLIMIT_NOFILE).unwrap_or((1024, 0));
+    RawFd::try_from(limit).unwrap_or(RawFd::MAX).min(1 << 20)
 }

@@ -1,0 +1,192 @@
+//! Giving up what a process does not need, before it reads a byte from the network.
+//!
+//! The order matters: ids while there are capabilities, capabilities while prctl is allowed, the system call filter
+//! last. The process must have a single thread.
+
+use std::fs;
+
+use caps::CapSet;
+use nix::unistd::{Gid, Uid, setgroups, setresgid, setresuid};
+
+/// The system user that such processes become, if the machine has it.
+pub const SERVICE_USER: &str = "pptp-rs";
+
+/// A user of this machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// User id.
+    pub uid: u32,
+    /// Primary group id.
+    pub gid: u32,
+}
+
+/// The account of [`SERVICE_USER`], from /etc/passwd alone: a directory service could block.
+pub fn service_account() -> Option<Account> {
+    parse_passwd(&fs::read_to_string("/etc/passwd").ok()?, SERVICE_USER)
+}
+
+/// Gives up ids (for `account`, else root's), capabilities and all system calls but those of an event loop with sockets
+/// that are already open. Returns a line for each thing that this kernel does not let us give up.
+pub fn confine(account: Option<Account>) -> Vec<String> {
+    let mut failures = Vec::new();
+    let mut note = |what: &str, result: Result<(), String>| {
+        if let Err(error) = result {
+            failures.push(format!("cannot {what}: {error}"));
+        }
+    };
+    note("change the user id", drop_bounding_set().and(change_ids(account)));
+    note("give up capabilities", drop_capabilities());
+    note("give up setuid programs", nix::sys::prctl::set_no_new_privs().map_err(|error| error.to_string()));
+    // Changing ids makes a process dumpable again on some kernels.
+    note("forbid core dumps", nix::sys::prctl::set_dumpable(false).map_err(|error| error.to_string()));
+    note("restrict system calls", restrict_system_calls());
+    failures
+}
+
+fn drop_bounding_set() -> Result<(), String> {
+    if !nix::unistd::geteuid().is_root() {
+        return Ok(());
+    }
+    caps::clear(None, CapSet::Bounding).map_err(|error| error.to_string())
+}
+
+fn change_ids(account: Option<Account>) -> Result<(), String> {
+    if !nix::unistd::geteuid().is_root() {
+        return Ok(());
+    }
+    let (uid, gid) = account.map_or((0, 0), |account| (account.uid, account.gid));
+    let (uid, gid) = (Uid::from_raw(uid), Gid::from_raw(gid));
+    let changed = setgroups(&[]).and(setresgid(gid, gid, gid)).and(setresuid(uid, uid, uid));
+    changed.map_err(|error| error.to_string())
+}
+
+fn drop_capabilities() -> Result<(), String> {
+    // Ambient capabilities are newer than the others (Linux 4.3): where there are none, none are left.
+    let _ = caps::clear(None, CapSet::Ambient);
+    for set in [CapSet::Inheritable, CapSet::Effective, CapSet::Permitted] {
+        caps::clear(None, set).map_err(|error| error.to_string())?;
+    }
+    Ok(())
+}
+
+fn parse_passwd(passwd: &str, name: &str) -> Option<Account> {
+    passwd.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        if fields.next()? != name {
+            return None;
+        }
+        let uid = fields.nth(1)?.parse().ok()?;
+        let gid = fields.next()?.parse().ok()?;
+        Some(Account { uid, gid })
+    })
+}
+
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "riscv64"))]
+fn restrict_system_calls() -> Result<(), String> {
+    use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, TargetArch};
+
+    let rules = calls::ALLOWED.iter().map(|&number| (number, Vec::new())).collect();
+    // A forbidden call fails instead of killing: a C library that is newer than this list gets an error it knows.
+    let forbidden = SeccompAction::Errno(u32::try_from(libc::EPERM).unwrap_or(1));
+    let arch = TargetArch::try_from(std::env::consts::ARCH).map_err(|error| error.to_string())?;
+    let filter = SeccompFilter::new(rules, forbidden, SeccompAction::Allow, arch).map_err(|error| error.to_string())?;
+    let program = BpfProgram::try_from(filter).map_err(|error| error.to_string())?;
+    seccompiler::apply_filter(&program).map_err(|error| error.to_string())
+}
+
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "riscv64")))]
+fn restrict_system_calls() -> Result<(), String> {
+    Err(format!("no filter for {}", std::env::consts::ARCH))
+}
+
+/// What an event loop with open sockets calls.
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "riscv64"))]
+mod calls {
+    use libc::c_long;
+
+    #[cfg(not(target_arch = "x86_64"))]
+    pub(super) const ALLOWED: &[c_long] = COMMON;
+
+    #[cfg(target_arch = "x86_64")]
+    pub(super) const ALLOWED: &[c_long] = &{
+        let mut all = [0; COMMON.len() + OLD.len()];
+        let mut index = 0;
+        while index < COMMON.len() {
+            all[index] = COMMON[index];
+            index += 1;
+        }
+        while index < all.len() {
+            all[index] = OLD[index - COMMON.len()];
+            index += 1;
+        }
+        all
+    };
+
+    /// Calls that newer architectures do not have.
+    #[cfg(target_arch = "x86_64")]
+    const OLD: &[c_long] = &[libc::SYS_poll, libc::SYS_unlink, libc::SYS_rmdir];
+
+    const COMMON: &[c_long] = &[
+        // Sockets that exist.
+        libc::SYS_read,
+        libc::SYS_readv,
+        libc::SYS_write,
+        libc::SYS_writev,
+        libc::SYS_recvfrom,
+        libc::SYS_recvmsg,
+        libc::SYS_sendto,
+        libc::SYS_sendmsg,
+        libc::SYS_accept4,
+        libc::SYS_bind,
+        libc::SYS_connect,
+        libc::SYS_shutdown,
+        libc::SYS_getsockname,
+        libc::SYS_getpeername,
+        libc::SYS_getsockopt,
+        libc::SYS_setsockopt,
+        libc::SYS_ioctl,
+        libc::SYS_fcntl,
+        libc::SYS_dup,
+        libc::SYS_close,
+        libc::SYS_ppoll,
+        // The socket file and its directory.
+        libc::SYS_flock,
+        libc::SYS_fstat,
+        libc::SYS_newfstatat,
+        libc::SYS_unlinkat,
+        // Memory, time, the end.
+        libc::SYS_brk,
+        libc::SYS_mmap,
+        libc::SYS_mremap,
+        libc::SYS_munmap,
+        libc::SYS_madvise,
+        libc::SYS_mprotect,
+        libc::SYS_futex,
+        libc::SYS_getrandom,
+        libc::SYS_clock_gettime,
+        libc::SYS_gettimeofday,
+        libc::SYS_rt_sigprocmask,
+        libc::SYS_rt_sigreturn,
+        libc::SYS_sigaltstack,
+        libc::SYS_restart_syscall,
+        libc::SYS_sched_yield,
+        libc::SYS_getpid,
+        libc::SYS_gettid,
+        libc::SYS_exit,
+        libc::SYS_exit_group,
+    ];
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_account_is_found_by_its_whole_name() {
+        let passwd =
+            "root:x:0:0:root:/root:/bin/sh\npptp-rs2:x:7:8::/:/x\npptp-rs:x:990:989:PPTP:/:/usr/sbin/nologin\n";
+        assert_eq!(parse_passwd(passwd, "pptp-rs"), Some(Account { uid: 990, gid: 989 }));
+        assert_eq!(parse_passwd(passwd, "pptp"), None);
+        assert_eq!(parse_passwd("pptp-rs:x", "pptp-rs"), None);
+    }
+}

@@ -1,0 +1,241 @@
+//! A private directory in which processes find each other by named sockets.
+//!
+//! Whoever looks for a socket, makes one or removes one holds the directory's lock while it does. The directory goes
+//! when its last socket does.
+
+use std::fs::DirBuilder;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+use nix::fcntl::{Flock, FlockArg, OFlag};
+use nix::sys::stat::{Mode, fstat};
+use nix::unistd::{Gid, Uid, UnlinkatFlags, unlinkat};
+
+use crate::confine::Account;
+use crate::seqpacket;
+
+/// How often the directory may vanish between opening and locking it before we give up.
+const ATTEMPTS: usize = 100;
+
+/// The directory, open.
+#[derive(Debug)]
+pub struct Directory {
+    path: PathBuf,
+    descriptor: OwnedFd,
+}
+
+/// The directory, locked against everyone else who follows the rules.
+#[derive(Debug)]
+pub struct Locked<'a> {
+    directory: &'a Directory,
+    _lock: Flock<OwnedFd>,
+}
+
+impl Directory {
+    /// Opens the directory at `path`, which is made (mode 0700) when it is not there, and gives it to `owner`.
+    ///
+    /// # Errors
+    /// It is a symbolic link or no directory, belongs to a stranger or is open to others.
+    pub fn open(path: &Path, owner: Option<Account>) -> io::Result<Self> {
+        for _ in 0..ATTEMPTS {
+            match Self::open_once(path, owner) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                result => return result,
+            }
+        }
+        Err(io::Error::new(io::ErrorKind::NotFound, format!("{}: it vanishes again and again", path.display())))
+    }
+
+    fn open_once(path: &Path, owner: Option<Account>) -> io::Result<Self> {
+        match DirBuilder::new().mode(0o700).create(path) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(named(path, error)),
+            _ => {}
+        }
+        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        let descriptor = nix::fcntl::open(path, flags, Mode::empty()).map_err(|error| named(path, error.into()))?;
+        check_private(path, descriptor.as_fd(), owner)?;
+        if let Some(owner) = owner {
+            let (uid, gid) = (Uid::from_raw(owner.uid), Gid::from_raw(owner.gid));
+            nix::unistd::fchown(&descriptor, Some(uid), Some(gid)).map_err(|error| named(path, error.into()))?;
+        }
+        Ok(Self { path: path.to_owned(), descriptor })
+    }
+
+    /// Waits for the lock. `None`: the directory has been removed meanwhile and must be opened again.
+    ///
+    /// # Errors
+    /// The file system has no locks.
+    pub fn lock(&self) -> io::Result<Option<Locked<'_>>> {
+        // A copy has the same lock: releasing it releases the directory's.
+        let mut copy = self.descriptor.try_clone()?;
+        let lock = loop {
+            match Flock::lock(copy, FlockArg::LockExclusive) {
+                Ok(lock) => break lock,
+                Err((again, Errno::EINTR)) => copy = again,
+                Err((_, error)) => return Err(named(&self.path, error.into())),
+            }
+        };
+        let removed = fstat(&self.descriptor)?.st_nlink == 0;
+        Ok((!removed).then_some(Locked { directory: self, _lock: lock }))
+    }
+}
+
+impl Locked<'_> {
+    /// A connection to the socket `name`; `None`: nobody listens there, and nothing has that name any more.
+    ///
+    /// # Errors
+    /// Whoever listens does not accept connections fast enough, or must not be trusted.
+    pub fn find(&self, name: &str) -> io::Result<Option<OwnedFd>> {
+        match seqpacket::connect(&self.directory.path.join(name)) {
+            Ok(socket) => Ok(Some(socket)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+                self.remove(name)?;
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Makes the socket `name` and listens there.
+    ///
+    /// # Errors
+    /// `AddrInUse`: it exists.
+    pub fn listen(&self, name: &str) -> io::Result<OwnedFd> {
+        seqpacket::listen(&self.directory.path.join(name))
+    }
+
+    /// Removes the socket `name`, and the directory if that was the last one.
+    ///
+    /// # Errors
+    /// No permission.
+    pub fn remove(&self, name: &str) -> io::Result<()> {
+        match unlinkat(&self.directory.descriptor, name, UnlinkatFlags::NoRemoveDir) {
+            Ok(()) | Err(Errno::ENOENT) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Removes the directory if nothing is in it.
+    pub fn remove_directory_if_empty(&self) {
+        let _ = std::fs::remove_dir(&self.directory.path);
+    }
+}
+
+fn check_private(path: &Path, descriptor: BorrowedFd<'_>, owner: Option<Account>) -> io::Result<()> {
+    let status = fstat(descriptor)?;
+    let trusted = [Some(nix::unistd::geteuid().as_raw()), owner.map(|owner| owner.uid)];
+    if !trusted.contains(&Some(status.st_uid)) {
+        let problem = format!("{} belongs to uid {}", path.display(), status.st_uid);
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, problem));
+    }
+    let mode = status.st_mode & 0o7777;
+    if mode & 0o077 != 0 {
+        let problem = format!("{} has mode {mode:04o} instead of 0700", path.display());
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, problem));
+    }
+    Ok(())
+}
+
+fn named(path: &Path, error: io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    fn scratch(name: &str) -> PathBuf {
+        let path = std::env::temp_dir().join(format!("pptp-io-{}-{name}", std::process::id()));
+        let _ = fs::remove_dir_all(&path);
+        path
+    }
+
+    #[test]
+    fn the_directory_is_made_private_and_goes_with_its_last_socket() {
+        let path = scratch("made");
+        let directory = Directory::open(&path, None).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o700);
+        let locked = directory.lock().unwrap().unwrap();
+        let _listener = locked.listen("a").unwrap();
+        locked.remove_directory_if_empty();
+        assert!(locked.find("a").unwrap().is_some());
+        locked.remove("a").unwrap();
+        locked.remove("a").unwrap();
+        locked.remove_directory_if_empty();
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn a_directory_removed_before_it_is_locked_is_noticed() {
+        let path = scratch("vanished");
+        let directory = Directory::open(&path, None).unwrap();
+        fs::remove_dir(&path).unwrap();
+        assert!(directory.lock().unwrap().is_none());
+    }
+
+    #[test]
+    fn a_socket_whose_listener_died_is_removed() {
+        let path = scratch("stale");
+        let directory = Directory::open(&path, None).unwrap();
+        let locked = directory.lock().unwrap().unwrap();
+        drop(locked.listen("a").unwrap());
+        assert_eq!(locked.listen("a").unwrap_err().kind(), io::ErrorKind::AddrInUse);
+        assert!(locked.find("a").unwrap().is_none());
+        drop(locked.listen("a").unwrap());
+        fs::remove_dir_all(&path).unwrap();
+    }
+
+    #[test]
+    fn a_directory_open_to_others_is_refused() {
+        let path = scratch("open");
+        fs::create_dir(&path).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o750)).unwrap();
+        let error = Directory::open(&path, None).unwrap_err();
+        assert!(error.to_string().contains("has mode 0750 instead of 0700"), "{error}");
+        fs::remove_dir(&path).unwrap();
+    }
+
+    #[test]
+    fn a_symbolic_link_is_refused() {
+        let (path, target) = (scratch("link"), scratch("target"));
+        let _ = fs::remove_file(&path);
+        fs::create_dir(&target).unwrap();
+        fs::set_permissions(&target, fs::Permissions::from_mode(0o700)).unwrap();
+        symlink(&target, &path).unwrap();
+        assert!(Directory::open(&path, None).is_err());
+        fs::remove_file(&path).unwrap();
+        fs::remove_dir(&target).unwrap();
+    }
+
+    #[test]
+    fn a_strangers_directory_is_refused() {
+        if !nix::unistd::geteuid().is_root() {
+            return; // Only root can make one.
+        }
+        let path = scratch("stranger");
+        Directory::open(&path, None).unwrap();
+        nix::unistd::chown(&path, Some(Uid::from_raw(65534)), None).unwrap();
+        let error = Directory::open(&path, None).unwrap_err();
+        assert!(error.to_string().contains("belongs to uid 65534"), "{error}");
+        fs::remove_dir(&path).unwrap();
+    }
+
+    #[test]
+    fn only_one_holds_the_lock() {
+        let path = scratch("lock");
+        let (first, second) = (Directory::open(&path, None).unwrap(), Directory::open(&path, None).unwrap());
+        let locked = first.lock().unwrap().unwrap();
+        let waiting = std::thread::spawn(move || second.lock().unwrap().is_some());
+        std::thread::sleep(std::time::Duration::from_millis(30));
+        assert!(!waiting.is_finished());
+        drop(locked);
+        assert!(waiting.join().unwrap());
+        fs::remove_dir(&path).unwrap();
+    }
+}

@@ -1,0 +1,168 @@
+//! Local sockets that keep message boundaries and can carry descriptors (`AF_UNIX`, `SOCK_SEQPACKET`).
+
+use std::io::{self, IoSlice, IoSliceMut};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::path::Path;
+
+use nix::sys::socket::{
+    AddressFamily, Backlog, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, UnixAddr, getsockopt,
+    recvmsg, sendmsg, sockopt,
+};
+
+use crate::sys;
+
+/// The most descriptors that one message carries.
+pub const MOST_DESCRIPTORS: usize = 4;
+
+/// Two connected sockets, close-on-exec.
+///
+/// # Errors
+/// Out of descriptors or memory.
+pub fn pair() -> io::Result<(OwnedFd, OwnedFd)> {
+    let kind = SockType::SeqPacket;
+    Ok(nix::sys::socket::socketpair(AddressFamily::Unix, kind, None, SockFlag::SOCK_CLOEXEC)?)
+}
+
+/// One message.
+#[derive(Debug)]
+pub struct Received {
+    /// Its length in the caller's buffer; 0: the peer has closed.
+    pub length: usize,
+    /// The descriptors it carried, close-on-exec.
+    pub descriptors: Vec<OwnedFd>,
+}
+
+/// Sends one message without blocking.
+///
+/// # Errors
+/// `WouldBlock`: the peer does not read. `BrokenPipe`: it has closed.
+pub fn send(socket: BorrowedFd<'_>, message: &[u8], descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {
+    let raw: Vec<RawFd> = descriptors.iter().map(AsRawFd::as_raw_fd).collect();
+    let rights = [ControlMessage::ScmRights(&raw)];
+    let control = if raw.is_empty() { &rights[..0] } else { &rights[..] };
+    let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL;
+    sendmsg::<UnixAddr>(socket.as_raw_fd(), &[IoSlice::new(message)], control, flags, None)?;
+    Ok(())
+}
+
+/// Receives one message without blocking.
+///
+/// # Errors
+/// `WouldBlock`: there is none. `InvalidData`: it did not fit into `buffer`, or its descriptors did not arrive.
+pub fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<Received> {
+    let mut control = nix::cmsg_space!([RawFd; MOST_DESCRIPTORS]);
+    let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_CMSG_CLOEXEC;
+    let mut parts = [IoSliceMut::new(buffer)];
+    let message = recvmsg::<UnixAddr>(socket.as_raw_fd(), &mut parts, Some(&mut control), flags)?;
+    let mut descriptors = Vec::new();
+    for part in message.cmsgs()? {
+        if let ControlMessageOwned::ScmRights(raw) = part {
+            descriptors.extend(raw.into_iter().map(sys::owned));
+        }
+    }
+    if message.flags.intersects(MsgFlags::MSG_TRUNC | MsgFlags::MSG_CTRUNC) {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "message too long"));
+    }
+    Ok(Received { length: message.bytes, descriptors })
+}
+
+/// Effective uid of the process that made the other end of `socket` (for one that was connected to: that listened).
+///
+/// # Errors
+/// Not such a socket.
+pub fn peer_uid(socket: BorrowedFd<'_>) -> io::Result<u32> {
+    Ok(getsockopt(&socket, sockopt::PeerCredentials)?.uid())
+}
+
+/// Bytes that were sent and that the peer has not read, with the kernel's overhead.
+///
+/// # Errors
+/// Not such a socket.
+pub fn unread_by_peer(socket: BorrowedFd<'_>) -> io::Result<usize> {
+    sys::unsent(socket)
+}
+
+/// A listening socket at `path`, non-blocking.
+///
+/// # Errors
+/// `AddrInUse`: something with that name exists.
+pub fn listen(path: &Path) -> io::Result<OwnedFd> {
+    let socket = open()?;
+    nix::sys::socket::bind(socket.as_raw_fd(), &UnixAddr::new(path)?)?;
+    nix::sys::socket::listen(&socket, Backlog::new(16)?)?;
+    Ok(socket)
+}
+
+/// A connection that was waiting on `listener`, close-on-exec.
+///
+/// # Errors
+/// `WouldBlock`: none was.
+pub fn accept(listener: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+    sys::accept(listener)
+}
+
+/// A connection to the socket at `path`, without blocking.
+///
+/// # Errors
+/// `NotFound`; `ConnectionRefused`: whoever listened is gone; `WouldBlock`: too many wait already.
+pub fn connect(path: &Path) -> io::Result<OwnedFd> {
+    let socket = open()?;
+    nix::sys::socket::connect(socket.as_raw_fd(), &UnixAddr::new(path)?)?;
+    Ok(socket)
+}
+
+fn open() -> io::Result<OwnedFd> {
+    sys::socket(libc::AF_UNIX, libc::SOCK_SEQPACKET | libc::SOCK_NONBLOCK, 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::fd::AsFd;
+
+    #[test]
+    fn a_message_arrives_whole_with_its_descriptors() {
+        let (ours, theirs) = pair().unwrap();
+        let (carried, far) = pair().unwrap();
+        send(ours.as_fd(), b"hello", &[carried.as_fd()]).unwrap();
+        drop(carried);
+        let mut buffer = [0; 16];
+        let received = receive(theirs.as_fd(), &mut buffer).unwrap();
+        assert_eq!(&buffer[..received.length], b"hello");
+        assert_eq!(received.descriptors.len(), 1);
+        send(far.as_fd(), b"x", &[]).unwrap();
+        assert_eq!(receive(received.descriptors[0].as_fd(), &mut buffer).unwrap().length, 1);
+    }
+
+    #[test]
+    fn a_message_that_does_not_fit_is_an_error() {
+        let (ours, theirs) = pair().unwrap();
+        send(ours.as_fd(), b"hello", &[]).unwrap();
+        let error = receive(theirs.as_fd(), &mut [0; 4]).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::InvalidData);
+    }
+
+    #[test]
+    fn the_end_is_an_empty_message_and_a_broken_pipe() {
+        let (ours, theirs) = pair().unwrap();
+        assert_eq!(receive(ours.as_fd(), &mut [0; 4]).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        drop(theirs);
+        assert_eq!(receive(ours.as_fd(), &mut [0; 4]).unwrap().length, 0);
+        assert_eq!(send(ours.as_fd(), b"x", &[]).unwrap_err().kind(), io::ErrorKind::BrokenPipe);
+    }
+
+    #[test]
+    fn a_peer_that_does_not_read_never_blocks_the_sender() {
+        let (ours, _theirs) = pair().unwrap();
+        assert_eq!(unread_by_peer(ours.as_fd()).unwrap(), 0);
+        let error = (0..10_000).find_map(|_| send(ours.as_fd(), &[0; 1000], &[]).err()).unwrap();
+        assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+        assert!(unread_by_peer(ours.as_fd()).unwrap() > 10_000);
+    }
+
+    #[test]
+    fn the_peers_uid_is_our_own_in_one_process() {
+        let (ours, _theirs) = pair().unwrap();
+        assert_eq!(peer_uid(ours.as_fd()).unwrap(), nix::unistd::geteuid().as_raw());
+    }
+}
