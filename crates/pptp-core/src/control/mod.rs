@@ -4,3 +4,19 @@
 //! owner wants; after each, the owner drains [`Connection::poll_transmit`] and [`Connection::poll_event`] and arms
 //! [`Connection::poll_timeout`]. After [`Event::Closed`] what is left to transmit is sent, then the TCP connection is
 //! closed.
+
+mod config;
+mod connection;
+mod error;
+mod event;
+mod quirk;
+
+pub mod collision;
+
+pub use config::{
+    CallAnswer, CallRefusal, Config, ConnectedLine, IncomingCall, IncomingCallAnswer, OutgoingCall, WanErrorCounters,
+};
+pub use connection::Connection;
+pub use error::{Misbehaviour, Misuse};
+pub use event::{CallEnd, CallParameters, CloseReason, Event, IncomingCallOffer, OutgoingCallOffer, PeerInfo};
+pub use quirk::Quirk;
