@@ -1,4 +1,4 @@
-//! One line per event, with the time, to standard output and to a file.
+//! One line per event, with the time, to standard output or a file.
 
 use std::fmt::Display;
 use std::fs::File;
@@ -14,7 +14,7 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// A journal on standard output and, if given, in a file that is emptied first.
+    /// A journal in this file, which is emptied first, or on standard output.
     ///
     /// # Errors
     /// Whatever creating the file returns.
@@ -22,13 +22,14 @@ impl Journal {
         Ok(Self { file: path.map(File::create).transpose()?.map(Mutex::new) })
     }
 
-    /// Writes one line.  A reader that went away does not stop the server.
+    /// Writes one line.
     pub fn line(&self, text: impl Display) {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let line = format!("{}.{:03} {text}\n", now.as_secs(), now.subsec_millis());
-        let _ = io::stdout().lock().write_all(line.as_bytes());
-        if let Some(Ok(mut file)) = self.file.as_ref().map(Mutex::lock) {
-            let _ = file.write_all(line.as_bytes());
-        }
+        // A reader that went away does not stop the server.
+        let _ = match &self.file {
+            None => io::stdout().lock().write_all(line.as_bytes()),
+            Some(file) => file.lock().map_or(Ok(()), |mut file| file.write_all(line.as_bytes())),
+        };
     }
 }

@@ -15,7 +15,7 @@ const USAGE: &str = "usage: fake-pptp-server [--listen ADDRESS[:PORT]] [--on TRI
        [--log FILE] [--pppd ARGUMENTS | --pty-pppd ARGUMENTS] [--program PPPD]
   --listen    where (default 127.0.0.1:1723)
   --on        a rule of the script: see crates/pptp-testkit/src/script.rs
-  --log       the journal goes to this file, too
+  --log       the journal goes to this file, not to standard output
   --pppd      start pppd for every call, on a kernel PPTP socket; ARGUMENTS must load a plugin with a server mode
   --pty-pppd  start pppd for every call, on a pty with a GRE relay: needs no plugin
   --program   the pppd to start (default pppd)";
