@@ -3,6 +3,8 @@
 //! Field order is wire order. Reserved fields are kept as received, so that what was parsed is emitted byte for byte.
 //! `CallId` is always the *sender's* id for the call, `PeerCallId` the *receiver's*: see [`CallId::seen_by_peer`].
 
+use core::fmt;
+
 use super::codes::{
     CallResult, DisconnectResult, EchoResult, GeneralError, IncomingCallResult, StartResult, StopReason, StopResult,
 };
@@ -15,10 +17,22 @@ pub struct CallId(pub u16);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct PeerCallId(pub u16);
 
+impl fmt::Display for CallId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 impl CallId {
     /// The same id as the other end of the connection writes it.
     pub const fn seen_by_peer(self) -> PeerCallId {
         PeerCallId(self.0)
+    }
+}
+
+impl fmt::Display for PeerCallId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
     }
 }
 
@@ -30,12 +44,35 @@ impl PeerCallId {
 }
 
 /// A fixed text field of 64 bytes, padded with zeros (host name, vendor, phone number, subaddress).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Text64(pub [u8; 64]);
 
 /// PPTP version and revision; the only one is 1.0 = 0x0100 (RFC 2637 §2.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ProtocolVersion(pub u16);
+
+impl ProtocolVersion {
+    /// Version 1, revision 0: what this implementation speaks.
+    pub const V1_0: Self = Self(0x0100);
+
+    /// The version.
+    pub const fn major(self) -> u8 {
+        let [major, _] = self.0.to_be_bytes();
+        major
+    }
+
+    /// The revision.
+    pub const fn minor(self) -> u8 {
+        let [_, minor] = self.0.to_be_bytes();
+        minor
+    }
+}
+
+impl fmt::Display for ProtocolVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.major(), self.minor())
+    }
+}
 
 /// Start-Control-Connection-Request (§2.1).
 #[derive(Clone, Debug, PartialEq, Eq)]
