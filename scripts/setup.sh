@@ -6,7 +6,6 @@
 # On Debian 12 and 13 it installs packages with apt (as root) and keeps in $PPTP_RS_CACHE (default /var/cache/pptp-rs):
 #   debianNN/         a small tree of the other release, for the pppd that this one does not have
 #   uml_xstate.so     lets User-Mode Linux start on processors with a large XSAVE area (tests/vm/uml_xstate.c)
-#   pppox             hands a connected PPTP socket to a command (tests/vm/pppox.c)
 # Elsewhere it says what is needed. It never installs Rust: it says how to.
 set -euo pipefail
 repo=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.." && pwd)
@@ -173,7 +172,6 @@ prepare_guests() {
   flock 9
   tree_is_complete "$cache/$other" || make_tree
   compile "$repo/tests/vm/uml_xstate.c" "$cache/uml_xstate.so" -shared -fPIC -ldl
-  compile "$repo/tests/vm/pppox.c" "$cache/pppox"
 }
 
 detect_release

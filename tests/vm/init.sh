@@ -60,7 +60,7 @@ host_directory() {
   [ "${2-}" != ro ] || mount -o remount,ro "$new$1"
 }
 host_directory "$repo" ro
-[ ! -d "$cache" ] || host_directory "$cache" ro
+for directory in "$cache" "$build"; do [ ! -d "$directory" ] || host_directory "$directory" ro; done
 host_directory "$out"
 for pair in ${files[@]+"${files[@]}"}; do
   mkdir -p "$new$(dirname "${pair#*=}")" && cp -p "${pair%%=*}" "$new${pair#*=}" || fail "cannot copy $pair"

@@ -39,6 +39,14 @@ check() {
   if said=$("$@" 2>&1); then pass "$text"; else flunk "$text" "$said"; fi
 }
 
+# check_here TEXT COMMAND...: the same for a command that sets variables or starts processes for later, which "check"
+# would do in a subshell.
+check_here() {
+  local text=$1
+  shift
+  if "$@" > $WORK/check 2>&1; then pass "$text"; else flunk "$text" "$(cat $WORK/check)"; fi
+}
+
 # same TEXT WANTED GOT
 same() { if [ "$2" = "$3" ]; then pass "$1"; else flunk "$1" "wanted: $2"$'\n'"got:    $3"; fi; }
 
@@ -197,7 +205,7 @@ tree_for() {
 # install_plugins: each built plugin where the pppd that it was built for looks
 install_plugins() {
   local built version tree
-  for built in "$REPO"/target/plugin/*/pptp-rs.so; do
+  for built in "$GUEST_BUILD"/plugin/*/pptp-rs.so; do
     [ -e "$built" ] || continue
     version=${built%/*} version=${version##*/}
     tree=$(tree_for "$version") && install -m 644 "$built" "$tree/usr/lib/pppd/$version/pptp-rs.so"
@@ -263,6 +271,11 @@ tunnel_up() {
   wait_for "$3" up_or_ended "$1" "$2" && link_up "$1" "$2" || { cat "$(log_of "$2")"; return 1; }
 }
 up_or_ended() { link_up "$1" "$2" || ended "${PPPD[$2]}"; }
+
+interface_gone() { ! on "$1" ip link show dev "$2"; }
+
+# module_in_use NAME: something holds this kernel module
+module_in_use() { awk -v m="$1" '$1 == m { n = $3 } END { exit !(n > 0) }' /proc/modules; }
 
 # logged NAME PATTERN (extended regular expression)
 logged() { grep -Eq -- "$2" "$(log_of "$1")" || { echo "no line like: $2"; cat "$(log_of "$1")"; return 1; }; }

@@ -1,0 +1,60 @@
+# pptp-rs: `make help` lists what there is to do.
+SHELL = /bin/bash
+CARGO ?= cargo
+PREFIX ?= /usr
+DESTDIR ?=
+# Where this machine's pppd looks for plugins; override with PLUGIN_DIR=… when packaging for another one.
+PLUGIN_DIR ?= $(PREFIX)/lib/pppd/$(PPPD_VERSION)
+PPPD_VERSION ?= $(shell scripts/pppd-version.sh)
+TARGET = $(or $(CARGO_TARGET_DIR),target)
+PLUGIN = $(TARGET)/release/libpptp_rs.so
+GUEST_TESTS = $(CARGO) test --package pptp-vm --features guests --test
+
+.PHONY: help demo test test-long build plugins install uninstall bench fuzz lint setup clean
+.DEFAULT_GOAL := help
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: setup build ## a real tunnel to a real pptpd, in a few minutes from a fresh clone
+	@scripts/demo.sh
+
+test: setup plugins ## unit tests, then guests in User-Mode Linux (at most 10 minutes)
+	$(CARGO) test --workspace
+	$(GUEST_TESTS) quick
+
+test-long: setup plugins ## the long guests, and each fuzz target for a minute
+	$(GUEST_TESTS) long
+	scripts/fuzz.sh
+
+build: ## the plugin, for this machine's pppd
+	@scripts/setup.sh build
+	$(CARGO) build --release
+	@echo "built $(PLUGIN)"
+
+plugins: ## the plugin for each pppd that the guests have, and the test programs
+	@scripts/build-guests.sh
+
+install: ## copy the built plugin to where pppd looks (DESTDIR, PREFIX, PLUGIN_DIR)
+	@[ -e $(PLUGIN) ] || { echo "install: $(PLUGIN) is missing; run make build first" >&2; exit 1; }
+	@[ -n "$(PPPD_VERSION)" ] || { echo "install: no pppd here; give PLUGIN_DIR=/usr/lib/pppd/VERSION" >&2; exit 1; }
+	install -D -m 644 $(PLUGIN) $(DESTDIR)$(PLUGIN_DIR)/pptp-rs.so
+
+uninstall: ## remove it again
+	rm -f $(DESTDIR)$(PLUGIN_DIR)/pptp-rs.so
+
+bench: setup plugins ## how long connecting takes, next to pptp-linux
+	@scripts/bench.sh
+
+fuzz: ## each fuzz target for a minute
+	scripts/fuzz.sh
+
+lint: ## formatting and clippy, warnings are errors
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --all-features -- -D warnings
+
+setup: ## install what building and testing need (apt, as root)
+	@scripts/setup.sh
+
+clean: ## remove everything that was built
+	$(CARGO) clean

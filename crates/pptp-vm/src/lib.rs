@@ -1,0 +1,98 @@
+//! Boots a guest script (`tests/vm/guest/*.sh`) through `tests/vm/run.sh` and fails with the guest's whole output.
+//!
+//! A few guests run at a time, whatever the number of test threads: two, or `PPTP_RS_GUESTS`.  What a guest needs and
+//! does not find (User-Mode Linux, the built plugin) is a failure, never a skipped test.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::{Condvar, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// A guest to boot: which script, with which arguments.
+#[derive(Debug, Clone)]
+pub struct Guest {
+    script: String,
+    arguments: Vec<String>,
+    withheld: String,
+    limit: Duration,
+}
+
+impl Guest {
+    /// The script `tests/vm/guest/{name}.sh`, at most three minutes.
+    #[must_use]
+    pub fn new(name: &str) -> Self {
+        Self {
+            script: format!("tests/vm/guest/{name}.sh"),
+            arguments: Vec::new(),
+            withheld: String::new(),
+            limit: Duration::from_secs(180),
+        }
+    }
+
+    /// One more argument of the script.
+    #[must_use]
+    pub fn argument(mut self, argument: &str) -> Self {
+        self.arguments.push(argument.to_string());
+        self
+    }
+
+    /// Kernel modules that the guest must not find, separated by blanks; `ppp` stands for all of PPP.
+    #[must_use]
+    pub fn without_modules(mut self, modules: &str) -> Self {
+        self.withheld = modules.to_string();
+        self
+    }
+
+    /// The guest is stopped, and the test fails, after this time.
+    #[must_use]
+    pub fn limit(mut self, limit: Duration) -> Self {
+        self.limit = limit;
+        self
+    }
+
+    /// Boots the guest when its turn has come, and waits for its end.
+    ///
+    /// # Errors
+    /// The guest's output and what went wrong, when it did not end with status 0.
+    pub fn run(&self) -> Result<(), String> {
+        let _turn = Turn::take();
+        let started = Instant::now();
+        let root = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
+        let mut command = Command::new(root.join("tests/vm/run.sh"));
+        command.arg("-t").arg(self.limit.as_secs().to_string());
+        command.args(["-w", &self.withheld]).arg(root.join(&self.script)).args(&self.arguments);
+        let output = command.output().map_err(|error| format!("cannot start tests/vm/run.sh: {error}"))?;
+        if output.status.success() {
+            return Ok(());
+        }
+        let said = [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
+        let seconds = started.elapsed().as_secs();
+        Err(format!("{} {:?}: {} after {seconds} s\n{}", self.script, self.arguments, output.status, said.concat()))
+    }
+}
+
+static RUNNING: Mutex<usize> = Mutex::new(0);
+static ONE_ENDED: Condvar = Condvar::new();
+
+/// The right to run a guest; given back when dropped.
+struct Turn;
+
+impl Turn {
+    fn take() -> Self {
+        let most = std::env::var("PPTP_RS_GUESTS").ok().and_then(|text| text.parse().ok()).unwrap_or(2);
+        // A failed test poisons nothing here: the count is right whatever happened to its owner.
+        let mut running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
+        while *running >= most {
+            running = ONE_ENDED.wait(running).unwrap_or_else(PoisonError::into_inner);
+        }
+        *running += 1;
+        Self
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        *RUNNING.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
+        ONE_ENDED.notify_one();
+    }
+}

@@ -1,0 +1,39 @@
+#!/bin/bash
+# build-guests.sh - build what the guests load, into target/guest (or $GUEST_BUILD):
+#   plugin/VERSION/pptp-rs.so   the plugin, once for each pppd: this machine's and the one in the other release's tree
+#   bin/                        the programs of the test kit (the fake PPTP server and the like)
+set -euo pipefail
+repo=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.." && pwd)
+cache=${PPTP_RS_CACHE:-/var/cache/pptp-rs}
+target=${CARGO_TARGET_DIR:-$repo/target}
+out=${GUEST_BUILD:-$repo/target/guest}
+cd "$repo"
+
+# build_plugin ROOT: against the headers below this root directory
+build_plugin() {
+  local root=${1%/} directory version
+  for directory in "$root"/usr/lib/pppd/[0-9]*; do
+    version=${directory##*/}
+    [ -d "$directory" ] || continue
+    # A target directory for each: the headers are an input that cargo would otherwise rebuild for, each time.
+    PPPD_INCLUDE_DIR=$root/usr/include CARGO_TARGET_DIR=$target/pppd-$version cargo build --release --lib --quiet
+    install -D -m 644 "$target/pppd-$version/release/libpptp_rs.so" "$out/plugin/$version/pptp-rs.so"
+    echo "built $out/plugin/$version/pptp-rs.so"
+  done
+}
+
+build_tools() {
+  local program
+  cargo build --release --package pptp-testkit --bins --quiet
+  for program in crates/pptp-testkit/src/bin/*; do
+    program=${program##*/} program=${program%.rs}
+    install -D -m 755 "$target/release/$program" "$out/bin/$program"
+    echo "built $out/bin/$program"
+  done
+}
+
+build_plugin /
+for tree in "$cache"/debian*; do
+  [ ! -d "$tree/usr/include/pppd" ] || build_plugin "$tree"
+done
+build_tools

@@ -1,0 +1,7 @@
+#!/bin/bash
+# pppd-version.sh - print the version of this machine's pppd, which is also the name of its plugin directory
+# (nothing when there is no pppd)
+set -eu
+pppd=$(command -v pppd || command -v /usr/sbin/pppd || command -v /sbin/pppd) || exit 0
+# "pppd version 2.4.9" or "pppd version 2.5.2 (…)", on either stream
+"$pppd" --version 2>&1 < /dev/null | sed -n 's/^pppd version \([0-9][^ ]*\).*/\1/p' | head -n 1
