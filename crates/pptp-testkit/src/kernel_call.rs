@@ -21,7 +21,7 @@ const PATIENCE: Duration = Duration::from_millis(500);
 pub enum Carrier {
     /// pppd with a plugin, on a kernel socket.
     Kernel,
-    /// pppd on a synchronous pty, relayed to GRE by this process.
+    /// pppd on a pty, relayed to GRE by this process.
     Pty,
 }
 
@@ -107,7 +107,7 @@ fn on_pty(plan: &Plan, ends: &Ends) -> io::Result<KernelCall> {
     let device = std::fs::read_link(format!("/proc/self/fd/{}", slave.as_raw_fd()))?;
     let relay = Relay::start(sys::gre_socket()?, master, ends)?;
     let mut command = pppd(plan, ends);
-    command.arg(device).args(["sync", "local", "nodetach"]);
+    command.arg(device).args(["local", "nodetach"]);
     let child = command.spawn()?;
     // pppd must be the only one that holds the slave: its end is the master's EOF.  It needs a moment to open it.
     thread::spawn(move || {

@@ -4,6 +4,7 @@
 //! It is a second opinion: it shares no code with `pptp-core`, and its message layouts ([`layout`]) were written from
 //! the figures of RFC 2637 §2. It plays the PAC (the server of outgoing calls) only.
 
+pub mod hdlc;
 pub mod journal;
 pub mod kernel_call;
 pub mod layout;

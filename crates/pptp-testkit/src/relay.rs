@@ -1,6 +1,6 @@
 //! The smallest enhanced GRE end (RFC 2637 §4.1) that carries a call: no window, no reordering, no lost-packet recovery.
 //!
-//! Frames come from and go to the master of a synchronous pty, one read or write each.
+//! Frames come from and go to the master of a pty, in asynchronous framing.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use crate::hdlc::{Decoder, encode};
 use crate::kernel_call::Ends;
 
 const KEY_AND_SEQUENCE: u8 = 0x30;
@@ -71,19 +72,21 @@ fn gre_to_pty(shared: &Shared, gre: &UdpSocket, mut master: File) {
             continue;
         };
         shared.received.store(sequence, Ordering::Relaxed);
-        let _ = master.write_all(frame);
+        let _ = master.write_all(&encode(frame));
     }
 }
 
 fn pty_to_gre(shared: &Shared, gre: &UdpSocket, mut master: File) {
-    let mut frame = vec![0; PACKET];
+    let mut octets = vec![0; PACKET];
+    let mut decoder = Decoder::default();
     let mut sequence: u32 = 0;
     while !shared.over.load(Ordering::Relaxed) {
-        let Ok(length) = master.read(&mut frame) else { break };
-        let Some(frame) = frame.get(..length) else { break };
-        let packet = seal(frame, shared.theirs, sequence, shared.received.load(Ordering::Relaxed));
-        let _ = gre.send(&packet);
-        sequence = sequence.wrapping_add(1);
+        let Ok(length) = master.read(&mut octets) else { break };
+        for frame in decoder.frames(octets.get(..length).unwrap_or_default()) {
+            let packet = seal(&frame, shared.theirs, sequence, shared.received.load(Ordering::Relaxed));
+            let _ = gre.send(&packet);
+            sequence = sequence.wrapping_add(1);
+        }
     }
 }
 

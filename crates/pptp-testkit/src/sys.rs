@@ -83,7 +83,23 @@ pub(crate) fn pseudo_terminal() -> io::Result<(File, OwnedFd)> {
         // SAFETY: the call takes no pointers.
         checked(unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_SETFD, libc::FD_CLOEXEC) })?;
     }
+    make_raw(&slave)?;
     Ok((File::from(master), slave))
+}
+
+/// No echo, no translation: what the peer sends before pppd has set the line up must not be sent back to it.
+fn make_raw(terminal: &OwnedFd) -> io::Result<()> {
+    let fd = terminal.as_raw_fd();
+    // SAFETY: termios is plain numbers, for which zeros are valid.
+    let mut settings: libc::termios = unsafe { std::mem::zeroed() };
+    let place = ptr::from_mut(&mut settings);
+    // SAFETY: the pointer is to a live termios, which the call fills.
+    checked(unsafe { libc::tcgetattr(fd, place) })?;
+    // SAFETY: the pointer is to a live and filled termios.
+    unsafe { libc::cfmakeraw(place) };
+    // SAFETY: the pointer is to a live and filled termios, which the call only reads.
+    checked(unsafe { libc::tcsetattr(fd, libc::TCSANOW, place) })?;
+    Ok(())
 }
 
 /// Lets the program that `command` starts get SIGTERM when the thread that starts it ends.

@@ -3,6 +3,7 @@
 use std::io;
 use std::net::{SocketAddr, SocketAddrV4};
 use std::sync::atomic::Ordering;
+use std::thread;
 
 use super::Session;
 use crate::kernel_call::{Ends, KernelCall};
@@ -33,6 +34,8 @@ impl Session {
         if let Some(place) = self.calls.iter().position(|call| u32::from(call.theirs) == id) {
             let call = self.calls.remove(place);
             self.latest = Call { ours: call.ours, theirs: call.theirs, carrier: None };
+            // Ending pppd takes a while, and the reply must not wait for it.
+            thread::spawn(move || drop(call));
         }
     }
 
