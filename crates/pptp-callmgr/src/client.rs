@@ -1,16 +1,21 @@
 //! What a plugin sees of the call manager: a request, a descriptor to wait on, and the call's news.
 
+use std::ffi::CStr;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
 use std::time::Duration;
 
-/// A peer that needs to be spoken to in another way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Quirk {
-    /// Orckit modems.
-    Orckit,
-}
+pub use pptp_core::control::Quirk;
+use pptp_io::{process, seqpacket};
+
+use crate::{candidate, codec};
+
+/// Where managers are found.
+const RUN_DIRECTORY: &str = "/run/pptp-rs";
+
+const PROCESS_NAME: &CStr = c"pptp-callmgr";
 
 /// The call that is wanted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -117,6 +122,14 @@ pub enum Progress {
 #[derive(Debug)]
 pub struct Call {
     socket: OwnedFd,
+    stage: Stage,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    SettingUp,
+    Up,
+    Over,
 }
 
 impl Call {
@@ -131,7 +144,35 @@ impl Call {
     /// After either of these there is nothing more.
     #[expect(clippy::should_implement_trait, reason = "None means nothing yet, not the end")]
     pub fn next(&mut self) -> Option<Progress> {
-        None
+        if self.stage == Stage::Over {
+            return None;
+        }
+        let mut buffer = [0; codec::LONGEST_MESSAGE];
+        let progress = match seqpacket::receive(self.socket.as_fd(), &mut buffer) {
+            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {
+                return None;
+            }
+            Ok(received) if received.length > 0 => {
+                buffer.get(..received.length).and_then(codec::decode_progress).unwrap_or_else(|| self.broken())
+            }
+            Ok(_) | Err(_) => self.broken(),
+        };
+        match progress {
+            Progress::Log { .. } => {}
+            Progress::Connected(_) => self.stage = Stage::Up,
+            Progress::Failed(_) | Progress::Ended { .. } => self.stage = Stage::Over,
+        }
+        Some(progress)
+    }
+
+    /// What to say of a manager that does not.
+    fn broken(&self) -> Progress {
+        let text = String::from("the call manager ended unexpectedly");
+        if self.stage == Stage::Up {
+            Progress::Ended { text }
+        } else {
+            Progress::Failed(Failure { kind: FailureKind::Local, text })
+        }
     }
 }
 
@@ -141,8 +182,62 @@ impl Call {
 /// socket (`AF_PPPOX`) is also bound and connected; anything else is only held. The caller keeps its own descriptor.
 /// `wipe` is called first thing in the new process, to erase the secrets of pppd's memory.
 ///
+/// The process that calls this must have a single thread.
+///
 /// # Errors
 /// The process cannot be started.
-pub fn start(_request: &Request, _channel: BorrowedFd<'_>, _wipe: fn()) -> io::Result<Call> {
-    Err(io::Error::from(io::ErrorKind::Unsupported))
+pub fn start(request: &Request, channel: BorrowedFd<'_>, wipe: fn()) -> io::Result<Call> {
+    start_in(Path::new(RUN_DIRECTORY), request, channel, wipe)
+}
+
+/// Like [`start`], with another directory for the sockets by which managers are found.
+///
+/// # Errors
+/// As [`start`].
+#[doc(hidden)]
+pub fn start_in(directory: &Path, request: &Request, channel: BorrowedFd<'_>, wipe: fn()) -> io::Result<Call> {
+    let (ours, managers) = seqpacket::pair()?;
+    let keep = [managers.as_fd(), channel];
+    let new = process::Detached { name: PROCESS_NAME, keep: &keep, wipe };
+    process::detach(new, |kept| candidate::run(directory, request, kept))?;
+    Ok(Call { socket: ours, stage: Stage::SettingUp })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn call() -> (Call, OwnedFd) {
+        let (socket, manager) = seqpacket::pair().unwrap();
+        (Call { socket, stage: Stage::SettingUp }, manager)
+    }
+
+    #[test]
+    fn a_manager_that_dies_before_the_call_is_up_has_failed() {
+        let (mut call, manager) = call();
+        assert_eq!(call.next(), None);
+        drop(manager);
+        let Some(Progress::Failed(failure)) = call.next() else { panic!("no failure") };
+        assert_eq!(failure.kind, FailureKind::Local);
+        assert_eq!(failure.text, "the call manager ended unexpectedly");
+        assert_eq!(call.next(), None);
+    }
+
+    #[test]
+    fn garbage_from_a_manager_is_the_end_of_it() {
+        let (mut call, manager) = call();
+        seqpacket::send(manager.as_fd(), b"garbage", &[]).unwrap();
+        assert!(matches!(call.next(), Some(Progress::Failed(_))));
+        assert_eq!(call.next(), None);
+    }
+
+    #[test]
+    fn the_last_word_is_heard_after_the_manager_has_gone() {
+        let (mut call, manager) = call();
+        let ended = Progress::Ended { text: String::from("gone") };
+        seqpacket::send(manager.as_fd(), &codec::encode_progress(&ended), &[]).unwrap();
+        drop(manager);
+        assert_eq!(call.next(), Some(ended));
+        assert_eq!(call.next(), None);
+    }
 }

@@ -4,4 +4,12 @@
 //! on and the news of the call. The process resolves the server's name, joins a manager that already has a control
 //! connection to that server or opens one and becomes the manager itself, and ends when its last call has ended.
 
+mod candidate;
 pub mod client;
+mod codec;
+mod manager;
+mod race;
+mod reporter;
+mod resolve;
+mod sharing;
+mod words;

@@ -90,6 +90,11 @@ pub fn run_aside(program: &CStr, arguments: &[&CStr], limit: Duration) -> io::Re
     sys::exit_now(127)
 }
 
+/// The uid that the kernel asks about when this process does something.
+pub fn effective_uid() -> u32 {
+    nix::unistd::geteuid().as_raw()
+}
+
 fn block_signals() -> io::Result<SigSet> {
     let mut before = SigSet::empty();
     sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::all()), Some(&mut before))?;

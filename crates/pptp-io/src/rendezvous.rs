@@ -49,18 +49,36 @@ impl Directory {
         Err(io::Error::new(io::ErrorKind::NotFound, format!("{}: it vanishes again and again", path.display())))
     }
 
+    /// Opens the directory at `path`; `None`: it is not there.
+    ///
+    /// # Errors
+    /// As [`Directory::open`].
+    pub fn open_existing(path: &Path, owner: Option<Account>) -> io::Result<Option<Self>> {
+        match Self::open_checked(path, owner) {
+            Ok(directory) => Ok(Some(directory)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     fn open_once(path: &Path, owner: Option<Account>) -> io::Result<Self> {
         match DirBuilder::new().mode(0o700).create(path) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(named(path, error)),
             _ => {}
         }
+        let directory = Self::open_checked(path, owner)?;
+        if let Some(owner) = owner {
+            let (uid, gid) = (Uid::from_raw(owner.uid), Gid::from_raw(owner.gid));
+            let given = nix::unistd::fchown(&directory.descriptor, Some(uid), Some(gid));
+            given.map_err(|error| named(path, error.into()))?;
+        }
+        Ok(directory)
+    }
+
+    fn open_checked(path: &Path, owner: Option<Account>) -> io::Result<Self> {
         let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
         let descriptor = nix::fcntl::open(path, flags, Mode::empty()).map_err(|error| named(path, error.into()))?;
         check_private(path, descriptor.as_fd(), owner)?;
-        if let Some(owner) = owner {
-            let (uid, gid) = (Uid::from_raw(owner.uid), Gid::from_raw(owner.gid));
-            nix::unistd::fchown(&descriptor, Some(uid), Some(gid)).map_err(|error| named(path, error.into()))?;
-        }
         Ok(Self { path: path.to_owned(), descriptor })
     }
 

@@ -1,0 +1,143 @@
+//! The process that a plugin starts: it looks for a manager, and becomes one if there is none.
+
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::time::Duration;
+
+use log::Level;
+use pptp_core::time::Instant;
+use pptp_io::{cgroup, clock, confine, process};
+
+use crate::client::{Failure, Request};
+use crate::codec::Join;
+use crate::manager::{self, Start};
+use crate::race::{self, Winner};
+use crate::reporter::Reporter;
+use crate::resolve;
+use crate::sharing::{self, Listening, Meeting, Place};
+use crate::words;
+
+/// How long after its deadline a candidate that hangs in a system call is killed.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// How often a manager may go while we try to join it.
+const HANDOVERS: usize = 3;
+
+/// Why a candidate ends without a call.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    /// Nobody wants the call any more.
+    PluginGone,
+    /// It cannot be made.
+    Failed(Failure),
+}
+
+struct Candidate<'a> {
+    request: &'a Request,
+    plugin: Reporter,
+    channel: OwnedFd,
+    begin: Instant,
+    meeting: Meeting,
+}
+
+/// What has become of the call.
+enum Outcome {
+    /// A manager has it.
+    HandedOver,
+    /// This process is the manager.
+    Ours(Winner, Option<Listening>),
+}
+
+/// The whole life of the process: `kept` is the plugin's socket and the channel.
+pub(crate) fn run(directory: &Path, request: &Request, kept: Vec<OwnedFd>) {
+    let Ok([plugin, channel]) = <[OwnedFd; 2]>::try_from(kept) else { return };
+    let (plugin, begin) = (Reporter::new(plugin), clock::now());
+    process::set_time_limit(Some(request.connect_timeout.saturating_add(GRACE)));
+    let meeting = Meeting::new(directory, confine::service_account());
+    let candidate = Candidate { request, plugin, channel, begin, meeting };
+    match candidate.place_call() {
+        Ok(Outcome::HandedOver) | Err(Stop::PluginGone) => {}
+        Ok(Outcome::Ours(winner, listening)) => candidate.become_manager(winner, listening),
+        Err(Stop::Failed(failure)) => candidate.plugin.fail(failure),
+    }
+}
+
+impl Candidate<'_> {
+    fn place_call(&self) -> Result<Outcome, Stop> {
+        let servers = resolve::resolve(self.request, &self.plugin, self.deadline())?;
+        if !servers.iter().any(|address| address.to_string() == self.request.server) {
+            self.plugin.log(Level::Debug, format!("{} is {}", self.request.server, words::list(&servers)));
+        }
+        if self.request.share {
+            for &server in &servers {
+                if self.joins_at(&sharing::socket_name(self.request, server), server) {
+                    return Ok(Outcome::HandedOver);
+                }
+            }
+        }
+        let winner = race::connect(self.request, servers, &self.plugin, self.deadline())?;
+        if !self.request.share {
+            return Ok(Outcome::Ours(winner, None));
+        }
+        Ok(self.claim(winner))
+    }
+
+    fn deadline(&self) -> Instant {
+        self.begin + self.request.connect_timeout
+    }
+
+    /// Whether a manager was there and took the call.
+    fn joins_at(&self, name: &str, server: std::net::Ipv4Addr) -> bool {
+        match self.meeting.find(name) {
+            Ok(Some(manager)) => self.hands_over(&manager, server),
+            Ok(None) => false,
+            Err(error) => {
+                self.plugin.log(Level::Debug, format!("cannot look for a shared control connection: {error}"));
+                false
+            }
+        }
+    }
+
+    fn hands_over(&self, manager: &OwnedFd, server: std::net::Ipv4Addr) -> bool {
+        // Before the manager has the call: its own news come after this line.
+        let name = words::server_name(&self.request.server, server);
+        self.plugin.log(Level::Info, format!("sharing the control connection to {name}"));
+        let join = Join { request: self.request.clone(), elapsed: clock::now().since(self.begin) };
+        let joined = sharing::hand_over(manager, &join, &self.plugin, &self.channel);
+        if !joined {
+            self.plugin.log(Level::Info, format!("the control connection to {name} cannot be shared"));
+        }
+        joined
+    }
+
+    /// Makes the open connection the one that others find, or gives it up for one that was there first.
+    fn claim(&self, winner: Winner) -> Outcome {
+        let name = sharing::socket_name(self.request, winner.server);
+        for _ in 0..HANDOVERS {
+            match self.meeting.find_or_listen(&name) {
+                Ok(Place::Ours(listening)) => return Outcome::Ours(winner, Some(listening)),
+                Ok(Place::Taken(manager)) if self.hands_over(&manager, winner.server) => return Outcome::HandedOver,
+                Ok(Place::Taken(_)) => {}
+                Err(error) => {
+                    self.plugin.log(Level::Warn, format!("the control connection will not be shared: {error}"));
+                    break;
+                }
+            }
+        }
+        Outcome::Ours(winner, None)
+    }
+
+    fn become_manager(self, winner: Winner, listening: Option<Listening>) {
+        process::set_time_limit(None);
+        match cgroup::leave("pptp-callmgr") {
+            Ok(moved) => self.plugin.log(Level::Debug, format!("call manager: control group: {moved:?}")),
+            Err(error) => self.plugin.log(Level::Debug, format!("call manager: stays in its control group: {error}")),
+        }
+        for failure in confine::confine(self.meeting.account) {
+            self.plugin.log(Level::Debug, format!("call manager: {failure}"));
+        }
+        let deadline = self.deadline();
+        let (request, plugin, channel) = (self.request.clone(), self.plugin, self.channel);
+        manager::run(Start { winner, listening, request, plugin, channel, deadline });
+    }
+}

@@ -1,0 +1,130 @@
+//! What the manager does with the core's events.
+
+use log::Level;
+use pptp_core::control::{CallEnd, CallParameters, CloseReason, Event};
+use pptp_core::time::Instant;
+use pptp_core::wire::CallId;
+
+use crate::client::{CallInfo, FailureKind, Progress};
+use crate::reporter::Delivery;
+use crate::words;
+
+use super::client::{Client, Stage};
+use super::{Manager, Phase};
+
+impl Manager {
+    pub(super) fn handle_event(&mut self, event: Event, now: Instant) {
+        match event {
+            Event::Established(peer) => {
+                self.log_to_all(Level::Debug, &format!("control connection to {}: {peer}", self.server));
+                self.peer = Some(peer);
+                self.dial_waiting(now);
+            }
+            Event::CallConnected(parameters) => self.connect(&parameters, now),
+            Event::CallRefused { call, .. } => {
+                if let Some(client) = self.take_client(call) {
+                    let text = words::about(&client.server, &event);
+                    client.end(FailureKind::Refused, text);
+                }
+            }
+            Event::CallEnded { call, reason } => {
+                if let Some(client) = self.take_client(call) {
+                    let text = words::about(&client.server, &reason);
+                    client.end(end_kind(&reason), text);
+                }
+            }
+            Event::Closed(reason) => self.close(&reason),
+            Event::PeerMisbehaved(what) => self.log_oddity(&what.to_string()),
+            other => self.log_oddity(&other.to_string()),
+        }
+    }
+
+    fn dial_waiting(&mut self, now: Instant) {
+        for client in std::mem::take(&mut self.clients) {
+            self.admit(client, now);
+        }
+    }
+
+    /// The call is up: the channel is connected before anyone knows, so that nothing that comes early is lost.
+    fn connect(&mut self, parameters: &CallParameters, now: Instant) {
+        let Some(mut client) = self.take_client(parameters.call) else { return };
+        if let Err(failure) = client.connect_channel(parameters.peer_call, self.server) {
+            self.clear(&client, now);
+            return client.end(failure.kind, failure.text);
+        }
+        let progress = Progress::Connected(self.describe(parameters, &client));
+        match client.connected(parameters.call, &progress) {
+            Delivery::Sent => self.clients.push(client),
+            Delivery::Failed => self.clear(&client, now),
+        }
+    }
+
+    fn describe(&self, parameters: &CallParameters, client: &Client) -> CallInfo {
+        let peer = self.peer.as_ref();
+        CallInfo {
+            local: self.local,
+            peer: self.server,
+            call_id: parameters.call.0,
+            peer_call_id: parameters.peer_call.0,
+            peer_window: parameters.peer_receive_window,
+            connect_speed: parameters.connect_speed,
+            outer_mtu: self.outer_mtu(),
+            shared: client.shared,
+            peer_host: peer.map(|peer| peer.host_name.clone()).unwrap_or_default(),
+            peer_vendor: peer.map(|peer| peer.vendor.clone()).unwrap_or_default(),
+        }
+    }
+
+    /// The client whose call this is, if it has not gone before.
+    fn take_client(&mut self, call: CallId) -> Option<Client> {
+        let index = self.clients.iter().position(|client| client.call() == Some(call))?;
+        Some(self.clients.swap_remove(index))
+    }
+
+    /// The end: whoever still waits for a call will not get it.
+    fn close(&mut self, reason: &CloseReason) {
+        self.phase = Phase::Closed;
+        self.candidates.clear();
+        if let Some(listening) = self.listening.take() {
+            listening.close();
+        }
+        for client in self.clients.drain(..) {
+            let text = words::about(&client.server, &describe_close(reason, client.stage));
+            client.end(close_kind(reason), text);
+        }
+    }
+
+    fn log_oddity(&mut self, text: &str) {
+        if self.oddities > 0 {
+            self.oddities -= 1;
+            self.log_to_all(Level::Debug, &words::about(&self.server.to_string(), &text));
+        }
+    }
+}
+
+/// The core's words, but plainer for what happens most: a server that hangs up instead of answering.
+fn describe_close(reason: &CloseReason, stage: Stage) -> String {
+    match (reason, stage) {
+        (CloseReason::PeerClosed, Stage::Waiting) => {
+            String::from("the server closed the connection instead of answering the start request")
+        }
+        _ => reason.to_string(),
+    }
+}
+
+fn end_kind(reason: &CallEnd) -> FailureKind {
+    match reason {
+        CallEnd::PeerDisconnected { .. } => FailureKind::Refused,
+        CallEnd::SetupTimeout => FailureKind::Timeout,
+        CallEnd::ConnectionLost(reason) => close_kind(reason),
+        _ => FailureKind::Protocol,
+    }
+}
+
+fn close_kind(reason: &CloseReason) -> FailureKind {
+    match reason {
+        CloseReason::Refused { .. } | CloseReason::StoppedByPeer(_) => FailureKind::Refused,
+        CloseReason::EchoTimeout | CloseReason::SetupTimeout => FailureKind::Timeout,
+        _ => FailureKind::Protocol,
+    }
+}
