@@ -7,8 +7,6 @@ use super::table::length_of;
 
 /// Marks the beginning of every message (RFC 2637 §1.4).
 pub const MAGIC_COOKIE: u32 = 0x1a2b_3c4d;
-/// Bytes before the fields that differ by type.
-pub const HEADER_LENGTH: usize = 12;
 /// Bytes of the longest control message, Incoming-Call-Request (RFC 2637 §2.9).
 pub const MAX_MESSAGE_LENGTH: usize = 220;
 
@@ -16,6 +14,8 @@ pub const MAX_MESSAGE_LENGTH: usize = 220;
 const CONTROL: u16 = 1;
 /// Bytes up to the end of the magic cookie.
 const COOKIE_END: usize = 8;
+/// Bytes up to the end of the control message type.
+const TYPE_END: usize = 10;
 
 /// A control message and the reserved field of its header.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,8 +78,8 @@ fn emit(reserved0: u16, message: &Message, out: &mut Vec<u8>) {
     message.write_body(out);
 }
 
-/// How many bytes the message that begins with `prefix` needs before more can be said about it; its whole length, once the
-/// header is there. Each field is checked as soon as it is there, so that nobody waits for the rest of what is no message.
+/// How many bytes the message that begins with `prefix` needs before more can be said about it: its whole length, once its
+/// type is there. Nobody waits for the rest of what is no message.
 pub(super) fn bytes_needed(prefix: &[u8]) -> Result<usize, WireError> {
     let mut reader = Reader::new(prefix);
     let Ok(length) = reader.take_u16() else {
@@ -98,7 +98,7 @@ pub(super) fn bytes_needed(prefix: &[u8]) -> Result<usize, WireError> {
         return Err(WireError::NotControl(pptp_type));
     }
     let Ok(message_type) = reader.take_u16() else {
-        return Ok(HEADER_LENGTH);
+        return Ok(TYPE_END);
     };
     match length_of(message_type) {
         None => Err(WireError::UnknownMessage(message_type)),

@@ -17,7 +17,7 @@ mod text;
 
 pub use codes::*;
 pub use error::WireError;
-pub use frame::{Frame, HEADER_LENGTH, MAGIC_COOKIE, MAX_MESSAGE_LENGTH};
+pub use frame::{Frame, MAGIC_COOKIE, MAX_MESSAGE_LENGTH};
 pub use framer::Framer;
 pub use gre::GreHeader;
 pub use message::*;
