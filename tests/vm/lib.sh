@@ -10,7 +10,8 @@
 #   pppd_stop a && check "pppd ends with status 5" [ "$STATUS" = 5 ]
 #   finish
 #
-# Sections: results, waiting, hosts, pppd, pptpd, leftovers. Everything that a test writes goes below $WORK or $OUT.
+# Sections: results, waiting, hosts, pppd, pptpd, the test kit's server, leftovers. Everything that a test writes goes
+# below $WORK, the one directory that all hosts share, or $OUT.
 set -u
 SERVER=10.99.0.1 CLIENT_ADDRESS=10.99.0.2
 TUNNEL_SERVER=192.168.77.1
@@ -55,6 +56,9 @@ between() {
   if awk -v l="$2" -v h="$3" -v v="$4" 'BEGIN { exit !(v != "" && v + 0 >= l && v + 0 <= h) }'; then pass "$1 ($4)"
   else flunk "$1" "$4 is not between $2 and $3"; fi
 }
+
+# bail TEXT [FILE]: the guest cannot go on
+bail() { echo "Bail out! $1"; [ -z "${2-}" ] || sed 's/^/# /' "$2"; exit 1; }
 
 note() { sed 's/^/# /' <<< "$*"; }
 
@@ -122,16 +126,20 @@ host() {
     : > "/run/work/hosts/$1"
     exec sleep infinity' host "$1" &
   HOST[$1]=$!
-  wait_for 10 test -e "$WORK/hosts/$1" || { echo "lib.sh: host $1 did not start"; exit 126; }
+  wait_for 10 test -e "$WORK/hosts/$1" || bail "host $1 did not start"
 }
 
-# on HOST COMMAND...: the command replaces nsenter, so $! after "on … &" is the command's own process.
-on() {
-  local where=$1
-  shift
-  # A subshell in the background ends up as the command; in the foreground nsenter is a child as usual.
-  nsenter --target "${HOST[$where]}" --net --mount --uts -- "$@"
+# on HOST COMMAND...
+on() { nsenter --target "${HOST[$1]}" --net --mount --uts -- "${@:2}"; }
+
+# daemon HOST LOG COMMAND...: in the background; sets DAEMON to its process id (nsenter becomes the command)
+daemon() {
+  nsenter --target "${HOST[$1]}" --net --mount --uts -- "${@:3}" > "$2" 2>&1 < /dev/null &
+  DAEMON=$!
 }
+
+# end_daemon PID [SIGNAL]
+end_daemon() { kill -s "${2:-TERM}" "$1" && wait "$1"; } 2> /dev/null
 
 # write_file HOST PATH: from standard input
 write_file() { on "$1" /bin/sh -c 'cat > "$1"' sh "$2"; }
@@ -172,6 +180,9 @@ netem() { modprobe sch_netem && on "$1" tc qdisc replace dev "$2" root netem "${
 # ping_peer HOST ADDRESS [COUNT]
 ping_peer() { on "$1" ping -n -q -c "${3:-3}" -i 0.2 -W 5 "$2"; }
 
+# ping_tunnel HOST NAME: the server answers through this pppd's own interface
+ping_tunnel() { on "$1" ping -n -q -c 3 -i 0.2 -W 5 -I "$(interface_of "$2")" $TUNNEL_SERVER; }
+
 # ---------------------------------------------------------------- pppd
 # pppd of this machine's own distribution, or of the tree that scripts/setup.sh keeps for the other version.
 native_version() { local paths=(/usr/lib/pppd/[0-9]*); echo "${paths[0]##*/}"; }
@@ -191,7 +202,7 @@ mount_trees() {
       mount -t overlay -o "lowerdir=$tree,upperdir=$layer/upper,workdir=$layer/work" overlay "/mnt/pppd-$version" &&
       mount --rbind /proc "/mnt/pppd-$version/proc" && mount --rbind /dev "/mnt/pppd-$version/dev" &&
       mkdir -p "/mnt/pppd-$version/lib/modules" && mount --rbind /lib/modules "/mnt/pppd-$version/lib/modules" ||
-      { echo "lib.sh: cannot mount $tree"; exit 126; }
+      bail "cannot mount $tree"
   done
 }
 
@@ -202,9 +213,10 @@ tree_for() {
   else echo "lib.sh: no pppd $1 here; make setup makes a tree that has it" >&2; return 1; fi
 }
 
-# install_plugins: each built plugin where the pppd that it was built for looks
-install_plugins() {
+# install_built: each built plugin where the pppd that it was built for looks, and the test kit's programs
+install_built() {
   local built version tree
+  for built in "$GUEST_BUILD"/bin/*; do [ ! -e "$built" ] || cp "$built" /usr/local/bin/; done
   for built in "$GUEST_BUILD"/plugin/*/pptp-rs.so; do
     [ -e "$built" ] || continue
     version=${built%/*} version=${version##*/}
@@ -215,32 +227,31 @@ install_plugins() {
 declare -A PPPD
 log_of() { echo "$WORK/$1.log"; }
 
-# pppd_command HOST VERSION: sets COMMAND to what runs pppd there, in its tree if it needs one
-pppd_command() {
+# pppd_program HOST VERSION: sets PROGRAM to this pppd's command there, which starts in its tree if it has one
+pppd_program() {
   local tree
   tree=$(tree_for "$2") || return 1
-  COMMAND=(nsenter --target "${HOST[$1]}" --net --mount --uts --)
-  [ "$tree" = / ] && { COMMAND+=(/usr/sbin/pppd); return; }
+  PROGRAM=(/usr/sbin/pppd)
+  [ "$tree" != / ] || return 0
+  PROGRAM=(/usr/sbin/chroot "$tree" /usr/sbin/pppd)
   # /run, /tmp, /sys and /etc/ppp are the host's own; mounted in its namespace, so the hosts stay apart.
   on "$1" /bin/sh -c '
     mountpoint -q "$1/etc/ppp" && exit
-    for d in /run /tmp /sys /etc/ppp; do mkdir -p "$1$d" && mount --rbind "$d" "$1$d" || exit 1; done' sh "$tree" || return 1
-  COMMAND+=(chroot "$tree" /usr/sbin/pppd)
+    for d in /run /tmp /sys /etc/ppp; do mkdir -p "$1$d" && mount --rbind "$d" "$1$d" || exit 1; done' sh "$tree"
 }
 
 # pppd_start HOST VERSION NAME ARGS...: in the background, not detaching; its process id is ${PPPD[NAME]}
 pppd_start() {
-  local name=$3
-  pppd_command "$1" "$2" || return 1
-  "${COMMAND[@]}" nodetach ipparam "$name" "${@:4}" > "$(log_of "$name")" 2>&1 < /dev/null &
-  PPPD[$name]=$!
+  pppd_program "$1" "$2" || return 1
+  daemon "$1" "$(log_of "$3")" "${PROGRAM[@]}" nodetach ipparam "$3" "${@:4}"
+  PPPD[$3]=$DAEMON
 }
 
 # pppd_wait NAME SECONDS: until it has ended; sets STATUS to its exit status ("running" when the time is over)
 pppd_wait() {
   local pid=${PPPD[$1]}
   STATUS=running
-  wait_for "$2" ended "$pid" > /dev/null || return 1
+  wait_for "$2" ended "$pid" > /dev/null 2>&1 || return 1
   wait "$pid" 2> /dev/null
   STATUS=$?
 }
@@ -312,14 +323,39 @@ remoteip 192.168.77.10-99
 connections 80
 CONF
   client_secrets client
-  on server /usr/sbin/pptpd --fg --conf /run/pptpd.conf --pidfile /run/pptpd.pid > $WORK/pptpd.log 2>&1 < /dev/null &
-  PPTPD=$!
-  wait_for 10 listening server 1723 || { cat $WORK/pptpd.log; return 1; }
+  daemon server $WORK/pptpd.log /usr/sbin/pptpd --fg --conf /run/pptpd.conf --pidfile /run/pptpd.pid
+  PPTPD=$DAEMON
+  wait_for 10 listening server 1723 || bail "pptpd does not listen" $WORK/pptpd.log
 }
-pptpd_stop() { kill "$PPTPD" 2> /dev/null; wait "$PPTPD" 2> /dev/null; }
+pptpd_stop() { end_daemon "$PPTPD"; }
 
 # listening HOST PORT
 listening() { [ -n "$(on "$1" ss -Htln "sport = :$2")" ]; }
+
+# ---------------------------------------------------------------- the test kit's server
+# server_start ARGS...: crates/pptp-testkit's fake-pptp-server on host "server"; its journal is $WORK/server.log
+server_start() {
+  daemon server $WORK/server.out fake-pptp-server --listen "$SERVER" --log $WORK/server.log "$@"
+  FAKE_SERVER=$DAEMON
+  wait_for 10 listening server 1723 || bail "the test kit's server does not listen" $WORK/server.out
+}
+server_stop() { end_daemon "$FAKE_SERVER" "${1:-TERM}"; }
+
+# server_saw PATTERN (extended regular expression): a line of its journal
+server_saw() { grep -Eq -- "$1" $WORK/server.log || { echo "the server saw no: $1"; cat $WORK/server.log; return 1; }; }
+
+# pool_server_start [PPPD OPTIONS...]: many calls on one control connection (pptpd takes one), each with stock pppd on a
+# pty; the client of call N gets 192.168.77.N
+pool_server_start() {
+  client_secrets
+  write_file server /etc/ppp/chap-secrets <<< 'alice pptpd "open sesame" *'
+  printf '%s\n' 'name pptpd' auth refuse-pap refuse-chap refuse-mschap require-mschap-v2 require-mppe-128 nobsdcomp nodeflate \
+    debug "logfile $WORK/server-pppd.log" "$@" | write_file server /etc/ppp/options.server
+  server_start --pty-pppd "$TUNNEL_SERVER:192.168.77.10%n file /etc/ppp/options.server"
+}
+calls_seen() { grep -c 'got Outgoing-Call-Request' $WORK/server.log; }
+calls_open() { on server ip -o link show type ppp | wc -l; }
+connections() { on client ss -Htn state established "dport = :1723" | wc -l; }
 
 # ---------------------------------------------------------------- leftovers
 # leftovers_before; …; leftovers_none TEXT: what is there that was not there before is a failed test. Compared are
@@ -355,5 +391,6 @@ leftovers_list() {
   done
 }
 
+export PATH=/usr/local/bin:$PATH
 mount_trees
-install_plugins
+install_built

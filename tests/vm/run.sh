@@ -13,8 +13,8 @@
 #     -v             show the kernel's log at the end
 #
 # The guest's root is a throw-away overlay on the host's own /, which it sees read-only; $OUT is the only directory
-# that is the same on both sides. The repository ($REPO), what scripts/build-guests.sh made ($GUEST_BUILD; its programs
-# are in PATH) and the cache of scripts/setup.sh are there as well, read-only. /etc/ppp, /tmp, /run and /var/log are
+# that is the same on both sides. The repository ($REPO), what scripts/build-guests.sh made ($GUEST_BUILD) and the cache
+# of scripts/setup.sh are there as well, read-only. /etc/ppp, /tmp, /run and /var/log are
 # empty. The script's output and exit status are ours; further statuses: 124 the time limit was hit, 125 the guest
 # ended without telling a status (its kernel's log is shown), 126 the guest could not be set up.
 set -u
@@ -60,8 +60,7 @@ declare -p load hold files modules script out repo cache build limit > "$private
 {
   echo '#!/bin/bash'
   for assignment in ${environment[@]+"${environment[@]}"}; do printf 'export %q\n' "$assignment"; done
-  printf 'export OUT=%q REPO=%q PPTP_RS_CACHE=%q GUEST_BUILD=%q\n' "$out" "$repo" "$cache" "$build"
-  printf 'export PATH=$GUEST_BUILD/bin:$PATH\ncd /tmp\n'
+  printf 'export OUT=%q REPO=%q PPTP_RS_CACHE=%q GUEST_BUILD=%q\ncd /tmp\n' "$out" "$repo" "$cache" "$build"
   if [ -x "$script" ]; then printf 'exec'; else printf 'exec /bin/bash'; fi
   # init.sh copies a script from elsewhere, whose directory the guest may not see.
   case $script in "$repo"/*) printf ' %q' "$script" "$@" ;; *) printf ' %q' /run/guest-script "$@" ;; esac

@@ -1,0 +1,88 @@
+# faults_lib.sh - what the scripts about faults share. Source it after lib.sh.
+#
+#   fault_at ocrq=reply:result=4 "a busy server is named" 8 1 'busy \(4\)'
+VERSION=${1:-2.4.9}
+JOURNAL=$WORK/server.log
+# What the test kit's server tells its pppd, and what the client's pppd is told.
+PEER_PPP="noauth nodefaultroute nobsdcomp nodeflate novj noipv6 $TUNNEL_SERVER:192.168.77.1%n debug logfile $WORK/peer-pppd.log"
+SIMPLE_PPP="noauth noipdefault nobsdcomp nodeflate novj noipv6"
+
+# journal_time PATTERN [N]: when the Nth line like this was written, in seconds
+journal_time() { grep -E -- "$1" "$JOURNAL" | sed -n "${2:-1}s/ .*//p"; }
+
+# said NAME: the lines in this pppd's log that are not pppd's own
+said() {
+  grep -Ev -e '^Plugin .* loaded\.$' -e '^(using channel|Using interface|Connect:|Exit\.|Modem hangup|Connection terminated)' \
+    -e '^(Connect time|Sent [0-9]+ bytes|Terminating on signal|(local|remote) +(IP|LL) address|Hangup)' \
+    -e '^(LCP|CCP|IPCP) ' -e '^(MPPE|CHAP) .*(enabled|succeeded)' -e '^Remote message: ' -e '^Script .* (started|finished)' \
+    -e '^(sent|rcvd) \[' -e '^[[:space:]]*$' "$(log_of "$1")"
+}
+
+# one_line NAME PATTERN: it said one line, which is like this
+one_line() {
+  local lines
+  lines=$(said "$1")
+  if [ "$(grep -c . <<< "$lines")" = 1 ] && grep -Eq -- "$2" <<< "$lines"; then return; fi
+  printf 'wanted one line like: %s\ngot:\n%s\n' "$2" "$lines"
+  return 1
+}
+
+# clean_protocol: the server found nothing wrong in what the client sent
+clean_protocol() { ! grep -E ' bad (order|stream|length|magic|type|reserved|version|[a-z]+ (is|has|[0-9]))' "$JOURNAL"; }
+
+# nothing_left: as leftovers_none, without a result of its own
+nothing_left() {
+  local end=$(($(centiseconds) + ${LEFTOVERS_WAIT:-4} * 100)) found
+  while :; do
+    leftovers_list > $WORK/leftovers.after
+    found=$(diff $WORK/leftovers.before $WORK/leftovers.after | grep '^[<>]') || return 0
+    [ "$(centiseconds)" -lt "$end" ] || break
+    sleep 0.1
+  done
+  printf 'left over:\n%s\n' "$found"
+  return 1
+}
+
+less_or_equal() { awk -v a="$1" -v b="$2" 'BEGIN { exit !(a <= b) }'; }
+
+# judge STATUS SECONDS PATTERN NAME: the whole verdict about a pppd that has ended ($STATUS, $TOOK)
+judge() {
+  local verdict=0
+  [ "$STATUS" = "$1" ] || { echo "status $STATUS, wanted $1"; verdict=1; }
+  less_or_equal "$TOOK" "$2" || { echo "took $TOOK s, allowed are $2"; verdict=1; }
+  one_line "$4" "$3" || verdict=1
+  clean_protocol || verdict=1
+  nothing_left || verdict=1
+  return $verdict
+}
+
+# fault TEXT STATUS SECONDS PATTERN OPTIONS...: pppd $VERSION with the plugin ends with this status within this time,
+# says one line which is like the pattern, sends correct messages and leaves nothing behind
+fault() {
+  run_pppd $(($3 + 5)) client "$VERSION" t plugin pptp-rs.so $SIMPLE_PPP "${@:5}"
+  check "pppd $VERSION: $1 ($TOOK s)" judge "$2" "$3" "$4" t
+}
+
+# plugin_start OPTIONS...: pppd $VERSION with the plugin on host "client", called "t"
+plugin_start() { pppd_start client "$VERSION" t plugin pptp-rs.so pptp_server "$SERVER" $SIMPLE_PPP "$@"; }
+
+# fault_at RULE TEXT STATUS SECONDS PATTERN [OPTIONS...]: the same with a server that follows the rule
+fault_at() {
+  server_start --on "$1"
+  leftovers_before
+  fault "${@:2:4}" pptp_server "$SERVER" "${@:6}"
+  server_stop KILL
+}
+
+# silent_host ADDRESS: packets of the client to this address are lost without an answer
+silent_host() { on client ip neighbour replace "$1" lladdr 02:00:00:00:00:77 dev eth0 nud permanent; }
+
+# cover HOST VERSION FILE: the host's pppd sees standard input in place of this file
+cover() {
+  local tree copy
+  tree=$(tree_for "$2")
+  copy=/run/cover-$2-${3##*/}
+  write_file "$1" "$copy"
+  on "$1" mount --bind "$copy" "$(on "$1" readlink -f "${tree%/}$3")"
+}
+uncover() { on "$1" umount "$(on "$1" readlink -f "$(tree_for "$2" | sed 's,/$,,')$3")"; }

@@ -1,0 +1,61 @@
+# faults_term.sh VERSION - SIGTERM in every phase of connecting: pppd is gone within a second, with status 5, with
+# "persist" as well, and takes everything along.
+. "$REPO/tests/vm/lib.sh"
+. "$REPO/tests/vm/guest/faults_lib.sh"
+SILENT=10.99.0.77
+# A server that answers nothing is given this long before its call is given up (Call-Clear, then Stop).
+LEFTOVERS_WAIT=10
+
+# terminated TEXT PHASE OPTIONS...: PHASE is a command that succeeds in the phase
+terminated() {
+  local how
+  for how in "" "persist maxfail 0 holdoff 0"; do
+    leftovers_before
+    pppd_start client "$VERSION" t plugin pptp-rs.so $SIMPLE_PPP "${@:3}" $how
+    check "pppd $VERSION: $1${how:+, persist}: it comes to that" wait_for 10 $2
+    sleep 0.2
+    local started
+    started=$(now)
+    pppd_stop t TERM 5
+    TOOK=$(elapsed_since "$started")
+    check "pppd $VERSION: $1${how:+, persist}: gone with status 5 ($TOOK s)" gone_in_time
+    [ "$STATUS" != running ] || pppd_stop t KILL
+  done
+}
+gone_in_time() {
+  local verdict=0
+  [ "$STATUS" = 5 ] || { echo "status $STATUS"; verdict=1; }
+  less_or_equal "$TOOK" 1 || verdict=1
+  logged t 'Terminating on signal 15' || verdict=1
+  [ -z "$(said t)" ] || { said t; verdict=1; }
+  clean_protocol || verdict=1
+  nothing_left || verdict=1
+  return $verdict
+}
+
+resolving() { on client ss -Hun | grep -q ":53 "; }
+connecting() { on client ss -Htn state syn-sent | grep -q ":1723"; }
+refused() { [ "$(said t | grep -c refused)" -ge 1 ]; }
+up() { link_up client t; }
+
+# at RULE TEXT PHASE OPTIONS...
+at() {
+  server_start --on "$1"
+  terminated "${@:2}" pptp_server "$SERVER"
+  server_stop KILL
+}
+
+plan 20
+network
+silent_host $SILENT
+: > "$JOURNAL"
+cover client "$VERSION" /etc/nsswitch.conf <<< 'hosts: files dns'
+cover client "$VERSION" /etc/resolv.conf <<< "nameserver $SILENT"
+terminated "resolving" resolving pptp_server vpn.example
+terminated "connecting" connecting pptp_server $SILENT
+at sccrq=mute "waiting for the control connection" "server_saw got.Start-Control-Connection-Request"
+at ocrq=mute "waiting for the call" "server_saw got.Outgoing-Call-Request"
+server_start --pty-pppd "$PEER_PPP"
+terminated "connected" up pptp_server "$SERVER"
+server_stop KILL
+finish

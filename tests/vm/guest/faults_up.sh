@@ -1,0 +1,115 @@
+# faults_up.sh VERSION - what ends a tunnel that is up: pppd hangs up at once (status 16) and says why in one line, and
+# nothing stays behind. What must not end it: everything odd that real peers do.
+. "$REPO/tests/vm/lib.sh"
+. "$REPO/tests/vm/guest/faults_lib.sh"
+GO=$WORK/go
+
+# tunnel_then ACTIONS [OPTIONS...]: a tunnel to a server that does this once it is told to
+tunnel_then() {
+  rm -f "$GO"
+  server_start --pty-pppd "$PEER_PPP" --on "call-up=wait-file:$GO,$1"
+  leftovers_before
+  plugin_start "${@:2}"
+  tunnel_up client t 15
+}
+
+# ends TEXT SECONDS PATTERN ACTIONS [OPTIONS...]
+ends() {
+  check_here "pppd $VERSION: $1: it was up" tunnel_then "${@:4}"
+  local started
+  started=$(now)
+  : > "$GO"
+  hung_up "$1" "$2" "$3" "$started"
+  server_stop KILL
+}
+
+# hung_up TEXT SECONDS PATTERN STARTED
+hung_up() {
+  pppd_wait t $(($2 + 10))
+  TOOK=$(elapsed_since "$4")
+  check "pppd $VERSION: $1 ($TOOK s)" judge 16 "$2" "$3" t
+  [ "$STATUS" != running ] || pppd_stop t KILL
+}
+
+disconnected() {
+  local result
+  local -A words=([0]='no reason given \(0\)' [1]='lost carrier \(1\)' [2]='general error \(2\)'
+    [3]='administrative shutdown \(3\)' [4]='on request \(4\)')
+  for result in 0 1 2 3 4; do
+    ends "disconnected with $result" 1 "disconnected.*${words[$result]}" "cdn:result=$result"
+  done
+  ends "disconnected by the client's id" 1 'disconnected.*\(1\)' cdn:id=theirs:result=1
+}
+
+stopped() {
+  local reason
+  local -A words=([0]='no reason given \(0\)' [1]='general request \(1\)' [3]='shutting down \(3\)')
+  for reason in 0 1 3; do
+    ends "stopped with $reason" 1 "stopped.*${words[$reason]}" "stop:reason=$reason"
+  done
+}
+
+lost() {
+  ends "the connection closed" 1 'closed' close
+  ends "the connection reset" 1 'closed|reset' reset
+  ends "garbage" 1 'does not speak pptp' garbage:300
+  ends "half a message, then the end" 1 'closed' raw:0094,close
+  ends "no echo" 4 'echo' mute-echo pptp_echo_interval 1 pptp_echo_timeout 1
+  ends "no word any more" 4 'echo' mute pptp_echo_interval 1 pptp_echo_timeout 1
+}
+
+# family PID: it and what descends from it
+family() { local child; echo "$1"; for child in $(ps -o pid= --ppid "$1"); do family "$child"; done; }
+
+# killed TEXT COMMAND...: pptpd and all that it started get SIGKILL while the command runs on the client
+killed() {
+  leftovers_before
+  pptpd_start
+  pppd_start client "$VERSION" t $(client_options) $(session_options) nodebug
+  check "pppd $VERSION: $1: it was up" tunnel_up client t 15
+  on client "${@:2}" > /dev/null 2>&1 &
+  local load=$! started
+  sleep 0.5
+  started=$(now)
+  kill -KILL $(family "$PPTPD") 2> /dev/null
+  : > "$JOURNAL"
+  hung_up "$1" 1 'closed|reset' "$started"
+  kill "$load" 2> /dev/null
+  wait "$load" 2> /dev/null
+}
+
+# survives TEXT RULES...: a tunnel to a server that does this carries pings, and ends as it should
+survives() {
+  local rule rules=()
+  for rule in "${@:2}"; do rules+=(--on "$rule"); done
+  server_start --pty-pppd "$PEER_PPP" "${rules[@]}"
+  leftovers_before
+  plugin_start
+  check "pppd $VERSION: $1: it comes up" tunnel_up client t 20
+  sleep 0.5
+  check "pppd $VERSION: $1: it carries pings" ping_tunnel client t
+  pppd_stop t
+  check "pppd $VERSION: $1: it ends with status 5 and is silent about it" quiet_end
+  server_stop KILL
+}
+quiet_end() {
+  [ "$STATUS" = 5 ] && [ -z "$(said t)" ] && clean_protocol && nothing_left || { echo "status $STATUS"; said t; return 1; }
+}
+
+plan $((2 * 17 + 3 * 9))
+network
+disconnected
+stopped
+lost
+killed "the server killed when idle" sleep 20
+killed "the server killed under load" ping -q -f -s 1300 $TUNNEL_SERVER
+survives "an answer of zeros" sccrq=reply:result=0:framing=0:bearer=0:channels=0:firmware=0
+survives "octet by octet" accept=bytewise
+survives "slow answers" sccrq=wait:700ms,reply ocrq=wait:700ms,reply
+survives "many echo requests" call-up=storm:200
+survives "a second answer to the call" ocrq=reply,reply
+survives "another call's end" call-up=cdn:id=77
+survives "reserved fields that are not 0" sccrq=reply:reserved0=9 ocrq=reply:reserved0=5
+survives "messages of the wrong end" call-up=sli,wen,icrp,clear:id=99
+survives "nothing but what is asked for" clear=nothing stop=nothing
+finish

@@ -1,0 +1,35 @@
+# server_mode.sh VERSION - a PPTP server hands its pppd a connected kernel socket, with the arguments that accel-pptp's
+# server uses; the client is pptp-linux, so that the other end is not this plugin
+. "$REPO/tests/vm/lib.sh"
+version=${1:-2.4.9}
+plan 8
+
+network
+client_secrets
+write_file server /etc/ppp/chap-secrets <<< 'alice pptpd "open sesame" *'
+printf '%s\n' 'name pptpd' auth refuse-pap refuse-chap refuse-mschap require-mschap-v2 require-mppe-128 nobsdcomp nodeflate \
+  debug "logfile $WORK/server-pppd.log" | write_file server /etc/ppp/options.server
+# What the server starts is one file: this writes down the arguments and becomes pppd, in its tree if it has one.
+pppd_program server "$version"
+printf '#!/bin/sh\necho "$@" >> %s/arguments\nexec %s "$@"\n' $WORK "${PROGRAM[*]}" > $WORK/server-pppd
+chmod 755 $WORK/server-pppd
+leftovers_before
+server_start --program $WORK/server-pppd \
+  --pppd "local file /etc/ppp/options.server 115200 $TUNNEL_SERVER:192.168.77.10 ipparam $CLIENT_ADDRESS plugin pptp-rs.so"
+
+pppd_start client "$version" vpn $(client_options pptp-linux) $(session_options)
+check "pppd $version as a server brings up the tunnel" tunnel_up client vpn 20
+check "with the arguments that accel-pptp's server uses" grep -Eqx "local file /etc/ppp/options.server 115200 [0-9.:]+ ipparam $CLIENT_ADDRESS plugin pptp-rs.so pptp_client $CLIENT_ADDRESS pptp_sock [0-9]+ nodetach" $WORK/arguments
+check "the kernel's PPTP socket carries it" module_in_use pptp
+check "MPPE with 128 bits is on" grep -q 'MPPE 128-bit stateless compression enabled' $WORK/server-pppd.log
+check "the server answers the client's pings" ping_peer client $TUNNEL_SERVER
+check "the client answers the server's pings" ping_peer server 192.168.77.10
+
+# pptp-linux hangs up with a Call-Clear-Request; the server ends its pppd.
+pppd_stop vpn
+check "the server's pppd ends with the call" wait_for 10 interface_gone server ppp0
+server_stop
+# Not the plugin's: pptp-linux leaves its route to the server.
+on client ip route del $SERVER dev eth0 2> /dev/null
+leftovers_none "no process, socket, interface or file is left behind"
+finish
