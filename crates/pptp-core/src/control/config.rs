@@ -4,7 +4,11 @@ use core::time::Duration;
 
 use crate::wire::{CallResult, GeneralError};
 
+use super::error::Misuse;
 use super::quirk::Quirk;
+
+/// Bytes of text that a field of 64 takes, its end marked.
+const MAX_TEXT: usize = 63;
 
 /// How this end behaves. The defaults are RFC 2637's timers (§3.1.4, §3.2.1) and a peer that may not open calls here.
 #[derive(Clone, Debug)]
@@ -62,9 +66,9 @@ impl Default for Config {
 /// What a PNS asks for with Outgoing-Call-Request (§2.7).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OutgoingCall {
-    /// The number to dial, at most 64 bytes; empty for a server that is itself the destination.
+    /// The number to dial, at most 63 bytes; empty for a server that is itself the destination.
     pub phone_number: String,
-    /// Additional dialling information, at most 64 bytes.
+    /// Additional dialling information, at most 63 bytes.
     pub subaddress: String,
     /// Packets this end buffers for the session.
     pub receive_window: u16,
@@ -92,6 +96,13 @@ impl Default for OutgoingCall {
             bearer_type: 3,
             framing_type: 3,
         }
+    }
+}
+
+impl OutgoingCall {
+    pub(super) fn check(&self) -> Result<(), Misuse> {
+        check_text("phone number", &self.phone_number)?;
+        check_text("subaddress", &self.subaddress)
     }
 }
 
@@ -138,11 +149,11 @@ pub struct IncomingCall {
     pub bearer_type: u32,
     /// The physical channel, for the peer's logs.
     pub physical_channel_id: u32,
-    /// The number that was called, at most 64 bytes.
+    /// The number that was called, at most 63 bytes.
     pub dialed_number: String,
-    /// The caller's number, at most 64 bytes.
+    /// The caller's number, at most 63 bytes.
     pub dialing_number: String,
-    /// Additional dialling information, at most 64 bytes.
+    /// Additional dialling information, at most 63 bytes.
     pub subaddress: String,
 }
 
@@ -156,6 +167,20 @@ impl Default for IncomingCall {
             subaddress: String::new(),
         }
     }
+}
+
+impl IncomingCall {
+    pub(super) fn check(&self) -> Result<(), Misuse> {
+        check_text("dialed number", &self.dialed_number)?;
+        check_text("dialing number", &self.dialing_number)?;
+        check_text("subaddress", &self.subaddress)
+    }
+}
+
+/// A number with its end cut off would be another number.
+fn check_text(field: &'static str, text: &str) -> Result<(), Misuse> {
+    let length = text.len();
+    if length > MAX_TEXT { Err(Misuse::TextTooLong { field, length }) } else { Ok(()) }
 }
 
 /// What a PNS answers to an Incoming-Call-Request that it accepts (§2.10).

@@ -37,7 +37,7 @@ pub enum Misuse {
     TextTooLong {
         /// Which text.
         field: &'static str,
-        /// Its bytes; 64 fit.
+        /// Its bytes; 63 fit.
         length: usize,
     },
     /// A refusal with the result code that accepts.
@@ -56,7 +56,7 @@ impl fmt::Display for Misuse {
             Self::WrongConnectionState { operation, state } => {
                 write!(f, "{operation} is not possible for a control connection in state {state}")
             }
-            Self::TextTooLong { field, length } => write!(f, "the {field} is too long: {length} bytes, 64 fit"),
+            Self::TextTooLong { field, length } => write!(f, "the {field} is too long: {length} bytes, 63 fit"),
             Self::RefusalAccepts => write!(f, "a refusal needs a result code other than 1"),
         }
     }

@@ -4,7 +4,7 @@ use core::fmt;
 
 use crate::wire::{
     CallId, CallResult, DisconnectResult, GeneralError, IncomingCallResult, PeerCallId, ProtocolVersion, StartResult,
-    StopReason,
+    StopReason, WireError,
 };
 
 use super::config::WanErrorCounters;
@@ -225,7 +225,7 @@ pub enum CloseReason {
     /// The control connection was not established in time.
     SetupTimeout,
     /// The bytes from the peer are not a control message (§2: synchronisation is lost).
-    Malformed(&'static str),
+    Malformed(WireError),
     /// The peer sent more at once than can be answered.
     Flooded,
     /// The peer's own connection survives (§3.1.3).

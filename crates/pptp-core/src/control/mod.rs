@@ -5,11 +5,16 @@
 //! [`Connection::poll_timeout`]. After [`Event::Closed`] what is left to transmit is sent, then the TCP connection is
 //! closed.
 
+mod call;
 mod config;
 mod connection;
 mod error;
 mod event;
+mod ids;
+mod outbox;
 mod quirk;
+mod table;
+mod timers;
 
 pub mod collision;
 
