@@ -23,7 +23,9 @@ impl Manager {
             Event::CallConnected(parameters) => self.connect(&parameters, now),
             Event::CallRefused { call, .. } => {
                 if let Some(client) = self.take_client(call) {
-                    let text = words::about(&client.server, &event);
+                    let text = event.to_string();
+                    let reason = text.strip_prefix("call refused: ").unwrap_or(&text);
+                    let text = format!("{} refused the call: {reason}", client.server);
                     client.end(FailureKind::Refused, text);
                 }
             }

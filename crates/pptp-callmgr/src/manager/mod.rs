@@ -146,7 +146,8 @@ impl Manager {
         if !ready.readable() {
             return;
         }
-        let mut buffer = [0; 16 * 1024];
+        // What one read can make us answer is less than what the core takes for a flood.
+        let mut buffer = [0; 2048];
         match self.link.read(&mut buffer) {
             Input::Bytes(bytes) => self.connection.handle_input(bytes, now),
             Input::Nothing => {}
