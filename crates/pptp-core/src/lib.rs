@@ -5,5 +5,6 @@
 #![forbid(unsafe_code)]
 
 pub mod control;
+pub mod sim;
 pub mod time;
 pub mod wire;
