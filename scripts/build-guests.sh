@@ -1,7 +1,8 @@
 #!/bin/bash
 # build-guests.sh - build what the guests load, into target/guest (or $GUEST_BUILD):
-#   plugin/VERSION/pptp-rs.so   the plugin, once for each pppd: this machine's and the one in the other release's tree
-#   bin/                        the programs of the test kit (the fake PPTP server and the like)
+#   plugin/VERSION/pptp-rs.so        the plugin, for each pppd: this machine's and the one in the other release's tree
+#   plugin/VERSION/connect-time.so   a plugin that times connect(), for the benchmark
+#   bin/                             the programs of the test kit (the fake PPTP server and the like)
 set -euo pipefail
 repo=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.." && pwd)
 cache=${PPTP_RS_CACHE:-/var/cache/pptp-rs}
@@ -18,6 +19,7 @@ build_plugin() {
     # A target directory for each: the headers are an input that cargo would otherwise rebuild for, each time.
     PPPD_INCLUDE_DIR=$root/usr/include CARGO_TARGET_DIR=$target/pppd-$version cargo build --release --lib --quiet
     install -D -m 644 "$target/pppd-$version/release/libpptp_rs.so" "$out/plugin/$version/pptp-rs.so"
+    gcc -O2 -Wall -Wextra -shared -fPIC -I"$root/usr/include" -o "$out/plugin/$version/connect-time.so" tests/vm/connect_time.c
     echo "built $out/plugin/$version/pptp-rs.so"
   done
 }

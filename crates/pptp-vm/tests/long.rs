@@ -1,0 +1,32 @@
+//! The guests of `make test-long`: what takes minutes because it needs many rounds or much time.
+
+use std::time::Duration;
+
+use pptp_vm::Guest;
+
+const LONG: Duration = Duration::from_secs(900);
+
+#[test]
+fn many_cycles_with_pppd_2_4_9_leave_nothing_behind() -> Result<(), String> {
+    Guest::new("cycles").argument("2.4.9").argument("100").limit(LONG).run()
+}
+
+#[test]
+fn many_cycles_with_pppd_2_5_2_leave_nothing_behind() -> Result<(), String> {
+    Guest::new("cycles").argument("2.5.2").argument("100").limit(LONG).run()
+}
+
+#[test]
+fn the_call_manager_keeps_the_fork_rules_of_pppd_2_5_2() -> Result<(), String> {
+    Guest::new("fork_rules").argument("2.5.2").limit(LONG).run()
+}
+
+#[test]
+fn an_idle_tunnel_stays_up_for_two_minutes_of_echoes() -> Result<(), String> {
+    Guest::new("idle").limit(LONG).run()
+}
+
+#[test]
+fn connecting_takes_a_third_of_pptp_linux_s_time() -> Result<(), String> {
+    Guest::new("bench_connect").limit(LONG).run()
+}

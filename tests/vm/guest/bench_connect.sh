@@ -1,0 +1,87 @@
+# bench_connect.sh [RUNS] - how long connecting takes: ours and pptp-linux, in turn, to the same pptpd in the same kernel;
+# then connect() alone against a server that answers at once
+. "$REPO/tests/vm/lib.sh"
+runs=${1:-7}
+version=$(native_version)
+plan 4
+
+# median, least and greatest of the numbers on standard input
+summary() { sort -n | awk '{ v[NR] = $1 } END { printf "%.3f (%.3f to %.3f)\n", NR % 2 ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2, v[1], v[NR] }'; }
+median() { summary < "$1" | cut -d ' ' -f 1; }
+# seconds between two of EPOCHREALTIME's values
+between_times() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.3f\n", b - a }'; }
+
+# The script runs when addresses are set: the moment from which a user can use the tunnel.
+network
+printf '#!/bin/bash\necho "$EPOCHREALTIME" > %s/ip-up\n' $WORK | write_file client /etc/ppp/ip-up
+on client chmod 755 /etc/ppp/ip-up
+pptpd_start
+install -m 644 "$GUEST_BUILD/plugin/$version/connect-time.so" "/usr/lib/pppd/$version/"
+
+# one CLIENT N: seconds from pppd's start to ip-up, to the file $WORK/CLIENT.times
+one() {
+  local name=$1-$2 begun extra=()
+  # The part that is connect()'s, in a plugin that both could have; it costs two lines of log.
+  [ "$1" != plugin ] || extra=(plugin connect-time.so)
+  rm -f $WORK/ip-up
+  begun=$EPOCHREALTIME
+  pppd_start client "$version" "$name" $(client_options "$1") "${extra[@]}" user alice require-mppe-128 noauth nobsdcomp nodeflate
+  wait_for 30 test -s $WORK/ip-up || { cat "$(log_of "$name")"; return 1; }
+  between_times "$begun" "$(cat $WORK/ip-up)" >> "$WORK/$1.times"
+  echo "$begun $(cat $WORK/ip-up)" > "$WORK/$name.ends"
+  pppd_stop "$name"
+  # pptpd's pppd ends a moment later; the next run must not compete with it.
+  wait_for 10 no_interface server
+}
+no_interface() { [ -z "$(on "$1" ip -o link show type ppp)" ]; }
+
+both() {
+  local n
+  # The first of each loads files into the cache and does not count.
+  for n in 0 $(seq "$runs"); do
+    one plugin "$n" && one pptp-linux "$n" || return 1
+    [ "$n" != 0 ] || rm -f $WORK/plugin.times $WORK/pptp-linux.times
+  done
+}
+check "both connect $runs times" both
+
+times_of() { sed -n 's/.*connect-time: '"$2"' //p' "$(log_of "$1")"; }
+connect_took() { between_times "$(times_of "$1" begin)" "$(times_of "$1" end)"; }
+
+# Where ours goes: before connect(), in it, and after it (LCP, authentication, CCP, IPCP, ip-up).
+for n in $(seq "$runs"); do
+  read -r begun ended < $WORK/plugin-$n.ends
+  between_times "$begun" "$(times_of "plugin-$n" begin)" >> $WORK/before.times
+  connect_took "plugin-$n" >> $WORK/connect.times
+  between_times "$(times_of "plugin-$n" end)" "$ended" >> $WORK/after.times
+done
+ours=$(median $WORK/plugin.times) theirs=$(median $WORK/pptp-linux.times)
+ratio=$(awk -v a="$ours" -v b="$theirs" 'BEGIN { printf "%.2f", a / b }')
+echo
+echo "pppd's start to ip-up, seconds: median of $runs (least to greatest), pppd $version, pptpd, MS-CHAPv2, MPPE-128"
+echo "  pptp-rs      $(summary < $WORK/plugin.times)"
+echo "    pppd and its options, until connect()   $(summary < $WORK/before.times)"
+echo "    connect(): call manager, control        $(summary < $WORK/connect.times)"
+echo "    LCP, MS-CHAPv2, CCP, IPCP, ip-up        $(summary < $WORK/after.times)"
+echo "  pptp-linux   $(summary < $WORK/pptp-linux.times)"
+echo "  ratio        $ratio"
+between "ours takes at most 0.35 of pptp-linux's time" 0.01 0.35 "$ratio"
+
+pptpd_stop
+server_start
+stub() {
+  local n
+  for n in $(seq "$runs"); do
+    pppd_start client "$version" "stub-$n" $(client_options plugin) plugin connect-time.so noauth
+    wait_for 20 grep -q 'connect-time: end' "$(log_of "stub-$n")" || { cat "$(log_of "stub-$n")"; return 1; }
+    logged "stub-$n" 'Connect: ' || wait_for 5 logged "stub-$n" 'Connect: ' || return 1
+    pppd_stop "stub-$n" KILL
+    connect_took "stub-$n" >> $WORK/stub.times
+    wait_for 10 no_interface client
+  done
+}
+check "a server that answers at once is called $runs times" stub
+echo
+echo "connect() alone, against a server that answers at once: $(summary < $WORK/stub.times) s"
+between "connect() takes at most 50 ms there" 0.0001 0.050 "$(median $WORK/stub.times)"
+finish
