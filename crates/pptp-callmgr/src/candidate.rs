@@ -1,5 +1,7 @@
 //! The process that a plugin starts: it looks for a manager, and becomes one if there is none.
 
+use std::io;
+use std::net::Ipv4Addr;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::time::Duration;
@@ -30,6 +32,12 @@ pub(crate) enum Stop {
     PluginGone,
     /// It cannot be made.
     Failed(Failure),
+}
+
+impl Stop {
+    pub(crate) fn cannot_wait(error: io::Error) -> Self {
+        Self::Failed(words::local(format!("the call manager cannot wait: {error}")))
+    }
 }
 
 struct Candidate<'a> {
@@ -87,7 +95,7 @@ impl Candidate<'_> {
     }
 
     /// Whether a manager was there and took the call.
-    fn joins_at(&self, name: &str, server: std::net::Ipv4Addr) -> bool {
+    fn joins_at(&self, name: &str, server: Ipv4Addr) -> bool {
         match self.meeting.find(name) {
             Ok(Some(manager)) => self.hands_over(&manager, server),
             Ok(None) => false,
@@ -98,14 +106,11 @@ impl Candidate<'_> {
         }
     }
 
-    fn hands_over(&self, manager: &OwnedFd, server: std::net::Ipv4Addr) -> bool {
-        // Before the manager has the call: its own news come after this line.
-        let name = words::server_name(&self.request.server, server);
-        self.plugin.log(Level::Info, format!("sharing the control connection to {name}"));
+    fn hands_over(&self, manager: &OwnedFd, server: Ipv4Addr) -> bool {
         let join = Join { request: self.request.clone(), elapsed: clock::now().since(self.begin) };
         let joined = sharing::hand_over(manager, &join, &self.plugin, &self.channel);
         if !joined {
-            self.plugin.log(Level::Info, format!("the control connection to {name} cannot be shared"));
+            self.plugin.log(Level::Debug, format!("the control connection to {server} cannot be shared"));
         }
         joined
     }

@@ -62,7 +62,7 @@ impl Race<'_> {
             if self.running.is_empty() {
                 return Err(Stop::Failed(self.all_failed()));
             }
-            let ready = self.wait(plugin, deadline);
+            let ready = self.wait(plugin, deadline).map_err(Stop::cannot_wait)?;
             if let Some(winner) = self.finish(&ready) {
                 return Ok(winner);
             }
@@ -105,11 +105,11 @@ impl Race<'_> {
         Err(Stop::Failed(words::local(text)))
     }
 
-    fn wait(&self, plugin: &Reporter, deadline: Instant) -> Vec<Ready> {
+    fn wait(&self, plugin: &Reporter, deadline: Instant) -> io::Result<Vec<Ready>> {
         let mut descriptors: Vec<_> = self.running.iter().map(|(_, attempt)| (attempt.fd(), Interest::Write)).collect();
         descriptors.push((plugin.fd(), Interest::Read));
         let until = if self.waiting.len() == 0 { deadline } else { deadline.min(self.next_start) };
-        wait(&descriptors, Some(clock::until(until))).unwrap_or_default()
+        wait(&descriptors, Some(clock::until(until)))
     }
 
     fn finish(&mut self, ready: &[Ready]) -> Option<Winner> {

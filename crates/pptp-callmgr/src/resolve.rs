@@ -36,8 +36,7 @@ pub(crate) fn resolve(request: &Request, plugin: &Reporter, deadline: Instant) -
             drop(thread_done);
         })
         .map_err(|error| cannot_resolve(request, &error))?;
-    let answer = await_answer(&receiver, &done, plugin, deadline);
-    let Some(answer) = answer.map_err(|stop| stop.or_failed(|| too_late(request)))? else {
+    let Some(answer) = await_answer(&receiver, &done, plugin, deadline).map_err(|end| end.into_stop(request))? else {
         return Err(cannot_resolve(request, &io::Error::other("the resolver crashed")));
     };
     // It has nothing left to do; privileges are dropped per thread, so it must be gone by then.
@@ -59,7 +58,7 @@ fn await_answer(
 ) -> Result<Option<Answer>, WaitEnd> {
     loop {
         let waiting = [(done.as_fd(), Interest::Read), (plugin.fd(), Interest::Read)];
-        let _ = wait(&waiting, Some(clock::until(deadline)));
+        wait(&waiting, Some(clock::until(deadline))).map_err(WaitEnd::Broken)?;
         match receiver.try_recv() {
             Ok(answer) => return Ok(Some(answer)),
             Err(TryRecvError::Disconnected) => return Ok(None),
@@ -74,13 +73,15 @@ fn await_answer(
 enum WaitEnd {
     PluginGone,
     Deadline,
+    Broken(io::Error),
 }
 
 impl WaitEnd {
-    fn or_failed(self, failure: impl FnOnce() -> Failure) -> Stop {
+    fn into_stop(self, request: &Request) -> Stop {
         match self {
             Self::PluginGone => Stop::PluginGone,
-            Self::Deadline => Stop::Failed(failure()),
+            Self::Deadline => Stop::Failed(too_late(request)),
+            Self::Broken(error) => Stop::cannot_wait(error),
         }
     }
 }

@@ -131,7 +131,9 @@ pub(crate) fn hand_over(manager: &OwnedFd, join: &Join, plugin: &Reporter, chann
             Err(error) if error.kind() == io::ErrorKind::WouldBlock && clock::now() < deadline => {}
             Err(_) => return false,
         }
-        let _ = wait(&[(manager.as_fd(), Interest::Read)], Some(clock::until(deadline)));
+        if wait(&[(manager.as_fd(), Interest::Read)], Some(clock::until(deadline))).is_err() {
+            return false;
+        }
     }
 }
 

@@ -61,6 +61,13 @@ fn a_connected_call_is_described() {
 }
 
 #[test]
+fn a_marked_connection_comes_up() {
+    needs_root();
+    let (scene, server) = (Scene::new(), Server::start(&[]));
+    scene.call(server.port, &["--mark", "7"]).expect("connected ");
+}
+
+#[test]
 fn a_name_is_resolved() {
     let (scene, server) = (Scene::new(), Server::start(&[]));
     let mut probe = scene.call(server.port, &["--server", "localhost"]);
@@ -280,6 +287,7 @@ fn the_manager_waits_without_working() {
     let mut probe = scene.call(server.port, &[]);
     probe.expect("connected ");
     let manager = scene.manager();
+    assert!(probe.is_silent(Duration::from_millis(100)));
     let before = status_field(manager, "voluntary_ctxt_switches");
     assert!(probe.is_silent(Duration::from_millis(300)));
     assert_eq!(status_field(manager, "voluntary_ctxt_switches"), before);

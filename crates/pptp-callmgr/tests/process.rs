@@ -5,6 +5,7 @@ mod support;
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::Command;
 
@@ -144,6 +145,33 @@ fn it_can_do_its_work_without_privileges() {
     second.hang_up();
     scene.until_gone();
     assert_eq!(server.count("Stop-Control-Connection-Request"), 1, "{}", server.journal());
+}
+
+/// The machine has a user for it: the file of users is another one in a mount namespace of the probe's.
+#[test]
+fn it_becomes_the_service_user_where_there_is_one() {
+    needs_root();
+    let (scene, server) = (Scene::new(), Server::start(&[]));
+    let users = std::env::temp_dir().join(format!("pptp-cm-{}-passwd", std::process::id()));
+    fs::write(&users, "root:x:0:0::/:/bin/sh\npptp-rs:x:64123:64124::/:/usr/sbin/nologin\n").unwrap();
+    let script = format!("mount --bind {} /etc/passwd && exec \"$0\" \"$@\"", users.display());
+    let call = || {
+        let mut command = Command::new("unshare");
+        command.args(["-m", "sh", "-c", &script, env!("CARGO_BIN_EXE_callmgr-probe")]);
+        scene.call_by(&mut command, server.port, &[])
+    };
+    let (mut first, mut second) = (call(), call());
+    first.expect("connected ");
+    second.expect("connected ");
+    let manager = scene.manager();
+    assert_eq!(status_field(manager, "Uid"), "64123 64123 64123 64123");
+    assert_eq!(status_field(manager, "Gid"), "64124 64124 64124 64124");
+    assert_eq!(status_field(manager, "CapEff"), "0000000000000000");
+    assert_eq!(fs::metadata(&scene.directory).unwrap().uid(), 64123);
+    first.hang_up();
+    second.hang_up();
+    scene.until_gone();
+    fs::remove_file(users).unwrap();
 }
 
 #[test]

@@ -72,8 +72,11 @@ impl Interest {
     }
 }
 
-/// Waits until a descriptor is ready, `timeout` has passed (`None`: for ever) or a signal came, and says for what each
-/// of `descriptors` is ready, in order.
+/// The longest wait: what a caller calls for ever may be more than the kernel's clock can count.
+const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Waits until a descriptor is ready, `timeout` (at most a day; `None`: for ever) has passed or a signal came, and says
+/// for what each of `descriptors` is ready, in order.
 ///
 /// # Errors
 /// Out of memory or descriptors; a signal is not an error: nothing is ready then.
@@ -93,7 +96,7 @@ pub fn wait_with(
 ) -> io::Result<Vec<Ready>> {
     let mut polled: Vec<PollFd<'_>> =
         descriptors.iter().map(|(fd, interest)| PollFd::new(*fd, interest.flags())).collect();
-    match ppoll(&mut polled, timeout.map(TimeSpec::from_duration), mask.copied()) {
+    match ppoll(&mut polled, timeout.map(|time| TimeSpec::from_duration(time.min(LONGEST))), mask.copied()) {
         Ok(_) => Ok(polled.iter().map(|fd| Ready::from_flags(fd.revents().unwrap_or(PollFlags::empty()))).collect()),
         Err(Errno::EINTR) => Ok(vec![Ready::default(); descriptors.len()]),
         Err(error) => Err(error.into()),
@@ -113,6 +116,13 @@ mod tests {
         drop(theirs);
         let closed = wait(&[(ours.as_fd(), Interest::Nothing)], None).unwrap();
         assert!(closed[0].readable() && closed[0].failed());
+    }
+
+    #[test]
+    fn the_longest_time_is_not_too_long_to_wait() {
+        let (ours, theirs) = crate::seqpacket::pair().unwrap();
+        drop(theirs);
+        assert!(wait(&[(ours.as_fd(), Interest::Read)], Some(Duration::MAX)).unwrap()[0].readable());
     }
 
     #[test]

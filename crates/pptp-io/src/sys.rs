@@ -125,7 +125,8 @@ pub(crate) fn close_range(first: RawFd, last: RawFd) {
     if result == 0 {
         return;
     }
-    for fd in first..=last.min(highest_possible_fd()) {
+    // Linux before 5.9.
+    for fd in open_descriptors().into_iter().filter(|fd| (first..=last).contains(fd)) {
         // SAFETY: as above.
         unsafe { libc::close(fd) };
     }
@@ -155,7 +156,23 @@ fn address_length(address: &[u8]) -> io::Result<socklen_t> {
     socklen_t::try_from(address.len()).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))
 }
 
-fn highest_possible_fd() -> RawFd {
-    let (limit, _) = nix::sys::resource::getrlimit(nix::sys::resource::Resource::RLIMIT_NOFILE).unwrap_or((1024, 0));
-    RawFd::try_from(limit).unwrap_or(RawFd::MAX).min(1 << 20)
+/// The descriptors of this process, one of which was only open for this look; without /proc all that there can be.
+fn open_descriptors() -> Vec<RawFd> {
+    let Ok(entries) = std::fs::read_dir("/proc/self/fd") else {
+        let (limit, _) =
+            nix::sys::resource::getrlimit(nix::sys::resource::Resource::RLIMIT_NOFILE).unwrap_or((1024, 0));
+        return (0..RawFd::try_from(limit).unwrap_or(RawFd::MAX).min(1 << 20)).collect();
+    };
+    entries.map_while(Result::ok).filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn open_descriptors_are_found() {
+        let socket = socket(libc::AF_UNIX, libc::SOCK_STREAM, 0).unwrap();
+        assert!(open_descriptors().contains(&socket.as_raw_fd()));
+    }
 }

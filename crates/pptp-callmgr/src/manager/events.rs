@@ -9,7 +9,7 @@ use crate::client::{CallInfo, FailureKind, Progress};
 use crate::reporter::Delivery;
 use crate::words;
 
-use super::client::{Client, Stage};
+use super::client::Client;
 use super::{Manager, Phase};
 
 impl Manager {
@@ -83,16 +83,22 @@ impl Manager {
         Some(self.clients.swap_remove(index))
     }
 
-    /// The end: whoever still waits for a call will not get it.
+    /// The control connection is closed: whoever still waits for a call will not get it.
     fn close(&mut self, reason: &CloseReason) {
+        let established = self.peer.is_some();
+        self.close_with(&describe_close(reason, established), close_kind(reason));
+    }
+
+    /// The end of everything, for this reason.
+    pub(super) fn close_with(&mut self, reason: &str, kind: FailureKind) {
         self.phase = Phase::Closed;
         self.candidates.clear();
         if let Some(listening) = self.listening.take() {
             listening.close();
         }
         for client in self.clients.drain(..) {
-            let text = words::about(&client.server, &describe_close(reason, client.stage));
-            client.end(close_kind(reason), text);
+            let text = words::about(&client.server, &reason);
+            client.end(kind, text);
         }
     }
 
@@ -105,13 +111,11 @@ impl Manager {
 }
 
 /// The core's words, but plainer for what happens most: a server that hangs up instead of answering.
-fn describe_close(reason: &CloseReason, stage: Stage) -> String {
-    match (reason, stage) {
-        (CloseReason::PeerClosed, Stage::Waiting) => {
-            String::from("the server closed the connection instead of answering the start request")
-        }
-        _ => reason.to_string(),
+fn describe_close(reason: &CloseReason, established: bool) -> String {
+    if *reason == CloseReason::PeerClosed && !established {
+        return String::from("the server closed the connection instead of answering the start request");
     }
+    reason.to_string()
 }
 
 fn end_kind(reason: &CallEnd) -> FailureKind {

@@ -6,6 +6,7 @@ mod client;
 mod events;
 mod link;
 
+use std::io;
 use std::net::Ipv4Addr;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
@@ -111,7 +112,13 @@ impl Manager {
 
     /// Waits for something to happen and deals with it.
     fn turn(&mut self) {
-        let ready = self.wait();
+        let ready = match self.wait() {
+            Ok(ready) => ready,
+            // Without waiting there is only spinning.
+            Err(error) => {
+                return self.close_with(&format!("the call manager cannot wait: {error}"), FailureKind::Local);
+            }
+        };
         let now = clock::now();
         let mut ready = ready.into_iter();
         let link = ready.next().unwrap_or_default();
@@ -129,7 +136,7 @@ impl Manager {
         self.settle(now);
     }
 
-    fn wait(&self) -> Vec<Ready> {
+    fn wait(&self) -> io::Result<Vec<Ready>> {
         let mut descriptors = vec![(self.link.fd(), self.link.interest())];
         descriptors.extend(self.clients.iter().map(|client| (client.plugin.fd(), Interest::Read)));
         descriptors.extend(self.candidates.iter().map(|(candidate, _)| (candidate.as_fd(), Interest::Read)));
@@ -139,7 +146,7 @@ impl Manager {
         let clients = self.clients.iter().filter_map(Client::timeout);
         let candidates = self.candidates.iter().map(|(_, deadline)| *deadline);
         let next = clients.chain(candidates).chain(self.connection.poll_timeout()).min();
-        wait(&descriptors, next.map(clock::until)).unwrap_or_default()
+        wait(&descriptors, next.map(clock::until))
     }
 
     fn read_link(&mut self, ready: Ready, now: Instant) {
@@ -209,6 +216,8 @@ impl Manager {
                     let plugin = Reporter::new(plugin);
                     let mut client = Client::new(plugin, channel, join.request, self.server, now + left);
                     client.shared = true;
+                    let text = format!("sharing the control connection to {}", client.server);
+                    client.plugin.log(Level::Info, text);
                     self.admit(client, now);
                 }
                 Arrival::Nothing if deadline > now => self.candidates.push((candidate, deadline)),

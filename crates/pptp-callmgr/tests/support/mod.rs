@@ -56,10 +56,13 @@ impl Scene {
         })
     }
 
-    /// The one manager that there is.
+    /// The one manager that there is, when candidates that have handed over are gone.
     pub fn manager(&self) -> i32 {
-        let managers = self.managers();
-        assert_eq!(managers.len(), 1, "managers: {managers:?}");
+        let mut managers = Vec::new();
+        until("a single manager", || {
+            managers = self.managers();
+            managers.len() == 1
+        });
         managers[0]
     }
 
