@@ -1,1 +1,17 @@
-//! The pptp-rs plugin for pppd.
+//! pptp-rs: a channel plugin for pppd that carries PPP over PPTP (RFC 2637).
+//!
+//! pppd loads the library, finds `plugin_init` and `pppd_version` ([`export`]) and from then on calls the functions of
+//! one table ([`entry`]). pppd has one thread, so everything here runs in that thread.
+//!
+//! - [`ffi`]: the C shim's functions, each behind a safe one.
+//! - [`pppd`]: what the plugin asks of its host, in Rust's words; the `log` crate's logger.
+//! - [`options`]: the table of options, their parser and their values. Knows nothing of pppd.
+//! - [`channel`]: what the callbacks do.
+
+mod channel;
+mod entry;
+mod export;
+mod ffi;
+mod guard;
+mod options;
+mod pppd;

@@ -1,0 +1,60 @@
+/*
+ * What differs between pppd 2.4.9 and 2.5.x, and nothing else: each name here means the same with both.
+ *
+ * Most globals below are exported by both pppds but are in no installed header of 2.5.x, or of neither.
+ */
+#ifndef PPPD_COMPAT_H
+#define PPPD_COMPAT_H
+
+#include <pppd/pppd.h>
+
+#if __has_include(<pppd/pppdconf.h>)
+#include <pppd/options.h>
+#define PPPD_2_5 1
+#endif
+
+#include <pppd/fsm.h>
+#include <pppd/lcp.h>
+
+#include <signal.h>
+#include <string.h>
+
+/* SIGTERM or SIGINT ends pppd although it persists. */
+extern int asked_to_quit;
+
+#ifdef PPPD_2_5
+
+extern char *current_option;
+extern char passwd[MAXSECRETLEN];
+extern int holdoff;
+extern int hungup;
+extern int need_holdoff;
+
+#define compat_got_sigterm() ppp_signaled(SIGTERM)
+#define compat_got_sighup() ppp_signaled(SIGHUP)
+#define compat_set_status(code) ppp_set_status((ppp_exit_code_t)(code))
+#define compat_set_channel_name(text) ppp_set_pppdevnam(text)
+#define compat_remote_number() ppp_get_remote_number()
+#define compat_set_remote_number(text) ppp_set_remote_number(text)
+#define compat_option_error ppp_option_error
+#define compat_establish ppp_generic_establish
+#define compat_disestablish ppp_generic_disestablish
+
+#else
+
+/* In no header of 2.4.9. */
+extern int got_sighup;
+
+#define compat_got_sigterm() (got_sigterm)
+#define compat_got_sighup() (got_sighup)
+#define compat_set_status(code) (status = (code))
+#define compat_set_channel_name(text) strlcpy(ppp_devnam, (text), sizeof(ppp_devnam))
+#define compat_remote_number() (remote_number)
+#define compat_set_remote_number(text) \
+	(strlcpy(remote_number, (text), sizeof(remote_number)), script_setenv("REMOTENUMBER", remote_number, 0))
+#define compat_option_error option_error
+#define compat_establish generic_establish_ppp
+#define compat_disestablish generic_disestablish_ppp
+
+#endif
+#endif

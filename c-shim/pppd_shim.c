@@ -1,0 +1,95 @@
+/*
+ * The only file that includes pppd's headers. It has no logic and allocates nothing: it turns pppd's macros, globals
+ * and structures into the functions of pppd_shim.h.
+ */
+#include "pppd_compat.h"
+
+#include "pppd_shim.h"
+#include "pptp_rs.h"
+
+/* One more than there is room for: the last is always the end of the table. */
+static option_t options[PPTP_OPTIONS_ROOM + 1];
+
+static struct channel channel = {.options = options};
+
+static const struct pptp_callbacks *callbacks;
+
+static const enum opt_type types[] = {
+	[PPTP_OPTION_FLAG] = o_special_noarg,
+	[PPTP_OPTION_VALUE] = o_special,
+	[PPTP_OPTION_WILD] = o_wild,
+};
+
+static const unsigned int flags[] = {
+	[PPTP_OPTION_FOR_EVERYONE] = 0,
+	[PPTP_OPTION_PRIVILEGED] = OPT_PRIV,
+};
+
+void pptp_host_install(const struct pptp_callbacks *table)
+{
+	callbacks = table;
+	channel.check_options = table->check_options;
+	channel.connect = table->connect;
+	channel.disconnect = table->disconnect;
+	channel.establish_ppp = table->establish;
+	channel.disestablish_ppp = table->disestablish;
+	channel.cleanup = table->cleanup;
+	channel.close = table->close;
+	the_channel = &channel;
+}
+
+void pptp_host_set_option(size_t place, const struct pptp_option *option)
+{
+	options[place] = (option_t) {
+		.name = (char *)option->name,
+		.type = types[option->form],
+		.addr = option->form == PPTP_OPTION_WILD ? (void *)callbacks->match_word : (void *)callbacks->parse_option,
+		.description = (char *)option->help,
+		.flags = flags[option->right] | (option->value ? OPT_A2STRVAL : 0),
+		.addr2 = option->value,
+	};
+}
+
+pptp_holdoff_hook pptp_host_replace_holdoff_hook(pptp_holdoff_hook hook)
+{
+	pptp_holdoff_hook before = holdoff_hook;
+	holdoff_hook = hook;
+	return before;
+}
+
+const char *pptp_host_current_option(void) { return current_option; }
+void pptp_host_option_error(const char *text) { compat_option_error("%s", text); }
+
+struct pptp_lcp_option pptp_host_lcp_option(size_t place)
+{
+	const option_t *option = &lcp_protent.options[place];
+	return (struct pptp_lcp_option) {.name = option->name, .source = option->source};
+}
+
+void pptp_host_debug(const char *text) { dbglog("%s", text); }
+void pptp_host_info(const char *text) { info("%s", text); }
+void pptp_host_notice(const char *text) { notice("%s", text); }
+void pptp_host_warn(const char *text) { warn("%s", text); }
+void pptp_host_error(const char *text) { error("%s", text); }
+
+int pptp_host_got_sigterm(void) { return compat_got_sigterm(); }
+int pptp_host_got_sighup(void) { return compat_got_sighup(); }
+void pptp_host_quit(void) { asked_to_quit = 1; }
+void pptp_host_set_status(int code) { compat_set_status(code); }
+int pptp_host_hung_up(void) { return hungup; }
+int pptp_host_needs_holdoff(void) { return need_holdoff; }
+int pptp_host_holdoff(void) { return holdoff; }
+void pptp_host_set_channel_name(const char *text) { compat_set_channel_name(text); }
+const char *pptp_host_remote_number(void) { return compat_remote_number(); }
+void pptp_host_set_remote_number(const char *text) { compat_set_remote_number(text); }
+int *pptp_host_wanted_mru(void) { return &lcp_wantoptions[0].mru; }
+int *pptp_host_allowed_mru(void) { return &lcp_allowoptions[0].mru; }
+
+char *pptp_host_password(size_t *length)
+{
+	*length = sizeof(passwd);
+	return passwd;
+}
+
+int pptp_host_establish(int fd) { return compat_establish(fd); }
+void pptp_host_disestablish(int fd) { compat_disestablish(fd); }

@@ -1,0 +1,110 @@
+/*
+ * pppd as the plugin sees it. Hand-written; bindgen makes Rust of this header alone, so nothing of pppd's own headers,
+ * which differ from version to version, reaches the Rust side.
+ *
+ * Everything here is called from pppd's only thread. Texts are NUL-terminated and stay the caller's, unless said
+ * otherwise.
+ */
+#ifndef PPPD_SHIM_H
+#define PPPD_SHIM_H
+
+#include <stddef.h>
+
+/* What pppd calls; defined on the Rust side (pptp_rs.h). */
+struct pptp_callbacks;
+
+/* How a word of the options is recognised, and whether a value follows it. */
+enum pptp_option_form {
+	PPTP_OPTION_FLAG,
+	PPTP_OPTION_VALUE,
+	/* any word that no option has for its name: pptp_callbacks.match_word decides */
+	PPTP_OPTION_WILD,
+};
+
+/* Who may give an option. */
+enum pptp_option_right {
+	PPTP_OPTION_FOR_EVERYONE,
+	/* root, or a file that root wrote */
+	PPTP_OPTION_PRIVILEGED,
+};
+
+/* One option. name, help and value live as long as pppd. */
+struct pptp_option {
+	const char *name;
+	const char *help;
+	enum pptp_option_form form;
+	enum pptp_option_right right;
+	/* where pppd finds the value to print (options "dump" and "dryrun"); NULL for a flag */
+	char **value;
+};
+
+/* Options there is room for. */
+#define PPTP_OPTIONS_ROOM 63
+
+/* An option of LCP as pppd has it. */
+struct pptp_lcp_option {
+	/* NULL behind the last one */
+	const char *name;
+	/* where it was given; NULL when it was not */
+	const char *source;
+};
+
+/* ---- set-up */
+
+/* Becomes the channel of pppd: callbacks is read now and at every call, so it lives as long as pppd. */
+void pptp_host_install(const struct pptp_callbacks *callbacks);
+/* Fills a place of the option table; place < PPTP_OPTIONS_ROOM. Places that are not filled end the table. */
+void pptp_host_set_option(size_t place, const struct pptp_option *option);
+/* Takes the place of the hold-off hook; returns what was there, or NULL. */
+typedef int (*pptp_holdoff_hook)(void);
+pptp_holdoff_hook pptp_host_replace_holdoff_hook(pptp_holdoff_hook hook);
+
+/* ---- options */
+
+/* Name of the option that is being parsed; pppd's, valid during the callback. */
+const char *pptp_host_current_option(void);
+/* Says what is wrong with an option: to the log, and to stderr while pppd starts. */
+void pptp_host_option_error(const char *text);
+/* The place-th of LCP's own options, in pppd's order. */
+struct pptp_lcp_option pptp_host_lcp_option(size_t place);
+
+/* ---- log */
+
+void pptp_host_debug(const char *text);
+void pptp_host_info(const char *text);
+void pptp_host_notice(const char *text);
+void pptp_host_warn(const char *text);
+void pptp_host_error(const char *text);
+
+/* ---- state */
+
+/* Nonzero: pppd got SIGTERM or SIGINT, respectively SIGHUP, and has not acted on it. */
+int pptp_host_got_sigterm(void);
+int pptp_host_got_sighup(void);
+/* pppd ends when the callback is over, also when it persists. */
+void pptp_host_quit(void);
+/* The exit status that pppd would have if it ended now. */
+void pptp_host_set_status(int status);
+/* Nonzero: the link ended because the channel did ("Modem hangup"). */
+int pptp_host_hung_up(void);
+/* Nonzero: pppd means to wait pptp_host_holdoff() seconds before it connects again. */
+int pptp_host_needs_holdoff(void);
+int pptp_host_holdoff(void);
+/* What "Connect: ppp0 <--> ..." shows. */
+void pptp_host_set_channel_name(const char *text);
+/* Number or address of the peer; NULL or empty: none yet. */
+const char *pptp_host_remote_number(void);
+void pptp_host_set_remote_number(const char *text);
+/* The receive unit that LCP asks for, and the largest transmit unit it lets the peer ask for, in bytes. */
+int *pptp_host_wanted_mru(void);
+int *pptp_host_allowed_mru(void);
+/* pppd's copy of the password; *length receives the size of its memory. */
+char *pptp_host_password(size_t *length);
+
+/* ---- channel */
+
+/* Registers the channel with /dev/ppp; returns the descriptor that pppd reads, or -1. */
+int pptp_host_establish(int channel);
+void pptp_host_disestablish(int channel);
+
+#endif

@@ -1,0 +1,68 @@
+/*
+ * What pppd finds in the plugin, and what the shim is given to call.
+ * Made by cbindgen (build.rs) from src/entry.rs and src/export.rs: change those.
+ */
+
+#ifndef PPTP_RS_H
+#define PPTP_RS_H
+
+/**
+ * Bytes that hold the version, its final NUL included.
+ */
+#define PPPD_VERSION_ROOM 16
+
+/**
+ * What pppd calls: its channel's functions, and the parsers of its options. Each may be called at any time after
+ * plugin_init, in pppd's only thread.
+ */
+struct pptp_callbacks {
+  /**
+   * An option of ours was given; argv[0] is its value. Its name is pppd's current option. 0: an error, which has
+   * been reported.
+   */
+  int (*parse_option)(char **argv);
+  /**
+   * A word that is no option's name: whether it is ours (apply is 0), or take it (apply is 1). 0: no.
+   */
+  int (*match_word)(char *word, char **argv, int apply);
+  /**
+   * All options have been given. Ends the process when they make no sense.
+   */
+  void (*check_options)(void);
+  /**
+   * Makes the call; the channel's descriptor, or -1.
+   */
+  int (*connect)(void);
+  /**
+   * The channel is not used any more.
+   */
+  void (*disconnect)(void);
+  /**
+   * Registers the channel; the descriptor that pppd reads, or -1.
+   */
+  int (*establish)(int channel);
+  /**
+   * Undoes establish.
+   */
+  void (*disestablish)(int channel);
+  /**
+   * Releases everything; may be called several times.
+   */
+  void (*cleanup)(void);
+  /**
+   * Called in a child that is about to run a script: closes descriptors and does nothing else.
+   */
+  void (*close)(void);
+};
+
+/**
+ * The version of pppd that this plugin was built for; pppd refuses any other.
+ */
+extern const char pppd_version[PPPD_VERSION_ROOM];
+
+/**
+ * Called by pppd when it has loaded the plugin, while it parses its options.
+ */
+void plugin_init(void);
+
+#endif  /* PPTP_RS_H */

@@ -1,0 +1,143 @@
+//! The call as the plugin of a client sees it: made by the call manager, waited for here.
+
+use std::fs::OpenOptions;
+use std::io;
+use std::net::IpAddr;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::time::{Duration, Instant};
+
+use log::{info, log};
+use nix::fcntl::OFlag;
+use nix::unistd::{dup3, getuid};
+use pptp_callmgr::client::{self, Call, CallInfo, Progress, Request};
+use pptp_io::{pppox, tcp, words};
+
+use super::wait::{HeldSignals, Woken};
+use crate::ffi;
+use crate::options::Settings;
+use crate::pppd::{Interruption, NOTICE};
+
+/// How much longer than the call manager the plugin waits: the manager knows better what took so long.
+const GRACE: Duration = Duration::from_millis(500);
+
+/// A call that is up.
+pub(super) struct Link {
+    call: Call,
+    /// The PPTP socket; once pppd has registered it, /dev/null.
+    pub(super) device: OwnedFd,
+}
+
+/// Why there is no call.
+#[derive(Debug)]
+pub(super) enum Stopped {
+    /// One line for the user.
+    Failed(String),
+    /// pppd was told to do something else.
+    Interrupted(Interruption),
+}
+
+/// Calls `server` and waits until the call is up, a signal comes, or the time is over.
+pub(super) fn connect(settings: &Settings, server: &str) -> Result<(Link, CallInfo), Stopped> {
+    let deadline = Instant::now() + settings.connect_timeout + GRACE;
+    let device = open_device(settings).map_err(Stopped::Failed)?;
+    let mut call = client::start(&request(settings, server), device.as_fd(), ffi::erase_password)
+        .map_err(|error| Stopped::Failed(format!("cannot start the call manager: {}", words(&error))))?;
+    let info = wait_for_call(&mut call, deadline, || {
+        format!("no call to {server} within {} s", settings.connect_timeout.as_secs())
+    })?;
+    log_connected(server, &info);
+    Ok((Link { call, device }, info))
+}
+
+fn open_device(settings: &Settings) -> Result<OwnedFd, String> {
+    let device = pppox::open().map_err(|error| format!("cannot make a PPTP socket (AF_PPPOX): {}", words(&error)))?;
+    if let Some(mark) = settings.mark {
+        tcp::set_mark(device.as_fd(), mark)
+            .map_err(|error| format!("cannot set pptp_mark {mark:#x}: {}", words(&error)))?;
+    }
+    Ok(device)
+}
+
+fn request(settings: &Settings, server: &str) -> Request {
+    Request {
+        server: String::from(server),
+        phone: settings.phone.clone(),
+        window: settings.window,
+        port: settings.port,
+        bind: settings.bind.map(IpAddr::V4),
+        mark: settings.mark,
+        connect_timeout: settings.connect_timeout,
+        echo_interval: settings.echo_interval,
+        echo_timeout: settings.echo_timeout,
+        share: settings.share,
+        quirk: settings.quirk,
+        uid: getuid().as_raw(),
+    }
+}
+
+fn wait_for_call(call: &mut Call, deadline: Instant, too_late: impl Fn() -> String) -> Result<CallInfo, Stopped> {
+    let failed = |error: io::Error| Stopped::Failed(format!("cannot wait for the call: {}", words(&error)));
+    let signals = HeldSignals::hold().map_err(failed)?;
+    loop {
+        if let Some(info) = read_news(call)? {
+            return Ok(info);
+        }
+        match signals.wait(call.fd(), deadline).map_err(failed)? {
+            Woken::Readable => {}
+            Woken::Interrupted(interruption) => return Err(Stopped::Interrupted(interruption)),
+            Woken::TooLate => return Err(Stopped::Failed(too_late())),
+        }
+    }
+}
+
+/// Logs what is to be logged; the call, if it is up.
+fn read_news(call: &mut Call) -> Result<Option<CallInfo>, Stopped> {
+    loop {
+        match call.next() {
+            None => return Ok(None),
+            Some(Progress::Log { level, text }) => log!(level, "{text}"),
+            Some(Progress::Connected(info)) => return Ok(Some(info)),
+            Some(Progress::Failed(failure)) => return Err(Stopped::Failed(failure.text)),
+            Some(Progress::Ended { text }) => return Err(Stopped::Failed(text)),
+        }
+    }
+}
+
+fn log_connected(server: &str, info: &CallInfo) {
+    let CallInfo { peer, call_id, peer_call_id, peer_window, connect_speed, .. } = info;
+    let shared = if info.shared { ", on a control connection that was there" } else { "" };
+    info!(
+        "PPTP call to {server} ({peer}) is up: call id {call_id}, peer's {peer_call_id}, peer's window {peer_window}, \
+         speed {connect_speed} bit/s{shared}"
+    );
+}
+
+impl Link {
+    /// Leaves the PPTP socket to the call manager: with no other descriptor of it left, pppd sees when it is closed.
+    ///
+    /// pppd goes on using the descriptor's number, so it stays open, on /dev/null.
+    pub(super) fn let_go_of_device(&mut self) -> io::Result<()> {
+        let null = OpenOptions::new().read(true).write(true).open("/dev/null")?;
+        Ok(dup3(&null, &mut self.device, OFlag::O_CLOEXEC)?)
+    }
+
+    /// Logs what the call manager said since; whether the call has ended.
+    pub(super) fn report(&mut self) -> bool {
+        while let Some(progress) = self.call.next() {
+            match progress {
+                Progress::Log { level, text } => log!(level, "{text}"),
+                Progress::Connected(_) => {}
+                Progress::Failed(client::Failure { text, .. }) | Progress::Ended { text } => {
+                    info!(target: NOTICE, "{text}");
+                    return true;
+                }
+            }
+        }
+        false
+    }
+
+    /// The numbers of the call's descriptors.
+    pub(super) fn descriptors(&self) -> Vec<RawFd> {
+        vec![self.device.as_raw_fd(), self.call.fd().as_raw_fd()]
+    }
+}

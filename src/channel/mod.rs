@@ -1,0 +1,220 @@
+//! What pppd's callbacks do: one call, from the options to the hang-up.
+//!
+//! In client mode the call manager holds the only descriptor of the PPTP socket once pppd has registered the channel;
+//! pppd sees it closed as a hang-up. In server mode (`pptp_client`, `pptp_sock`) somebody else made the call, and the
+//! socket is used as it is.
+
+mod client;
+pub(crate) mod holdoff;
+mod mtu;
+mod readiness;
+mod server;
+mod wait;
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::os::fd::{AsRawFd, RawFd};
+
+use log::{debug, error, info};
+
+use crate::ffi;
+use crate::options::{self, Settings, Side};
+use crate::pppd::{self, Interruption, Status};
+
+use client::{Link, Stopped};
+use mtu::Configured;
+
+/// All state of the plugin.
+#[derive(Default)]
+struct Channel {
+    settings: Settings,
+    /// What pppd's own options say about packet sizes; read when all options are known.
+    configured: Configured,
+    /// Options that have been reported as ignored.
+    ignored: BTreeSet<&'static str>,
+    /// The call, in client mode.
+    link: Option<Link>,
+    /// The peer's address that the plugin told pppd, not the user.
+    remote_number: Option<String>,
+    /// Whether the last call was ended by the other side.
+    peer_hung_up: bool,
+}
+
+thread_local! {
+    static CHANNEL: RefCell<Channel> = RefCell::default();
+}
+
+/// Runs `body` on the state.
+///
+/// `body` must not call a function of pppd's that may call the plugin back, as everything does that can end pppd.
+fn with<T>(body: impl FnOnce(&mut Channel) -> T) -> T {
+    CHANNEL.with_borrow_mut(body)
+}
+
+/// Takes an option; whether it was right.
+pub(crate) fn parse_option(name: &str, value: Option<&str>) -> bool {
+    let Some(option) = options::find(name) else {
+        pppd::option_error(&format!("option {name} is not one of this plugin's"));
+        return false;
+    };
+    let value = value.filter(|_| option.takes_value()).unwrap_or_default();
+    if let Some(reason) = option.ignored_because() {
+        report_ignored(option.name, reason);
+    }
+    if let Err(error) = with(|channel| option.apply(&mut channel.settings, value)) {
+        pppd::option_error(&error.to_string());
+        return false;
+    }
+    pppd::show_value(option.name, value);
+    true
+}
+
+/// Whether a word that is no option's name is one that the plugin takes.
+pub(crate) fn knows_word(word: &str) -> bool {
+    options::is_speed(word)
+}
+
+/// Takes such a word; whether it was one.
+pub(crate) fn parse_word(word: &str) -> bool {
+    if !knows_word(word) {
+        return false;
+    }
+    report_ignored("speed", "PPTP has no terminal line");
+    pppd::show_value("speed", word);
+    true
+}
+
+fn report_ignored(name: &'static str, reason: &str) {
+    if with(|channel| channel.ignored.insert(name)) {
+        info!("option {name} is ignored: {reason}");
+    }
+}
+
+/// All options are known: checks that they go together and that the kernel can do what they ask for.
+pub(crate) fn check_options() -> Result<(), Status> {
+    let settings = with(|channel| channel.settings.clone());
+    readiness::check(&settings)?;
+    let configured = Configured::read();
+    // The path is not known yet, but `demand` makes the interface now.
+    mtu::apply(settings.mtu, None, configured);
+    with(|channel| channel.configured = configured);
+    Ok(())
+}
+
+/// Makes the call; the channel's descriptor, or -1.
+pub(crate) fn connect() -> RawFd {
+    let settings = with(|channel| {
+        channel.peer_hung_up = false;
+        // One that was not released is given up with its call.
+        channel.link = None;
+        channel.settings.clone()
+    });
+    let connected = match settings.side() {
+        Ok(Side::Client { server }) => call(&settings, &server),
+        Ok(Side::Server { client, socket }) => Ok(take(&settings, &client, socket)),
+        Err(error) => Err(Stopped::Failed(error.to_string())),
+    };
+    connected.unwrap_or_else(|stopped| {
+        report_stop(&stopped);
+        -1
+    })
+}
+
+fn call(settings: &Settings, server: &str) -> Result<RawFd, Stopped> {
+    pppd::set_channel_name(&format!("pptp ({server})"));
+    let (link, call) = client::connect(settings, server)?;
+    tell_remote_number(&call.peer.to_string());
+    mtu::apply(settings.mtu, mtu::known(call.outer_mtu), with(|channel| channel.configured));
+    let device = link.device.as_raw_fd();
+    with(|channel| channel.link = Some(link));
+    Ok(device)
+}
+
+fn take(settings: &Settings, client: &str, socket: RawFd) -> RawFd {
+    pppd::set_channel_name(&format!("pptp ({client})"));
+    tell_remote_number(client);
+    server::keep_from_scripts(socket);
+    mtu::apply(settings.mtu, server::outer_mtu(client), with(|channel| channel.configured));
+    socket
+}
+
+/// Says why there is no call, and gives pppd the exit status unless it has it already (8, no connection).
+fn report_stop(stopped: &Stopped) {
+    match stopped {
+        Stopped::Failed(text) => error!("{text}"),
+        Stopped::Interrupted(interruption) => {
+            info!("connecting was interrupted by {}", signal_name(*interruption));
+            pppd::set_status(Status::UserRequest);
+            if *interruption == Interruption::Terminate {
+                // Else pppd goes on for as long as it persists: it looks at the signal only once there is a link.
+                pppd::quit();
+            }
+        }
+    }
+}
+
+fn signal_name(interruption: Interruption) -> &'static str {
+    match interruption {
+        Interruption::Terminate => "a signal to terminate",
+        Interruption::HangUp => "a signal to hang up (SIGHUP)",
+    }
+}
+
+/// Gives pppd's scripts the peer's address, unless the user gave a number.
+fn tell_remote_number(number: &str) {
+    let before = pppd::remote_number();
+    let ours = with(|channel| channel.remote_number.clone());
+    if before.is_empty() || Some(before) == ours {
+        pppd::set_remote_number(number);
+        with(|channel| channel.remote_number = Some(String::from(number)));
+    }
+}
+
+/// Registers the channel; the descriptor that pppd reads, or -1.
+pub(crate) fn establish(device: RawFd) -> RawFd {
+    let Some(unit) = pppd::establish(device) else { return -1 };
+    let let_go = with(|channel| channel.link.as_mut().map_or(Ok(()), Link::let_go_of_device));
+    if let Err(error) = let_go {
+        // The call works, but its end is noticed only by LCP's echo requests.
+        error!("cannot leave the PPTP socket to the call manager: {}", pptp_io::words(&error));
+    }
+    unit
+}
+
+/// Undoes [`establish`], and says why the call ended if the other side ended it.
+pub(crate) fn disestablish(device: RawFd) {
+    ffi::disestablish(device);
+    let hung_up = pppd::hung_up();
+    with(|channel| {
+        let ended = channel.link.as_mut().is_some_and(Link::report);
+        channel.peer_hung_up |= hung_up || ended;
+    });
+}
+
+/// The channel is not used any more.
+pub(crate) fn disconnect() {
+    release();
+}
+
+/// Releases everything. pppd calls it several times, and without [`disconnect`] when it dies.
+pub(crate) fn cleanup() {
+    release();
+}
+
+fn release() {
+    with(|channel| {
+        let Some(mut link) = channel.link.take() else { return };
+        channel.peer_hung_up |= link.report();
+        debug!("the call is released");
+    });
+}
+
+/// In a child that is about to run a script: closes descriptors and does nothing else.
+pub(crate) fn close() {
+    let descriptors = with(|channel| match (&channel.link, channel.settings.side()) {
+        (Some(link), _) => link.descriptors(),
+        (None, Ok(Side::Server { socket, .. })) => vec![socket],
+        (None, _) => Vec::new(),
+    });
+    descriptors.into_iter().for_each(ffi::close_in_child);
+}

@@ -1,0 +1,217 @@
+//! The C shim's functions, each behind a safe one.
+//!
+//! The contract of all of them (`include/pppd_shim.h`): they are called from pppd's only thread, while pppd lives, and
+//! every text is NUL-terminated. Only callbacks of pppd run code of the plugin, so the first holds everywhere but in
+//! the call manager's process, which calls nothing of this module but [`password`].
+
+use std::ffi::{CStr, c_char, c_int};
+use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd, RawFd};
+
+use crate::entry::Callbacks;
+
+#[expect(non_camel_case_types, unreachable_pub, reason = "bindgen writes it")]
+mod shim {
+    include!(concat!(env!("OUT_DIR"), "/pppd_shim.rs"));
+}
+
+pub(crate) use shim::{
+    PPTP_OPTIONS_ROOM, pptp_holdoff_hook as HoldoffHook, pptp_option as RawOption, pptp_option_form as form,
+    pptp_option_right as right,
+};
+
+/// See `pptp_host_install`.
+pub(crate) fn install(callbacks: &'static Callbacks) {
+    // SAFETY: the table is static, as the shim asks.
+    unsafe { shim::pptp_host_install(callbacks) }
+}
+
+/// See `pptp_host_set_option`; nothing happens when there is no such place.
+pub(crate) fn set_option(place: usize, option: &RawOption) {
+    if place >= usize::try_from(PPTP_OPTIONS_ROOM).unwrap_or(0) {
+        return;
+    }
+    // SAFETY: the place exists; `options::register` leaks all that an option points to.
+    unsafe { shim::pptp_host_set_option(place, option) }
+}
+
+/// See `pptp_host_replace_holdoff_hook`.
+pub(crate) fn replace_holdoff_hook(hook: HoldoffHook) -> HoldoffHook {
+    // SAFETY: the module's contract; a hook is a function of this library, which pppd never unloads.
+    unsafe { shim::pptp_host_replace_holdoff_hook(hook) }
+}
+
+/// Calls a hook that another plugin left.
+pub(crate) fn call_holdoff_hook(hook: HoldoffHook) -> Option<c_int> {
+    // SAFETY: pppd had the hook from a plugin, and would have called it at this moment itself.
+    hook.map(|hook| unsafe { hook() })
+}
+
+/// Name of the option that is being parsed.
+pub(crate) fn current_option() -> String {
+    // SAFETY: the module's contract.
+    let name = unsafe { shim::pptp_host_current_option() };
+    // SAFETY: pppd points at the name of an entry of an option table, all of which live as long as pppd.
+    unsafe { text(name) }.unwrap_or_default()
+}
+
+/// LCP's options, and where they were given, if they were.
+pub(crate) fn lcp_option(place: usize) -> Option<(String, Option<String>)> {
+    // SAFETY: `pppd::lcp_option_is_given` stops at the end of the table, so it passes no place behind it.
+    let option = unsafe { shim::pptp_host_lcp_option(place) };
+    // SAFETY: pppd's option tables are static.
+    let name = unsafe { text(option.name) }?;
+    // SAFETY: a source is the name of a file or a literal, which pppd keeps for its option "dump".
+    let source = unsafe { text(option.source) };
+    Some((name, source))
+}
+
+macro_rules! text_takers {
+    ($($(#[$doc:meta])* $name:ident => $shim:ident;)*) => {$(
+        $(#[$doc])*
+        pub(crate) fn $name(text: &CStr) {
+            // SAFETY: the module's contract; the shim does not keep the text.
+            unsafe { shim::$shim(text.as_ptr()) }
+        }
+    )*};
+}
+
+text_takers! {
+    /// Says what is wrong with an option.
+    option_error => pptp_host_option_error;
+    /// Logs a line, at the level that the name says.
+    debug => pptp_host_debug;
+    /// As [`debug`].
+    info => pptp_host_info;
+    /// As [`debug`].
+    notice => pptp_host_notice;
+    /// As [`debug`].
+    warn => pptp_host_warn;
+    /// As [`debug`].
+    error => pptp_host_error;
+    /// What `Connect: ppp0 <--> …` shows.
+    set_channel_name => pptp_host_set_channel_name;
+    /// The peer's number or address.
+    set_remote_number => pptp_host_set_remote_number;
+}
+
+macro_rules! int_readers {
+    ($($(#[$doc:meta])* $name:ident => $shim:ident;)*) => {$(
+        $(#[$doc])*
+        pub(crate) fn $name() -> c_int {
+            // SAFETY: the module's contract.
+            unsafe { shim::$shim() }
+        }
+    )*};
+}
+
+int_readers! {
+    /// Nonzero: SIGTERM or SIGINT.
+    got_sigterm => pptp_host_got_sigterm;
+    /// Nonzero: SIGHUP.
+    got_sighup => pptp_host_got_sighup;
+    /// Nonzero: the channel ended, not pppd.
+    hung_up => pptp_host_hung_up;
+    /// Nonzero: pppd would wait before it connects again.
+    needs_holdoff => pptp_host_needs_holdoff;
+    /// How long it would, in seconds.
+    holdoff => pptp_host_holdoff;
+}
+
+/// pppd ends although it persists.
+pub(crate) fn quit() {
+    // SAFETY: the module's contract.
+    unsafe { shim::pptp_host_quit() }
+}
+
+/// pppd's exit status.
+pub(crate) fn set_status(status: c_int) {
+    // SAFETY: the module's contract.
+    unsafe { shim::pptp_host_set_status(status) }
+}
+
+/// The peer's number or address; empty: none yet.
+pub(crate) fn remote_number() -> String {
+    // SAFETY: the module's contract.
+    let number = unsafe { shim::pptp_host_remote_number() };
+    // SAFETY: null, or pppd's buffer, which is always terminated.
+    unsafe { text(number) }.unwrap_or_default()
+}
+
+/// The receive unit that LCP asks for, in bytes.
+pub(crate) fn wanted_mru() -> &'static std::cell::Cell<c_int> {
+    // SAFETY: the module's contract.
+    let mru = unsafe { shim::pptp_host_wanted_mru() };
+    // SAFETY: a member of a global of pppd's, aligned and initialised, which only pppd's one thread touches.
+    unsafe { cell(mru) }
+}
+
+/// The transmit unit that LCP allows, in bytes.
+pub(crate) fn allowed_mru() -> &'static std::cell::Cell<c_int> {
+    // SAFETY: the module's contract.
+    let mru = unsafe { shim::pptp_host_allowed_mru() };
+    // SAFETY: as for `wanted_mru`.
+    unsafe { cell(mru) }
+}
+
+/// Overwrites pppd's copy of the password with zeros.
+pub(crate) fn erase_password() {
+    let mut length = 0;
+    // SAFETY: `length` is a live variable.
+    let start = unsafe { shim::pptp_host_password(&raw mut length) };
+    for offset in 0..length {
+        let byte = start.wrapping_add(offset);
+        // SAFETY: within the array whose start and length the shim told. Volatile: nobody reads it afterwards, so an
+        // ordinary write could be left out.
+        unsafe { byte.write_volatile(0) };
+    }
+}
+
+/// Registers the channel with /dev/ppp; the descriptor that pppd reads, or -1.
+pub(crate) fn establish(channel: RawFd) -> RawFd {
+    // SAFETY: the module's contract; no pointers.
+    unsafe { shim::pptp_host_establish(channel) }
+}
+
+/// Undoes [`establish`].
+pub(crate) fn disestablish(channel: RawFd) {
+    // SAFETY: the module's contract; no pointers.
+    unsafe { shim::pptp_host_disestablish(channel) }
+}
+
+/// A descriptor that somebody else opened and that stays open for as long as it is borrowed.
+pub(crate) fn borrow(fd: RawFd) -> Option<BorrowedFd<'static>> {
+    if fd < 0 {
+        return None;
+    }
+    // SAFETY: not -1; the descriptor was given to pppd by who started it ("pptp_sock"), so this process has no owner of
+    // it that could close it.
+    Some(unsafe { BorrowedFd::borrow_raw(fd) })
+}
+
+/// Closes a descriptor in a process that is about to run another program, where its owner never runs again.
+pub(crate) fn close_in_child(fd: RawFd) {
+    // SAFETY: the callback `close` runs in a child that pppd has forked to run a script, and leaves this library behind;
+    // the Rust owner of the descriptor is in the parent, and its copy in this process is never dropped.
+    drop(unsafe { OwnedFd::from_raw_fd(fd) });
+}
+
+/// A copy of a text of pppd's, which is in whatever encoding the user wrote.
+///
+/// # Safety
+/// Null, or a NUL-terminated text that nobody changes during the call.
+pub(crate) unsafe fn text(text: *const c_char) -> Option<String> {
+    if text.is_null() {
+        return None;
+    }
+    // SAFETY: by this function's contract.
+    let text = unsafe { CStr::from_ptr(text) };
+    Some(text.to_string_lossy().into_owned())
+}
+
+/// # Safety
+/// Points to an initialised variable that lives as long as pppd.
+unsafe fn cell(variable: *mut c_int) -> &'static std::cell::Cell<c_int> {
+    // SAFETY: by this function's contract. A Cell has the layout of what it holds and may be changed behind our back
+    // by the same thread.
+    unsafe { &*variable.cast::<std::cell::Cell<c_int>>() }
+}

@@ -1,0 +1,131 @@
+//! What the options say.
+
+use std::fmt;
+use std::net::Ipv4Addr;
+use std::os::fd::RawFd;
+use std::time::Duration;
+
+use pptp_core::control::Quirk;
+
+/// The values of all options.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Settings {
+    /// Name or address of the server to call.
+    pub(crate) server: Option<String>,
+    /// Address of the client that called.
+    pub(crate) client: Option<String>,
+    /// The client's connected PPTP socket.
+    pub(crate) socket: Option<RawFd>,
+    /// The number to dial (RFC 2637 §2.7).
+    pub(crate) phone: String,
+    /// Packets this end buffers (RFC 2637 §2.7).
+    pub(crate) window: u16,
+    pub(crate) datapath: Datapath,
+    pub(crate) port: u16,
+    /// Local address of the control connection.
+    pub(crate) bind: Option<Ipv4Addr>,
+    /// Firewall mark of all packets.
+    pub(crate) mark: Option<u32>,
+    /// From the first packet to the call, at most.
+    pub(crate) connect_timeout: Duration,
+    /// Silence before an Echo-Request (RFC 2637 §2.5); zero: none is sent.
+    pub(crate) echo_interval: Duration,
+    /// How long an Echo-Reply may take.
+    pub(crate) echo_timeout: Duration,
+    /// Whether calls to one server use one control connection.
+    pub(crate) share: bool,
+    pub(crate) mtu: Mtu,
+    pub(crate) quirk: Option<Quirk>,
+}
+
+/// What carries the packets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Datapath {
+    /// The best that is possible.
+    Auto,
+    /// The kernel's pptp.ko.
+    Kernel,
+}
+
+/// The largest packet through the tunnel, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mtu {
+    /// What the path to the server leaves.
+    Auto,
+    /// So much.
+    Bytes(u16),
+}
+
+/// Which end of the tunnel this is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Side {
+    /// It calls a server.
+    Client {
+        /// Name or address.
+        server: String,
+    },
+    /// It was called.
+    Server {
+        /// Address of who called.
+        client: String,
+        /// The connected PPTP socket.
+        socket: RawFd,
+    },
+}
+
+/// The options do not tell which end this is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ModeError {
+    /// Neither or both of `pptp_server` and `pptp_client`.
+    Unknown,
+    /// `pptp_client` without `pptp_sock`.
+    SocketMissing,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            server: None,
+            client: None,
+            socket: None,
+            phone: String::new(),
+            window: 50,
+            datapath: Datapath::Auto,
+            port: 1723,
+            bind: None,
+            mark: None,
+            // Longer than a SYN needs that is lost three times (1 + 2 + 4 s) plus a slow server; shorter than the
+            // patience of who waits for it.
+            connect_timeout: Duration::from_secs(30),
+            echo_interval: Duration::from_secs(60),
+            echo_timeout: Duration::from_secs(60),
+            share: true,
+            mtu: Mtu::Auto,
+            quirk: None,
+        }
+    }
+}
+
+impl Settings {
+    /// Which end of the tunnel the options describe.
+    pub(crate) fn side(&self) -> Result<Side, ModeError> {
+        match (&self.server, &self.client, self.socket) {
+            (Some(server), None, _) => Ok(Side::Client { server: server.clone() }),
+            (None, Some(client), Some(socket)) => Ok(Side::Server { client: client.clone(), socket }),
+            (None, Some(_), None) => Err(ModeError::SocketMissing),
+            (None, None, _) | (Some(_), Some(_), _) => Err(ModeError::Unknown),
+        }
+    }
+}
+
+impl fmt::Display for ModeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            // To the letter what accel-pptp's plugin says: scripts look for it.
+            Self::Unknown => "PPTP: unknown mode (you must specify pptp_server or pptp_client option)",
+            Self::SocketMissing => {
+                "option pptp_client needs option pptp_sock: the number of the client's connected PPTP socket"
+            }
+        })
+    }
+}
