@@ -15,13 +15,16 @@ power_off() {
 }
 fail() { echo "init.sh: $*"; power_off 126; }
 
+# hostfs HOST_DIRECTORY WHERE MODE (ro or rw): newer kernels give the directory a name of its own among the options
+hostfs() { mount -t hostfs -o "$3,hostfs=$1" none "$2" 2> /dev/null || mount -t hostfs -o "$3,$1" none "$2"; }
+
 mount -t proc proc /proc
 mount -t tmpfs -o mode=755 tmpfs /mnt || { echo "init.sh: no tmpfs on /mnt"; echo o > /proc/sysrq-trigger; sleep 10; }
 mkdir /mnt/{root,private,out,layers}
 status_file=/mnt/out/status
-mount -t hostfs -o "$GUEST_PARAMETERS" none /mnt/private
+hostfs "$GUEST_PARAMETERS" /mnt/private ro
 . /mnt/private/parameters
-mount -t hostfs -o "$out" none /mnt/out
+hostfs "$out" /mnt/out rw
 new=/mnt/root
 
 # overlay LOWER WHERE
@@ -54,14 +57,14 @@ mkdir -p $new/run/lock $new/etc/ppp/peers $new/var/log/ppp
 : > $new/etc/ppp/options
 (umask 077; : > $new/etc/ppp/chap-secrets; : > $new/etc/ppp/pap-secrets)
 
-# host_directory PATH [ro]: the host's directory at the same path, for what lies below a covered one (/tmp, /run).
-host_directory() {
-  mkdir -p "$new$1" && mount -t hostfs -o "$1" none "$new$1" || fail "cannot show $1 to the guest"
-  [ "${2-}" != ro ] || mount -o remount,ro "$new$1"
-}
+# host_directory PATH MODE: the host's directory at the same path, for what lies below a covered one (/tmp, /run)
+host_directory() { mkdir -p "$new$1" && hostfs "$1" "$new$1" "$2" || fail "cannot show $1 to the guest"; }
 host_directory "$repo" ro
 for directory in "$cache" "$build"; do [ ! -d "$directory" ] || host_directory "$directory" ro; done
-host_directory "$out"
+host_directory "$out" rw
+# All but the last must be read-only, whatever this kernel makes of the options.
+awk -v out="$new$out" '$3 == "hostfs" && $2 != out && $2 != "/mnt/out" && $4 !~ /^ro(,|$)/ { exit 1 }' /proc/mounts ||
+  fail "the host's files are not read-only"
 for pair in ${files[@]+"${files[@]}"}; do
   mkdir -p "$new$(dirname "${pair#*=}")" && cp -p "${pair%%=*}" "$new${pair#*=}" || fail "cannot copy $pair"
 done

@@ -67,15 +67,15 @@ killed() {
   pptpd_start
   pppd_start client "$VERSION" t $(client_options) $(session_options) nodebug
   check "pppd $VERSION: $1: it was up" tunnel_up client t 15
-  on client "${@:2}" > /dev/null 2>&1 &
-  local load=$! started
+  local load started
+  daemon client /dev/null "${@:2}"
+  load=$DAEMON
   sleep 0.5
   started=$(now)
   kill -KILL $(family "$PPTPD") 2> /dev/null
   : > "$JOURNAL"
   hung_up "$1" 1 'closed|reset' "$started"
-  kill "$load" 2> /dev/null
-  wait "$load" 2> /dev/null
+  end_daemon "$load"
 }
 
 # survives TEXT RULES...: a tunnel to a server that does this carries pings, and ends as it should
