@@ -111,7 +111,8 @@ impl Calls {
             Message::CallClearRequest(request) => self.best(request.call_id.0, Giver::Peer, Role::Pac, false),
             Message::CallDisconnectNotify(notify) => {
                 let answers_clear = matches!(notify.result, DisconnectResult::Request | DisconnectResult::Unknown(0));
-                self.best(notify.call_id.0, Giver::Peer, Role::Pns, answers_clear)
+                let found = self.best(notify.call_id.0, Giver::Peer, Role::Pns, answers_clear);
+                found.or_else(|id| self.cleared_unnamed().ok_or(id))
             }
             _ => Err(0),
         }
@@ -128,6 +129,14 @@ impl Calls {
             (Some((&id, _)), None) => Ok(Found { call: CallId(id), wrong_id: Some(ours.0) }),
             _ => Err(ours.0),
         }
+    }
+
+    /// A call that was cleared before the PAC told its id: the notify carries that id all the same (§2.13), and it is
+    /// the first that is heard of it. Of several calls the oldest: a PAC answers in order.
+    fn cleared_unnamed(&self) -> Option<Found> {
+        let unnamed = |(_, entry): &(&u16, &Entry)| entry.call.awaits_disconnect() && entry.call.peer_call().is_none();
+        let (&id, _) = self.calls.iter().filter(unnamed).min_by_key(|(_, entry)| entry.placed)?;
+        Some(Found { call: CallId(id), wrong_id: None })
     }
 
     /// Of the calls that have this id at either end, the one that fits best: `right` gave the id, this end has the
