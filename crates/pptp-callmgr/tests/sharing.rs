@@ -78,7 +78,8 @@ fn candidates_that_race_end_with_one_control_connection() {
         for probe in &mut calls {
             probe.expect("connected ");
         }
-        assert_eq!(server.count(START), 1, "{}", server.journal());
+        assert_eq!(server.count(START), 1);
+        assert_eq!(server.count("got Outgoing-Call-Request"), calls.len());
         scene.manager();
         for probe in &mut calls {
             probe.hang_up();

@@ -126,6 +126,9 @@ impl Manager {
         let candidates: Vec<Ready> = ready.by_ref().take(self.candidates.len()).collect();
         let listener = ready.next().unwrap_or_default();
         self.read_link(link, now);
+        // Who joins from here on must find the connection as it is. A client that this moves in the list is looked at
+        // in the next turn.
+        self.settle(now);
         self.release_gone_clients(&clients, now);
         self.hear_candidates(&candidates, now);
         if listener.readable() {
@@ -228,7 +231,7 @@ impl Manager {
 
     /// Makes the call now if the control connection is established, else when it is.
     fn admit(&mut self, mut client: Client, now: Instant) {
-        if self.connection.is_established() {
+        if self.peer.is_some() {
             if let Err(failure) = client.dial(&mut self.connection, self.local, now) {
                 return client.plugin.fail(failure);
             }

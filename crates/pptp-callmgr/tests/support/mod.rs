@@ -66,6 +66,7 @@ impl Scene {
         managers[0]
     }
 
+    #[track_caller]
     pub fn until_gone(&self) {
         until("the managers to go", || self.managers().is_empty());
         assert!(!self.directory.exists(), "the directory is left");
@@ -131,6 +132,9 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
+        if thread::panicking() {
+            eprintln!("{}", self.journal());
+        }
         let _ = fs::remove_file(&self.journal);
     }
 }
