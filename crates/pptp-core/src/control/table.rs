@@ -1,8 +1,8 @@
 //! The calls of a connection, and which of them a message is for.
 //!
 //! The RFC says whose id a message carries, and peers do not keep to it: Call-Disconnect-Notify comes with either
-//! end's id, and some peers give every call the id 0. So the id is looked for at both ends, and where it fits several
-//! calls, [`Rank`] says which is meant.
+//! end's id (Microsoft's server writes the PNS's), and some peers give every call the id 0. So the id is looked for at
+//! both ends, and where it fits several calls, [`Rank`] says which is meant.
 
 use std::collections::BTreeMap;
 
@@ -15,6 +15,21 @@ use super::call::{Call, Role};
 enum Giver {
     ThisEnd,
     Peer,
+    /// By chance, both gave the same.
+    Both,
+}
+
+/// What a message says of the call that it is for.
+struct Sought {
+    id: u16,
+    /// The end whose id the RFC has in mind.
+    right: Giver,
+    /// The end whose id this peer has been seen to write.
+    likely: Giver,
+    /// This end's role in the call.
+    role: Role,
+    /// A Call-Clear-Request of ours is answered.
+    on_request: bool,
 }
 
 /// The call that a message is for.
@@ -52,6 +67,8 @@ struct Rank {
 pub(super) struct Calls {
     calls: BTreeMap<u16, Entry>,
     placed: u64,
+    /// Whose id the peer wrote into its last Call-Disconnect-Notify.
+    notified_by: Option<Giver>,
 }
 
 #[derive(Debug)]
@@ -101,19 +118,15 @@ impl Calls {
     }
 
     /// The call that a message of an existing call is for.
-    pub(super) fn addressee(&self, message: &Message) -> Result<Found, u16> {
+    pub(super) fn addressee(&mut self, message: &Message) -> Result<Found, u16> {
         match message {
             Message::OutgoingCallReply(reply) => self.answered(reply.peer_call_id, message),
             Message::IncomingCallReply(reply) => self.answered(reply.peer_call_id, message),
             Message::IncomingCallConnected(connected) => self.answered(connected.peer_call_id, message),
-            Message::WanErrorNotify(notify) => self.best(notify.peer_call_id.0, Giver::ThisEnd, Role::Pns, false),
-            Message::SetLinkInfo(info) => self.best(info.peer_call_id.0, Giver::ThisEnd, Role::Pac, false),
-            Message::CallClearRequest(request) => self.best(request.call_id.0, Giver::Peer, Role::Pac, false),
-            Message::CallDisconnectNotify(notify) => {
-                let answers_clear = matches!(notify.result, DisconnectResult::Request | DisconnectResult::Unknown(0));
-                let found = self.best(notify.call_id.0, Giver::Peer, Role::Pns, answers_clear);
-                found.or_else(|id| self.cleared_unnamed().ok_or(id))
-            }
+            Message::WanErrorNotify(notify) => self.best(&sought(notify.peer_call_id.0, Giver::ThisEnd, Role::Pns)),
+            Message::SetLinkInfo(info) => self.best(&sought(info.peer_call_id.0, Giver::ThisEnd, Role::Pac)),
+            Message::CallClearRequest(request) => self.best(&sought(request.call_id.0, Giver::Peer, Role::Pac)),
+            Message::CallDisconnectNotify(notify) => self.disconnected(notify.call_id.0, notify.result),
             _ => Err(0),
         }
     }
@@ -131,6 +144,21 @@ impl Calls {
         }
     }
 
+    /// The call that a Call-Disconnect-Notify ends. A peer that has written the wrong end's id will do so again.
+    fn disconnected(&mut self, id: u16, result: DisconnectResult) -> Result<Found, u16> {
+        let sought = Sought {
+            likely: self.notified_by.unwrap_or(Giver::Peer),
+            on_request: matches!(result, DisconnectResult::Request | DisconnectResult::Unknown(0)),
+            ..sought(id, Giver::Peer, Role::Pns)
+        };
+        let Ok(found) = self.best(&sought) else {
+            return self.cleared_unnamed().ok_or(id);
+        };
+        let giver = self.calls.get(&found.call.0).and_then(|entry| giver(id, found.call.0, &entry.call));
+        self.notified_by = giver.filter(|giver| *giver != Giver::Both).or(self.notified_by);
+        Ok(found)
+    }
+
     /// A call that was cleared before the PAC told its id: the notify carries that id all the same (§2.13), and it is
     /// the first that is heard of it. Of several calls the oldest: a PAC answers in order.
     fn cleared_unnamed(&self) -> Option<Found> {
@@ -139,29 +167,34 @@ impl Calls {
         Some(Found { call: CallId(id), wrong_id: None })
     }
 
-    /// Of the calls that have this id at either end, the one that fits best: `right` gave the id, this end has the
-    /// `role`, and where the message answers a Call-Clear-Request, one was sent.
-    fn best(&self, id: u16, right: Giver, role: Role, answers_clear: bool) -> Result<Found, u16> {
+    /// Of the calls that have this id at either end, the one that fits best.
+    fn best(&self, sought: &Sought) -> Result<Found, u16> {
         let ranks = self.calls.iter().filter_map(|(&ours, entry)| {
-            let giver = giver(id, ours, &entry.call, right)?;
+            let giver = giver(sought.id, ours, &entry.call)?;
             let rank = Rank {
-                role: Fit::of(entry.call.role() == role),
-                disconnect: Fit::of(!answers_clear || entry.call.awaits_disconnect()),
-                id: Fit::of(giver == right),
+                role: Fit::of(entry.call.role() == sought.role),
+                disconnect: Fit::of(!sought.on_request || entry.call.awaits_disconnect()),
+                id: Fit::of(giver == sought.likely || giver == Giver::Both),
                 placed: entry.placed,
             };
-            Some((rank, ours))
+            Some((rank, ours, giver))
         });
-        let (rank, ours) = ranks.min().ok_or(id)?;
-        Ok(Found { call: CallId(ours), wrong_id: (rank.id == Fit::Bad).then_some(id) })
+        let (_, ours, giver) = ranks.min_by_key(|(rank, ..)| *rank).ok_or(sought.id)?;
+        let wrong = giver != sought.right && giver != Giver::Both;
+        Ok(Found { call: CallId(ours), wrong_id: wrong.then_some(sought.id) })
     }
 }
 
-/// Which end gave this id to the call, the right end if both did; `None` if neither did.
-fn giver(id: u16, ours: u16, call: &Call, right: Giver) -> Option<Giver> {
+/// The call with this id, as the RFC has it.
+const fn sought(id: u16, right: Giver, role: Role) -> Sought {
+    Sought { id, right, likely: right, role, on_request: false }
+}
+
+/// Which end gave this id to the call; `None` if neither did.
+fn giver(id: u16, ours: u16, call: &Call) -> Option<Giver> {
     let by_peer = call.peer_call() == Some(PeerCallId(id));
     match (ours == id, by_peer) {
-        (true, true) => Some(right),
+        (true, true) => Some(Giver::Both),
         (true, false) => Some(Giver::ThisEnd),
         (false, true) => Some(Giver::Peer),
         (false, false) => None,

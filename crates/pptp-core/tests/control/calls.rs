@@ -339,6 +339,24 @@ fn established_calls_have_no_deadline() {
 }
 
 #[test]
+fn a_call_that_is_over_leaves_no_deadline_behind() {
+    let mut harness = Harness::established();
+    let id = harness.pns_outgoing_waiting();
+    harness.feed(OutgoingCallReply { result: CallResult::Busy, ..call_reply(THEIRS, id) });
+    assert!(matches!(harness.event(), Event::CallRefused { .. }));
+    assert_eq!(harness.connection.poll_timeout(), None);
+
+    let id = harness.pac_outgoing_established(THEIRS);
+    for crc_errors in 0..2 {
+        let counters = WanErrorCounters { crc_errors, ..WanErrorCounters::default() };
+        harness.connection.notify_wan_errors(id, counters, harness.now).unwrap();
+    }
+    assert!(harness.connection.poll_timeout().is_some());
+    harness.feed(clear_request(THEIRS));
+    assert_eq!(harness.connection.poll_timeout(), None);
+}
+
+#[test]
 fn an_id_is_reserved_once_and_rests_after_its_call() {
     let mut harness = Harness::established();
     let id = harness.connection.reserve_call_id().unwrap();

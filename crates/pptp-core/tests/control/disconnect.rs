@@ -172,3 +172,24 @@ fn a_notify_with_an_id_never_heard_of_answers_the_clearing_of_a_call_that_was_no
     harness.feed(disconnect_notify(THEIRS, DisconnectResult::Request));
     assert_eq!(harness.event(), ended(known, CallEnd::Cleared));
 }
+
+#[test]
+fn a_peer_that_writes_the_wrong_ends_id_is_expected_to_do_so_again() {
+    let mut harness = Harness::established();
+    let habit = harness.pns_outgoing_established(THEIRS);
+    harness.feed(disconnect_notify(habit.0, DisconnectResult::LostCarrier));
+    harness.events();
+    let (_, second) = crossed(&mut harness);
+    harness.feed(disconnect_notify(second.0, DisconnectResult::LostCarrier));
+    assert_eq!(one_end(&mut harness), (second, vec![by_wrong_id(second.0)]));
+}
+
+#[test]
+fn an_id_that_both_ends_gave_to_a_call_is_not_a_wrong_one() {
+    let mut harness = Harness::established();
+    let id = harness.pns_outgoing_waiting();
+    harness.feed(call_reply(id.0, id));
+    harness.events();
+    harness.feed(disconnect_notify(id.0, DisconnectResult::LostCarrier));
+    assert_eq!(one_end(&mut harness), (id, vec![]));
+}

@@ -151,8 +151,10 @@ fn an_owner_who_places_many_calls_at_once_is_no_flood() {
 #[test]
 fn ids_run_out_by_name() {
     let mut harness = Harness::established();
-    for _ in 0..u16::MAX {
-        harness.connection.reserve_call_id().unwrap();
+    let in_use = harness.pns_outgoing_established(THEIRS);
+    harness.connection.release_call_id(in_use);
+    for _ in 1..u16::MAX {
+        assert_ne!(harness.connection.reserve_call_id().unwrap(), in_use, "a call's id is not released");
     }
     assert_eq!(harness.connection.reserve_call_id(), Err(Misuse::NoFreeCallId));
     harness.feed(call_request(1));

@@ -152,3 +152,26 @@ fn waking_up_early_or_late_is_harmless() {
     harness.quiet_until_just_before(MINUTE);
     assert_eq!(harness.event(), closed(CloseReason::EchoTimeout), "counted from when the request was sent");
 }
+
+#[test]
+fn no_second_echo_request_is_sent_while_one_waits_for_its_reply() {
+    let config = Config { echo_interval: SECOND * 5, echo_timeout: SECOND * 30, ..Config::default() };
+    let mut harness = Harness::established_with(config);
+    harness.advance(SECOND * 5);
+    assert_eq!(harness.sent_one(), echo_request(1));
+    harness.feed(disconnect_notify(1, DisconnectResult::Request));
+    harness.events();
+    harness.quiet_until_just_before(SECOND * 30);
+    assert_eq!(harness.event(), closed(CloseReason::EchoTimeout));
+}
+
+#[test]
+fn an_echo_reply_that_is_due_does_not_disturb_a_stop() {
+    let config = Config { echo_timeout: SECOND, stop_timeout: SECOND * 3, ..Config::default() };
+    let mut harness = Harness::established_with(config);
+    harness.advance(MINUTE);
+    harness.connection.stop(StopReason::None, harness.now);
+    harness.sent();
+    harness.quiet_until_just_before(SECOND * 3);
+    assert_eq!(harness.event(), closed(CloseReason::StoppedByUs));
+}

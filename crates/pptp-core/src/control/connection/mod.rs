@@ -5,6 +5,9 @@
 //!
 //! A well-formed message that a state does not allow is ignored and reported, whoever is right about the state: the
 //! peers at large are too careless to be cut off for it. Malformed bytes close the connection (§2, §3).
+//!
+//! A call whose set-up takes too long ends alone. §3.2.1 would have the whole control connection closed and restarted;
+//! but calls of others share it, and the keep-alive finds out soon enough whether the peer is still there.
 
 mod keepalive;
 mod requests;
