@@ -18,7 +18,7 @@ terminated() {
     started=$(now)
     pppd_stop t TERM 5
     TOOK=$(elapsed_since "$started")
-    check "pppd $VERSION: $1${how:+, persist}: gone with status 5 ($TOOK s)" gone_in_time
+    check_here "pppd $VERSION: $1${how:+, persist}: gone with status 5 ($TOOK s)" gone_in_time
     [ "$STATUS" != running ] || pppd_stop t KILL
   done
 }
@@ -48,7 +48,6 @@ at() {
 plan 20
 network
 silent_host $SILENT
-: > "$JOURNAL"
 cover client "$VERSION" /etc/nsswitch.conf <<< 'hosts: files dns'
 cover client "$VERSION" /etc/resolv.conf <<< "nameserver $SILENT"
 terminated "resolving" resolving pptp_server vpn.example

@@ -27,7 +27,7 @@ ends() {
 hung_up() {
   pppd_wait t $(($2 + 10))
   TOOK=$(elapsed_since "$4")
-  check "pppd $VERSION: $1 ($TOOK s)" judge 16 "$2" "$3" t
+  check_here "pppd $VERSION: $1 ($TOOK s)" judge 16 "$2" "$3" t
   [ "$STATUS" != running ] || pppd_stop t KILL
 }
 
@@ -36,26 +36,26 @@ disconnected() {
   local -A words=([0]='no reason given \(0\)' [1]='lost carrier \(1\)' [2]='general error \(2\)'
     [3]='administrative shutdown \(3\)' [4]='on request \(4\)')
   for result in 0 1 2 3 4; do
-    ends "disconnected with $result" 1 "disconnected.*${words[$result]}" "cdn:result=$result"
+    ends "disconnected with $result" $AT_ONCE "disconnected.*${words[$result]}" "cdn:result=$result"
   done
-  ends "disconnected by the client's id" 1 'disconnected.*\(1\)' cdn:id=theirs:result=1
+  ends "disconnected by the client's id" $AT_ONCE 'disconnected.*\(1\)' cdn:id=theirs:result=1
 }
 
 stopped() {
   local reason
   local -A words=([0]='no reason given \(0\)' [1]='general request \(1\)' [3]='shutting down \(3\)')
   for reason in 0 1 3; do
-    ends "stopped with $reason" 1 "stopped.*${words[$reason]}" "stop:reason=$reason"
+    ends "stopped with $reason" $AT_ONCE "stopped.*${words[$reason]}" "stop:reason=$reason"
   done
 }
 
 lost() {
-  ends "the connection closed" 1 'closed' close
-  ends "the connection reset" 1 'closed|reset' reset
-  ends "garbage" 1 'does not speak pptp' garbage:300
-  ends "half a message, then the end" 1 'closed' raw:0094,close
-  ends "no echo" 4 'echo' mute-echo pptp_echo_interval 1 pptp_echo_timeout 1
-  ends "no word any more" 4 'echo' mute pptp_echo_interval 1 pptp_echo_timeout 1
+  ends "the connection closed" $AT_ONCE 'closed' close
+  ends "the connection reset" $AT_ONCE 'closed|reset' reset
+  ends "garbage" $AT_ONCE 'does not speak pptp' garbage:300
+  ends "half a message, then the end" $AT_ONCE 'closed' raw:0094,close
+  ends "no echo" $((2 + AT_ONCE)) 'echo' mute-echo pptp_echo_interval 1 pptp_echo_timeout 1
+  ends "no word any more" $((2 + AT_ONCE)) 'echo' mute pptp_echo_interval 1 pptp_echo_timeout 1
 }
 
 # family PID: it and what descends from it
@@ -74,7 +74,7 @@ killed() {
   started=$(now)
   kill -KILL $(family "$PPTPD") 2> /dev/null
   : > "$JOURNAL"
-  hung_up "$1" 1 'closed|reset' "$started"
+  hung_up "$1" $AT_ONCE 'closed|reset' "$started"
   end_daemon "$load"
 }
 
@@ -89,7 +89,7 @@ survives() {
   sleep 0.5
   check "pppd $VERSION: $1: it carries pings" ping_tunnel client t
   pppd_stop t
-  check "pppd $VERSION: $1: it ends with status 5 and is silent about it" quiet_end
+  check_here "pppd $VERSION: $1: it ends with status 5 and is silent about it" quiet_end
   server_stop KILL
 }
 quiet_end() {

@@ -27,7 +27,7 @@ up_again() { [ "$(grep -c 'local  IP address' "$(log_of t)")" -ge "$1" ] && link
 stop_persisting() {
   pppd_stop t
   server_stop KILL
-  check "pppd $VERSION: $1: SIGTERM ends it with status 5, and nothing is left" ended_well
+  check_here "pppd $VERSION: $1: SIGTERM ends it with status 5, and nothing is left" ended_well
 }
 ended_well() { [ "$STATUS" = 5 ] && nothing_left || { echo "status $STATUS"; return 1; }; }
 
@@ -64,7 +64,7 @@ restarted() {
   note "up again $(elapsed_since "$killed") s after the server was killed"
   pppd_stop t
   kill $(family "$PPTPD") 2> /dev/null
-  check "pppd $VERSION: $text: SIGTERM ends it with status 5, and nothing is left" ended_well
+  check_here "pppd $VERSION: $text: SIGTERM ends it with status 5, and nothing is left" ended_well
 }
 family() { local child; echo "$1"; for child in $(ps -o pid= --ppid "$1"); do family "$child"; done; }
 
