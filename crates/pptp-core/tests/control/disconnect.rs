@@ -193,3 +193,32 @@ fn an_id_that_both_ends_gave_to_a_call_is_not_a_wrong_one() {
     harness.feed(disconnect_notify(id.0, DisconnectResult::LostCarrier));
     assert_eq!(one_end(&mut harness), (id, vec![]));
 }
+
+#[test]
+fn a_reply_that_crosses_the_clear_request_still_tells_the_id_of_the_notify() {
+    let mut harness = Harness::established();
+    let first = harness.pns_outgoing_waiting();
+    let second = harness.pns_outgoing_waiting();
+    harness.clear(first);
+    harness.clear(second);
+    harness.feed(call_reply(THEIRS, second));
+    assert_eq!((harness.sent(), harness.events()), (vec![], vec![]));
+    harness.feed(disconnect_notify(THEIRS, DisconnectResult::Request));
+    assert_eq!(harness.event(), ended(second, CallEnd::Cleared));
+}
+
+#[test]
+fn a_call_with_one_id_at_both_ends_says_nothing_of_the_peers_habit() {
+    let mut harness = Harness::established();
+    let habit = harness.pns_outgoing_established(THEIRS);
+    harness.feed(disconnect_notify(habit.0, DisconnectResult::LostCarrier));
+    let same = harness.connection.reserve_call_id().unwrap();
+    harness.connection.place_call(same, Default::default(), harness.now).unwrap();
+    harness.feed(call_reply(same.0, same));
+    harness.feed(disconnect_notify(same.0, DisconnectResult::LostCarrier));
+    harness.sent();
+    harness.events();
+    let (_, second) = crossed(&mut harness);
+    harness.feed(disconnect_notify(second.0, DisconnectResult::LostCarrier));
+    assert_eq!(one_end(&mut harness).0, second);
+}
