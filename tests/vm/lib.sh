@@ -259,7 +259,7 @@ pppd_wait() {
 ended() { local state; state=$(awk '/^State:/ { print $2 }' "/proc/$1/status" 2> /dev/null); [ -z "$state" ] || [ "$state" = Z ]; }
 
 # pppd_stop NAME [SIGNAL [SECONDS]]: sends TERM, or that signal, and waits at most 10 s; sets STATUS
-pppd_stop() { kill -s "${2:-TERM}" "${PPPD[$1]}" 2> /dev/null; pppd_wait "$1" "${3:-10}"; }
+pppd_stop() { kill -s "${2:-TERM}" "${PPPD[$1]}"; pppd_wait "$1" "${3:-10}"; } 2> /dev/null
 
 # run_pppd SECONDS HOST VERSION NAME ARGS...: to its end, at most so long; sets STATUS and TOOK (seconds)
 run_pppd() {

@@ -1,7 +1,7 @@
 # fork_rules.sh [VERSION] - the call manager is forked from pppd: what it must not take from pppd, and must not do to it
 . "$REPO/tests/vm/lib.sh"
 version=${1:-2.4.9}
-plan 31
+plan 32
 
 # manager: the process that holds the client's connection to the server
 manager() { on client ss -Htnp "dport = :1723" | sed -n 's/.*pid=\([0-9]*\).*/\1/p' | sort -u; }
@@ -47,15 +47,18 @@ same "the manager is nobody's child" 1 "$(field "$manager" PPid)"
 check "it is in a session of its own" test "$(session "$manager")" != "$(session "${PPPD[a]}")"
 same "its standard descriptors are /dev/null" /dev/null "$(standard_descriptors "$manager")"
 check "it holds nothing of pppd's: no /dev/ppp, no file, no pty" holds_nothing "$manager"
-same "SIGTERM has its default effect on it, or is ignored, but is not pppd's handler" 0 "$(caught_sigterm "$manager")"
+same "pppd's handler of SIGTERM is not its own" 0 "$(caught_sigterm "$manager")"
 same "it has no capabilities" 0000000000000000 "$(field "$manager" CapEff)"
 same "it is under seccomp" 2 "$(field "$manager" Seccomp)"
 
 # --- its death must not run pppd's exit: pidfiles, routes, the database of connections
 check "before: the pidfile names pppd" test "$(pidfile a)" = "${PPPD[a]}"
 kill -TERM "$manager"
+sleep 1
+check "it ends with its last pppd only: SIGTERM changes nothing" ping_tunnel client a
+kill -KILL "$manager"
 pppd_wait a 10
-same "when the manager is ended, pppd sees a hangup (16)" 16 "$STATUS"
+same "when it is killed, pppd sees a hangup (16)" 16 "$STATUS"
 start b linkname b persist holdoff 1 maxfail 0
 check "with persist the tunnel comes up" tunnel_up client b 20
 manager=$(manager)
@@ -81,7 +84,9 @@ kill -KILL "$(pidfile d)"
 check "when it is killed with SIGKILL the connection is closed" wait_for 10 no_connections
 
 # --- a service that is stopped takes every process of its control group along
-mkdir -p /sys/fs/cgroup && mount -t cgroup2 cgroup2 /sys/fs/cgroup && mkdir /sys/fs/cgroup/{first,second}
+mount -t cgroup2 cgroup2 /sys/fs/cgroup && on client mount -t cgroup2 cgroup2 /sys/fs/cgroup || bail "no cgroup2"
+mkdir /sys/fs/cgroup/{first,second}
+kill_group() { echo 1 > "/sys/fs/cgroup/$1/cgroup.kill" && pppd_wait e 5; } 2> /dev/null
 # start_in GROUP NAME
 start_in() {
   { echo "$BASHPID" > "/sys/fs/cgroup/$1/cgroup.procs" && exec "${in_client[@]}" "${PROGRAM[@]}" $(tunnel_options "$2") nodetach; } \
@@ -92,8 +97,7 @@ start_in first e
 check "a tunnel of one service comes up" tunnel_up client e 20
 start_in second f
 check "a second service's shares its connection" shared_with_second
-echo 1 > /sys/fs/cgroup/first/cgroup.kill
-pppd_wait e 5
+kill_group first
 sleep 1
 same "when the first service is killed with all its processes, the connection stays" 1 "$(connections)"
 check "and the second service's tunnel lives on" ping_tunnel client f
@@ -104,6 +108,4 @@ on client /bin/sh -c 'rm -f /run/ppp*.pid'
 on server /bin/sh -c 'rm -f /run/ppp*.pid'
 server_start
 leftovers_none "no process, socket, interface or file is left behind"
-rmdir /sys/fs/cgroup/{first,second}
-umount /sys/fs/cgroup
 finish

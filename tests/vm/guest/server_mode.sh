@@ -2,7 +2,7 @@
 # server uses; the client is pptp-linux, so that the other end is not this plugin
 . "$REPO/tests/vm/lib.sh"
 version=${1:-2.4.9}
-plan 8
+plan 9
 
 network
 client_secrets
@@ -25,9 +25,10 @@ check "MPPE with 128 bits is on" grep -q 'MPPE 128-bit stateless compression ena
 check "the server answers the client's pings" ping_peer client $TUNNEL_SERVER
 check "the client answers the server's pings" ping_peer server 192.168.77.10
 
-# pptp-linux hangs up with a Call-Clear-Request; the server ends its pppd.
-pppd_stop vpn
-check "the server's pppd ends with the call" wait_for 10 interface_gone server ppp0
+on server /bin/sh -c 'kill "$(head -n 1 /run/ppp0.pid)"'
+check "SIGTERM ends the server's pppd with status 5" wait_for 10 server_saw 'pppd ended status=5'
+check "its interface is gone" interface_gone server ppp0
+pppd_wait vpn 10
 server_stop
 # Not the plugin's: pptp-linux leaves its route to the server.
 on client ip route del $SERVER dev eth0 2> /dev/null
