@@ -1,0 +1,350 @@
+//! Commands as bytes.
+
+use std::net::Ipv4Addr;
+
+use super::COMMAND;
+use super::field::{Reader, Writer};
+use crate::command::{
+    CallConfig, Channel, Command, Direction, FilterKind, Instruction, Key, Link, Network, NpMode, Port, TransmitWindow,
+    Unit,
+};
+
+const NEW_UNIT: u8 = 1;
+const NEW_CHANNEL: u8 = 2;
+const NEW_PORT: u8 = 3;
+const CONNECT: u8 = 4;
+const DISCONNECT: u8 = 5;
+const DROP_CHANNEL: u8 = 6;
+const SET_UNIT_FLAGS: u8 = 7;
+const SET_CHANNEL_FLAGS: u8 = 8;
+const SET_NP_MODE: u8 = 9;
+const SET_MRU: u8 = 10;
+const SET_FILTER: u8 = 11;
+const SET_COMPRESSION: u8 = 12;
+const GET_IDLE: u8 = 13;
+const GET_STATISTICS: u8 = 14;
+const GET_COUNTERS: u8 = 15;
+
+/// A command with the serial number that its answer will carry.
+pub(crate) fn encode_command(serial: u32, command: &Command) -> Vec<u8> {
+    let mut writer = Writer::begin(COMMAND);
+    writer.u32(serial);
+    put_command(&mut writer, command);
+    writer.finish()
+}
+
+/// A command and its serial number; `None`: not a message of this version.
+pub(crate) fn decode_command(message: &[u8]) -> Option<(u32, Command)> {
+    let (COMMAND, mut reader) = Reader::open(message)? else { return None };
+    let serial = reader.u32()?;
+    let kind = reader.u8()?;
+    let command = take_command(kind, &mut reader)?;
+    reader.finish((serial, command))
+}
+
+fn put_command(writer: &mut Writer, command: &Command) {
+    match command {
+        Command::NewUnit { unit, mtu } => {
+            put_unit(writer, NEW_UNIT, *unit);
+            writer.u16(*mtu);
+        }
+        Command::NewChannel { channel, call, port } => {
+            put_channel(writer, NEW_CHANNEL, *channel);
+            put_call(writer, call);
+            writer.u8(u8::from(port.is_some()));
+            writer.u32(port.map_or(0, |port| port.0));
+        }
+        Command::NewPort { port } => {
+            writer.u8(NEW_PORT);
+            writer.u32(port.0);
+        }
+        Command::Connect { channel, unit } => {
+            put_channel(writer, CONNECT, *channel);
+            writer.u32(unit.0);
+        }
+        Command::Disconnect { channel } => put_channel(writer, DISCONNECT, *channel),
+        Command::DropChannel { channel } => put_channel(writer, DROP_CHANNEL, *channel),
+        Command::SetChannelFlags { channel, flags } => {
+            put_channel(writer, SET_CHANNEL_FLAGS, *channel);
+            writer.u32(*flags);
+        }
+        Command::GetCounters { channel } => put_channel(writer, GET_COUNTERS, *channel),
+        Command::SetMru { link, mru } => {
+            writer.u8(SET_MRU);
+            put_link(writer, *link);
+            writer.u16(*mru);
+        }
+        Command::SetUnitFlags { .. }
+        | Command::SetNpMode { .. }
+        | Command::SetFilter { .. }
+        | Command::SetCompression { .. }
+        | Command::GetIdle { .. }
+        | Command::GetStatistics { .. } => put_unit_command(writer, command),
+    }
+}
+
+fn put_unit_command(writer: &mut Writer, command: &Command) {
+    match command {
+        Command::SetUnitFlags { unit, flags } => {
+            put_unit(writer, SET_UNIT_FLAGS, *unit);
+            writer.u32(*flags);
+        }
+        Command::SetNpMode { unit, network, mode } => {
+            put_unit(writer, SET_NP_MODE, *unit);
+            writer.u16(network.ppp());
+            writer.u8(mode_code(*mode));
+        }
+        Command::SetFilter { unit, kind, program } => {
+            put_unit(writer, SET_FILTER, *unit);
+            writer.u8(filter_code(*kind));
+            put_program(writer, program);
+        }
+        Command::SetCompression { unit, direction, option, key } => {
+            put_unit(writer, SET_COMPRESSION, *unit);
+            writer.u8(direction_code(*direction));
+            writer.bytes(option);
+            writer.array(key.0);
+        }
+        Command::GetIdle { unit } => put_unit(writer, GET_IDLE, *unit),
+        Command::GetStatistics { unit } => put_unit(writer, GET_STATISTICS, *unit),
+        _ => {}
+    }
+}
+
+fn take_command(kind: u8, reader: &mut Reader<'_>) -> Option<Command> {
+    Some(match kind {
+        NEW_UNIT => Command::NewUnit { unit: unit(reader)?, mtu: reader.u16()? },
+        NEW_CHANNEL => {
+            let (channel, call) = (channel(reader)?, call(reader)?);
+            let (has_port, port) = (reader.u8()?, Port(reader.u32()?));
+            Command::NewChannel { channel, call, port: (has_port != 0).then_some(port) }
+        }
+        NEW_PORT => Command::NewPort { port: Port(reader.u32()?) },
+        CONNECT => Command::Connect { channel: channel(reader)?, unit: unit(reader)? },
+        DISCONNECT => Command::Disconnect { channel: channel(reader)? },
+        DROP_CHANNEL => Command::DropChannel { channel: channel(reader)? },
+        SET_CHANNEL_FLAGS => Command::SetChannelFlags { channel: channel(reader)?, flags: reader.u32()? },
+        GET_COUNTERS => Command::GetCounters { channel: channel(reader)? },
+        SET_MRU => Command::SetMru { link: link(reader)?, mru: reader.u16()? },
+        _ => return take_unit_command(kind, reader),
+    })
+}
+
+fn take_unit_command(kind: u8, reader: &mut Reader<'_>) -> Option<Command> {
+    let unit = unit(reader)?;
+    Some(match kind {
+        SET_UNIT_FLAGS => Command::SetUnitFlags { unit, flags: reader.u32()? },
+        SET_NP_MODE => {
+            Command::SetNpMode { unit, network: Network::from_ppp(reader.u16()?)?, mode: mode(reader.u8()?)? }
+        }
+        SET_FILTER => Command::SetFilter { unit, kind: filter(reader.u8()?)?, program: program(reader)? },
+        SET_COMPRESSION => Command::SetCompression {
+            unit,
+            direction: direction(reader.u8()?)?,
+            option: reader.bytes()?.to_vec(),
+            key: Key(reader.array()?),
+        },
+        GET_IDLE => Command::GetIdle { unit },
+        GET_STATISTICS => Command::GetStatistics { unit },
+        _ => return None,
+    })
+}
+
+fn put_unit(writer: &mut Writer, kind: u8, unit: Unit) {
+    writer.u8(kind);
+    writer.u32(unit.0);
+}
+
+fn unit(reader: &mut Reader<'_>) -> Option<Unit> {
+    reader.u32().map(Unit)
+}
+
+fn put_channel(writer: &mut Writer, kind: u8, channel: Channel) {
+    writer.u8(kind);
+    writer.u32(channel.0);
+}
+
+fn channel(reader: &mut Reader<'_>) -> Option<Channel> {
+    reader.u32().map(Channel)
+}
+
+fn put_link(writer: &mut Writer, link: Link) {
+    let (kind, number) = match link {
+        Link::Unit(unit) => (0, unit.0),
+        Link::Channel(channel) => (1, channel.0),
+    };
+    writer.u8(kind);
+    writer.u32(number);
+}
+
+fn link(reader: &mut Reader<'_>) -> Option<Link> {
+    match reader.u8()? {
+        0 => unit(reader).map(Link::Unit),
+        1 => channel(reader).map(Link::Channel),
+        _ => None,
+    }
+}
+
+fn put_call(writer: &mut Writer, call: &CallConfig) {
+    writer.array(call.local.octets());
+    writer.array(call.peer.octets());
+    for number in [call.call_id, call.peer_call_id, call.peer_window, call.receive_window, call.reorder_packets] {
+        writer.u16(number);
+    }
+    writer.u8(u8::from(call.transmit_window == TransmitWindow::On));
+    writer.duration(call.reorder_time);
+}
+
+fn call(reader: &mut Reader<'_>) -> Option<CallConfig> {
+    let (local, peer) = (Ipv4Addr::from(reader.array()?), Ipv4Addr::from(reader.array()?));
+    let (call_id, peer_call_id) = (reader.u16()?, reader.u16()?);
+    let (peer_window, receive_window, reorder_packets) = (reader.u16()?, reader.u16()?, reader.u16()?);
+    let transmit_window = match reader.u8()? {
+        0 => TransmitWindow::Off,
+        _ => TransmitWindow::On,
+    };
+    let reorder_time = reader.duration()?;
+    Some(CallConfig {
+        local,
+        peer,
+        call_id,
+        peer_call_id,
+        peer_window,
+        receive_window,
+        transmit_window,
+        reorder_time,
+        reorder_packets,
+    })
+}
+
+fn put_program(writer: &mut Writer, program: &[Instruction]) {
+    writer.u16(u16::try_from(program.len()).unwrap_or(u16::MAX));
+    for instruction in program.iter().take(usize::from(u16::MAX)) {
+        writer.u16(instruction.code);
+        writer.u8(instruction.jump_true);
+        writer.u8(instruction.jump_false);
+        writer.u32(instruction.k);
+    }
+}
+
+fn program(reader: &mut Reader<'_>) -> Option<Vec<Instruction>> {
+    let count = reader.u16()?;
+    (0..count).map(|_| instruction(reader)).collect()
+}
+
+fn instruction(reader: &mut Reader<'_>) -> Option<Instruction> {
+    Some(Instruction { code: reader.u16()?, jump_true: reader.u8()?, jump_false: reader.u8()?, k: reader.u32()? })
+}
+
+fn mode_code(mode: NpMode) -> u8 {
+    match mode {
+        NpMode::Pass => 0,
+        NpMode::Drop => 1,
+        NpMode::Error => 2,
+        NpMode::Queue => 3,
+    }
+}
+
+fn mode(code: u8) -> Option<NpMode> {
+    [NpMode::Pass, NpMode::Drop, NpMode::Error, NpMode::Queue].into_iter().find(|&mode| mode_code(mode) == code)
+}
+
+fn filter_code(kind: FilterKind) -> u8 {
+    match kind {
+        FilterKind::Pass => 0,
+        FilterKind::Active => 1,
+    }
+}
+
+fn filter(code: u8) -> Option<FilterKind> {
+    [FilterKind::Pass, FilterKind::Active].into_iter().find(|&kind| filter_code(kind) == code)
+}
+
+fn direction_code(direction: Direction) -> u8 {
+    match direction {
+        Direction::Receive => 0,
+        Direction::Transmit => 1,
+    }
+}
+
+fn direction(code: u8) -> Option<Direction> {
+    [Direction::Receive, Direction::Transmit].into_iter().find(|&direction| direction_code(direction) == code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn commands() -> Vec<Command> {
+        let (unit, channel) = (Unit(3), Channel(0x0102_0304));
+        let call = CallConfig {
+            local: Ipv4Addr::new(192, 0, 2, 1),
+            peer: Ipv4Addr::new(192, 0, 2, 2),
+            call_id: 1,
+            peer_call_id: 65535,
+            peer_window: 64,
+            receive_window: 50,
+            transmit_window: TransmitWindow::On,
+            reorder_time: Duration::from_millis(30),
+            reorder_packets: 100,
+        };
+        let program = vec![Instruction { code: 6, jump_true: 1, jump_false: 2, k: u32::MAX }; 4096];
+        vec![
+            Command::NewUnit { unit, mtu: 1460 },
+            Command::NewChannel { channel, call, port: None },
+            Command::NewChannel {
+                channel,
+                call: CallConfig { transmit_window: TransmitWindow::Off, ..call },
+                port: Some(Port(9)),
+            },
+            Command::NewPort { port: Port(9) },
+            Command::Connect { channel, unit },
+            Command::Disconnect { channel },
+            Command::DropChannel { channel },
+            Command::SetUnitFlags { unit, flags: 0x8000_0001 },
+            Command::SetChannelFlags { channel, flags: 3 },
+            Command::SetNpMode { unit, network: Network::Ipv4, mode: NpMode::Queue },
+            Command::SetNpMode { unit, network: Network::Ipv6, mode: NpMode::Error },
+            Command::SetMru { link: Link::Unit(unit), mru: 1500 },
+            Command::SetMru { link: Link::Channel(channel), mru: 1400 },
+            Command::SetFilter { unit, kind: FilterKind::Pass, program: Vec::new() },
+            Command::SetFilter { unit, kind: FilterKind::Active, program },
+            Command::SetCompression {
+                unit,
+                direction: Direction::Transmit,
+                option: vec![18, 6, 1, 0, 0, 0x40],
+                key: Key([7; 16]),
+            },
+            Command::GetIdle { unit },
+            Command::GetStatistics { unit },
+            Command::GetCounters { channel },
+        ]
+    }
+
+    #[test]
+    fn every_command_comes_back_as_it_was_sent() {
+        for command in commands() {
+            let bytes = encode_command(77, &command);
+            assert!(bytes.len() <= super::super::LONGEST_MESSAGE);
+            assert_eq!(decode_command(&bytes), Some((77, command)));
+        }
+    }
+
+    #[test]
+    fn a_truncated_or_longer_command_is_none() {
+        for command in commands() {
+            let mut bytes = encode_command(77, &command);
+            for length in (0..bytes.len()).filter(|length| length % 97 == 0 || *length < 64) {
+                assert_eq!(decode_command(&bytes[..length]), None);
+            }
+            bytes.push(0);
+            assert_eq!(decode_command(&bytes), None);
+        }
+    }
+
+    #[test]
+    fn a_key_is_not_shown() {
+        assert_eq!(format!("{:?}", Key([7; 16])), "[redacted]");
+    }
+}

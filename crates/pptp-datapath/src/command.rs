@@ -1,0 +1,319 @@
+//! What the plugin can ask of the engine, and the answers.
+//!
+//! The words are those of the kernel's /dev/ppp (`linux/ppp-ioctl.h`), because that is what the plugin speaks to pppd.
+
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+/// The number N of the interface pppN.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Unit(pub u32);
+
+/// A channel's number, chosen by the plugin, unique in one engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Channel(pub u32);
+
+/// A raw GRE socket that several channels share, numbered by whoever opened it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Port(pub u32);
+
+/// One PPTP call, as the control connection agreed on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CallConfig {
+    /// This end's address.
+    pub local: Ipv4Addr,
+    /// The peer's address.
+    pub peer: Ipv4Addr,
+    /// This end's id for the call: what the peer's packets carry.
+    pub call_id: u16,
+    /// The peer's id for the call: what ours carry.
+    pub peer_call_id: u16,
+    /// Packets that the peer buffers (RFC 2637 §2.7).
+    pub peer_window: u16,
+    /// Packets that we promised to buffer.
+    pub receive_window: u16,
+    /// Whether the sender keeps to the peer's window (RFC 2637 §4.4).
+    pub transmit_window: TransmitWindow,
+    /// How long a packet that came early waits for those before it; zero: not at all.
+    pub reorder_time: Duration,
+    /// How many packets may wait.
+    pub reorder_packets: u16,
+}
+
+/// Whether the sender keeps to the peer's window (RFC 2637 §4.4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TransmitWindow {
+    /// Send at once: many peers never acknowledge by themselves.
+    Off,
+    /// At most the peer's window unacknowledged, with the adaptive time-out.
+    On,
+}
+
+/// What happens to the packets of a network protocol (`enum NPmode`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NpMode {
+    /// They pass.
+    Pass,
+    /// They are dropped.
+    Drop,
+    /// They are dropped, and counted as errors.
+    Error,
+    /// They are dropped, as the kernel does too, for the network above to send again.
+    Queue,
+}
+
+/// A network protocol of PPP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Network {
+    /// Protocol 0x0021.
+    Ipv4,
+    /// Protocol 0x0057.
+    Ipv6,
+}
+
+impl Network {
+    /// The protocol with the PPP number `protocol`.
+    pub const fn from_ppp(protocol: u16) -> Option<Self> {
+        match protocol {
+            0x0021 => Some(Self::Ipv4),
+            0x0057 => Some(Self::Ipv6),
+            _ => None,
+        }
+    }
+
+    /// The PPP number.
+    pub const fn ppp(self) -> u16 {
+        match self {
+            Self::Ipv4 => 0x0021,
+            Self::Ipv6 => 0x0057,
+        }
+    }
+}
+
+/// Which of a unit's filters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FilterKind {
+    /// Decides what passes at all (`PPPIOCSPASS`).
+    Pass,
+    /// Decides what ends idleness (`PPPIOCSACTIVE`).
+    Active,
+}
+
+/// One instruction of the classic Berkeley packet filter (`struct sock_filter`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Instruction {
+    /// Operation.
+    pub code: u16,
+    /// How many instructions to skip when a comparison is true.
+    pub jump_true: u8,
+    /// How many to skip when it is false.
+    pub jump_false: u8,
+    /// Operand.
+    pub k: u32,
+}
+
+/// The direction of compression, as in `struct ppp_option_data`'s `transmit`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// What the peer sends.
+    Receive,
+    /// What we send.
+    Transmit,
+}
+
+/// Something that has a maximum receive unit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Link {
+    /// A unit.
+    Unit(Unit),
+    /// A channel.
+    Channel(Channel),
+}
+
+/// A request. Each is answered, in order. The descriptors that go with it are named at each.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// `[tun, frames]`: a unit, detached, every network protocol at [`NpMode::Pass`] as in the kernel. The
+    /// TUN device must be non-blocking and made by `pptp_io::tun`. When the other end of `frames` is closed everywhere,
+    /// the unit is no more.
+    NewUnit {
+        /// Its number.
+        unit: Unit,
+        /// MTU of the interface, bytes.
+        mtu: u16,
+    },
+    /// `[gre socket, frames, life line]`, or `[frames, life line]` on a shared port: a channel. The life line is a
+    /// descriptor that becomes readable, at its end, when the call is over; then the engine closes `frames`, which
+    /// pppd takes as hang-up. When the other end of `frames` is closed everywhere, the channel is no more.
+    NewChannel {
+        /// Its number.
+        channel: Channel,
+        /// The call.
+        call: CallConfig,
+        /// Whose socket it uses; `None`: its own, connected to the peer.
+        port: Option<Port>,
+    },
+    /// `[gre socket]`: a socket for channels of any peer.
+    NewPort {
+        /// Its number.
+        port: Port,
+    },
+    /// The unit's packets go through the channel (`PPPIOCCONNECT`).
+    Connect {
+        /// A channel that has no unit.
+        channel: Channel,
+        /// A unit that has no channel.
+        unit: Unit,
+    },
+    /// The opposite (`PPPIOCDISCONN`).
+    Disconnect {
+        /// A channel that has a unit.
+        channel: Channel,
+    },
+    /// The call is over: the engine closes the channel's frames.
+    DropChannel {
+        /// The channel.
+        channel: Channel,
+    },
+    /// `PPPIOCSFLAGS` on a unit.
+    SetUnitFlags {
+        /// The unit.
+        unit: Unit,
+        /// `SC_…` of `linux/ppp-ioctl.h`.
+        flags: u32,
+    },
+    /// The framing that LCP agreed on for what we send: `SC_COMP_PROT`, `SC_COMP_AC`.
+    SetChannelFlags {
+        /// The channel.
+        channel: Channel,
+        /// `SC_…` of `linux/ppp-ioctl.h`.
+        flags: u32,
+    },
+    /// `PPPIOCSNPMODE`.
+    SetNpMode {
+        /// The unit.
+        unit: Unit,
+        /// Which protocol.
+        network: Network,
+        /// What happens to it.
+        mode: NpMode,
+    },
+    /// `PPPIOCSMRU`.
+    SetMru {
+        /// Of what.
+        link: Link,
+        /// Bytes.
+        mru: u16,
+    },
+    /// `PPPIOCSPASS`, `PPPIOCSACTIVE`. No instructions: no filter. A program that the kernel would refuse is refused.
+    SetFilter {
+        /// The unit.
+        unit: Unit,
+        /// Which filter.
+        kind: FilterKind,
+        /// At most 4096 instructions.
+        program: Vec<Instruction>,
+    },
+    /// `PPPIOCSCOMPRESS`: refused.
+    SetCompression {
+        /// The unit.
+        unit: Unit,
+        /// Whose data.
+        direction: Direction,
+        /// The CCP option, from its type on.
+        option: Vec<u8>,
+        /// The session key that follows it.
+        key: Key,
+    },
+    /// `PPPIOCGIDLE`; answered by [`Answer::Idle`].
+    GetIdle {
+        /// The unit.
+        unit: Unit,
+    },
+    /// `SIOCGPPPSTATS`; answered by [`Answer::Statistics`].
+    GetStatistics {
+        /// The unit.
+        unit: Unit,
+    },
+    /// Every counter of a channel; answered by [`Answer::Counters`].
+    GetCounters {
+        /// The channel.
+        channel: Channel,
+    },
+}
+
+/// A session key; it does not show itself.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Key(pub [u8; 16]);
+
+impl std::fmt::Debug for Key {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("[redacted]")
+    }
+}
+
+/// What the engine answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// Done.
+    Done,
+    /// Not done.
+    Refused {
+        /// What ioctl(2) should give pppd, an `E…` number.
+        errno: i32,
+        /// For the log.
+        text: String,
+    },
+    /// Of [`Command::GetIdle`].
+    Idle(Idle),
+    /// Of [`Command::GetStatistics`].
+    Statistics(Statistics),
+    /// Of [`Command::GetCounters`]: name and value.
+    Counters(Vec<(String, u64)>),
+}
+
+/// How long no packet that the active filter accepts has passed. Since the unit's birth, if never.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Idle {
+    /// Sent.
+    pub transmit: Duration,
+    /// Received.
+    pub receive: Duration,
+}
+
+/// What has passed through a unit since its birth.
+///
+/// A TUN device's own counters are not this: they count a train of segments that crosses in one piece as one packet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Statistics {
+    /// IP packets from the peer.
+    pub received: Traffic,
+    /// IP packets to the peer, those that pppd took for later (demand dialling) too, as in the kernel.
+    pub sent: Traffic,
+    /// Control frames (IPCP, CCP …) from the peer.
+    pub control_received: Traffic,
+    /// Control frames to the peer.
+    pub control_sent: Traffic,
+    /// Packets from the peer that were no good.
+    pub receive_errors: u64,
+    /// Packets to the peer that had to be dropped.
+    pub send_errors: u64,
+}
+
+/// Packets and bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// Packets.
+    pub packets: u64,
+    /// Bytes from the IP header on (of a control frame: after the protocol field).
+    pub bytes: u64,
+}
+
+/// A line for pppd's log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogLine {
+    /// How important it is.
+    pub level: log::Level,
+    /// The line, without a newline.
+    pub text: String,
+}
