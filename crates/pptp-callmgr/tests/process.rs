@@ -121,6 +121,14 @@ fn secrets_are_wiped_and_memory_is_private() {
 }
 
 #[test]
+fn the_command_line_that_pppd_was_given_is_not_shown() {
+    let (scene, _server, _probe) = up(&[]);
+    let shown = std::fs::read(format!("/proc/{}/cmdline", scene.manager())).unwrap();
+    let shown = String::from_utf8_lossy(&shown);
+    assert_eq!(shown.trim_end_matches('\0'), "pptp-callmgr");
+}
+
+#[test]
 fn it_has_no_privileges() {
     needs_root();
     let (scene, _server, _probe) = up(&[]);

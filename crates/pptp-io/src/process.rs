@@ -129,6 +129,8 @@ fn run(new: Detached<'_>, body: impl FnOnce(Vec<OwnedFd>)) -> i32 {
         // The hook is the host's too: it would report a panic with the host's functions.
         drop(std::panic::take_hook());
         (new.wipe)();
+        // A password may be among them, and everybody may read /proc/PID/cmdline.
+        sys::replace_arguments(new.name.to_bytes());
         forbid_core_dumps();
         // The log crate's logger belongs to the host as well.
         log::set_max_level(log::LevelFilter::Off);

@@ -145,6 +145,29 @@ pub(crate) fn duplicate_above_standard(fd: RawFd) -> io::Result<OwnedFd> {
     Ok(owned(copy))
 }
 
+/// Overwrites the arguments this process was started with by `shown` and zeros, as far as there is room.
+///
+/// Only for a process that has just been forked: pppd's options point into these bytes, and none of its code runs here.
+pub(crate) fn replace_arguments(shown: &[u8]) {
+    let Some((start, end)) = std::fs::read_to_string("/proc/self/stat").ok().as_deref().and_then(argument_area) else {
+        return;
+    };
+    for (offset, address) in (start..end).enumerate() {
+        let byte = shown.get(offset).copied().unwrap_or(0);
+        // SAFETY: the kernel says that its copy of the arguments, in this process's writable stack, is at start..end;
+        // the caller promises that no code of this process reads them as anything but bytes.
+        unsafe { std::ptr::with_exposed_provenance_mut::<u8>(address).write_volatile(byte) };
+    }
+}
+
+/// Where /proc/PID/stat says that the arguments are: arg_start and arg_end, fields 48 and 49 of proc(5).
+fn argument_area(stat: &str) -> Option<(usize, usize)> {
+    // The name, field 2, may contain anything; the last bracket ends it.
+    let mut fields = stat.rsplit_once(')')?.1.split_ascii_whitespace().skip(48 - 3);
+    let (start, end) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
+    (start != 0 && start < end).then_some((start, end))
+}
+
 const INT_LENGTH: socklen_t = 4;
 
 /// The result of a libc call that returns -1 and sets `errno`.

@@ -43,15 +43,16 @@ impl Scene {
     /// The same, started by some other command that runs what follows it.
     pub fn call_by(&self, command: &mut Command, port: u16, arguments: &[&str]) -> Probe {
         command.arg("--dir").arg(&self.directory).args(["--port", &port.to_string()]).args(arguments);
+        command.env("PROBE_SCENE", &self.directory);
         Probe::start(command)
     }
 
-    /// The pids of this scene's call managers.
+    /// The pids of this scene's call managers, known by the environment they inherited: they erase their arguments.
     pub fn managers(&self) -> Vec<i32> {
+        let scene = format!("PROBE_SCENE={}", self.directory.display());
         processes(|pid| {
-            let arguments = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-            let directory = self.directory.to_string_lossy();
-            let ours = arguments.split(|&byte| byte == 0).any(|argument| argument == directory.as_bytes());
+            let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+            let ours = environment.split(|&byte| byte == 0).any(|variable| variable == scene.as_bytes());
             ours && comm(pid) == "pptp-callmgr"
         })
     }
