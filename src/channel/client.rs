@@ -105,9 +105,11 @@ fn read_news(call: &mut Call) -> Result<Option<CallInfo>, Stopped> {
 
 fn log_connected(server: &str, info: &CallInfo) {
     let CallInfo { peer, call_id, peer_call_id, peer_window, connect_speed, .. } = info;
+    let peer = peer.to_string();
+    let address = if peer == server { String::new() } else { format!(" ({peer})") };
     let shared = if info.shared { ", on a control connection that was there" } else { "" };
     info!(
-        "PPTP call to {server} ({peer}) is up: call id {call_id}, peer's {peer_call_id}, peer's window {peer_window}, \
+        "PPTP call to {server}{address} is up: call id {call_id}, peer's {peer_call_id}, peer's window {peer_window}, \
          speed {connect_speed} bit/s{shared}"
     );
 }

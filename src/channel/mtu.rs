@@ -58,7 +58,9 @@ pub(super) fn apply(option: Mtu, outer_mtu: Option<u16>, configured: Configured)
     });
     let mru = configured.mru.unwrap_or(chosen);
     let mtu = configured.mtu.unwrap_or(chosen);
-    debug!("MTU {mtu}, MRU {mru} (path {outer_mtu:?}, {OVERHEAD} bytes of headers)");
+    if let Some(outer_mtu) = outer_mtu {
+        debug!("MTU {mtu}, MRU {mru}: the path has {outer_mtu}, headers take {OVERHEAD}");
+    }
     ffi::wanted_mru().set(mru);
     ffi::allowed_mru().set(mtu);
 }

@@ -1,0 +1,312 @@
+/*
+ * A pppd of straw: it exports what pppd exports, loads the plugin as pppd does (RTLD_NOW), and does with it what its
+ * arguments say. Everything that happens is a line on standard output.
+ *
+ *   host PLUGIN WORD...
+ *
+ * A word that is none of the commands is an option for the plugin, with its value behind it if it takes one:
+ *   @list      all options: name, form, privileged or not, help
+ *   @values    the options that were given, as pppd's "dump" shows them
+ *   @check @connect @establish @disestablish @disconnect @cleanup @close   the channel's functions
+ *   @holdoff   what the hold-off hook says; @needless: pppd needs no hold-off; @hungup: the link was hung up
+ *   @hook      (before PLUGIN is loaded, so it comes first) another plugin's hold-off hook is there and says 7
+ *   @sizes     MRU and MTU
+ *   @mru=N @mtu=N   the user gave pppd's own option
+ *   @secret    whether the password is still there
+ *   @term @hup      a signal has come that pppd has not acted on
+ *   @fds       the number of open descriptors
+ *   @remote=N  the user gave a remote number
+ *   @device    what the channel's descriptor is
+ *   @child     forks, as for a script: the child calls the channel's close and says @fds
+ *   @wait=S    sleeps
+ *
+ * With FAKE_PPPOX set, PPTP sockets (AF_PPPOX) exist: they are local sockets that any address can be bound and
+ * connected to. With SECRET_LOG set, every process that connects to something writes to this file whether the password
+ * is still there.
+ */
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <dlfcn.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <pppd/pppd.h>
+#if __has_include(<pppd/pppdconf.h>)
+#include <pppd/options.h>
+#define PPPD_2_5 1
+#endif
+#include <pppd/fsm.h>
+#include <pppd/lcp.h>
+
+/* ---- what pppd exports, as far as the plugin looks for it */
+
+struct channel *the_channel;
+int (*holdoff_hook)(void);
+lcp_options lcp_wantoptions[NUM_PPP] = {{.mru = 1500}}, lcp_allowoptions[NUM_PPP] = {{.mru = 16384}};
+int asked_to_quit, need_holdoff = 1, holdoff = 30, hungup;
+char passwd[MAXSECRETLEN] = "open sesame";
+char *current_option;
+
+static option_t lcp_table[] = {
+	{.name = "mru"}, {.name = "asyncmap"}, {.name = "mtu"}, {.name = NULL},
+};
+struct protent lcp_protent = {.options = lcp_table};
+
+#define LOGGER(name) \
+	void name(CONST char *format, ...) \
+	{ \
+		va_list arguments; \
+		va_start(arguments, format); \
+		say(#name, format, arguments); \
+		va_end(arguments); \
+	}
+
+static void say(const char *who, const char *format, va_list arguments)
+{
+	printf("%s: ", who);
+	vprintf(format, arguments);
+	putchar('\n');
+	fflush(stdout);
+}
+
+static void tell(const char *format, ...)
+{
+	va_list arguments;
+	va_start(arguments, format);
+	vprintf(format, arguments);
+	va_end(arguments);
+	putchar('\n');
+	fflush(stdout);
+}
+
+static int establish_channel(int fd)
+{
+	tell("host establishes %s", fd >= 0 ? "the channel" : "nothing");
+	return getenv("FAIL_ESTABLISH") ? -1 : 100;
+}
+
+#ifdef PPPD_2_5
+#define CONST const
+static int got_term, got_hup, exit_status = 8;
+bool ppp_signaled(int sig) { return sig == SIGTERM ? got_term : sig == SIGHUP ? got_hup : 0; }
+void ppp_set_status(ppp_exit_code_t code) { exit_status = code; }
+static char remote_number[64];
+const char *ppp_get_remote_number(void) { return remote_number; }
+void ppp_set_remote_number(const char *number)
+{
+	tell("remote number %s", number);
+	snprintf(remote_number, sizeof(remote_number), "%s", number);
+}
+int ppp_set_pppdevnam(const char *name) { tell("channel name %s", name); return 0; }
+int ppp_generic_establish(int fd) { return establish_channel(fd); }
+void ppp_generic_disestablish(int fd) { (void)fd; tell("host disestablishes"); }
+void ppp_option_error(char *format, ...)
+#else
+#define CONST
+int got_sigterm, got_sighup;
+volatile int status = 8;
+#define got_term got_sigterm
+#define got_hup got_sighup
+#define exit_status status
+char ppp_devnam[MAXPATHLEN], remote_number[MAXNAMELEN];
+size_t strlcpy(char *to, const char *from, size_t size) { return snprintf(to, size, "%s", from); }
+void script_setenv(char *name, char *value, int global) { (void)global; tell("environment %s=%s", name, value); }
+int generic_establish_ppp(int fd) { return establish_channel(fd); }
+void generic_disestablish_ppp(int fd) { (void)fd; tell("host disestablishes"); }
+void option_error(char *format, ...)
+#endif
+{
+	va_list arguments;
+	va_start(arguments, format);
+	say("option error", format, arguments);
+	va_end(arguments);
+}
+
+LOGGER(dbglog)
+LOGGER(info)
+LOGGER(notice)
+LOGGER(warn)
+LOGGER(error)
+
+/* ---- PPTP sockets where the kernel has none */
+
+static int fake(int family) { return family == 24 && getenv("FAKE_PPPOX"); }
+
+int socket(int family, int type, int protocol)
+{
+	return fake(family) ? syscall(SYS_socket, AF_UNIX, type, 0) : syscall(SYS_socket, family, type, protocol);
+}
+
+int bind(int fd, const struct sockaddr *address, socklen_t length)
+{
+	return fake(address->sa_family) ? 0 : syscall(SYS_bind, fd, address, length);
+}
+
+/* The call manager's process connects too, and has no standard output: what it finds goes to a file. */
+static void report_secret(void)
+{
+	const char *path = getenv("SECRET_LOG");
+	FILE *log = path ? fopen(path, "a") : NULL;
+	if (!log)
+		return;
+	fprintf(log, "%s\n", passwd[0] ? "kept" : "gone");
+	fclose(log);
+}
+
+int connect(int fd, const struct sockaddr *address, socklen_t length)
+{
+	report_secret();
+	return fake(address->sa_family) ? 0 : syscall(SYS_connect, fd, address, length);
+}
+
+/* ---- options */
+
+static option_t *find(char *word, int wild)
+{
+	for (option_t *option = the_channel->options; option->name; ++option) {
+		int (*match)(char *, char **, int) = (int (*)(char *, char **, int))option->addr;
+		if (wild != (option->type == o_wild))
+			continue;
+		if (wild ? match(word, NULL, 0) : !strcmp(word, option->name))
+			return option;
+	}
+	return NULL;
+}
+
+/* Takes an option; returns how many words it was. */
+static int parse(char **words)
+{
+	option_t *option = find(words[0], 0);
+	int right;
+	if (!option)
+		option = find(words[0], 1);
+	if (!option) {
+		tell("unrecognized option '%s'", words[0]);
+		exit(2);
+	}
+	current_option = option->name;
+	if (option->type == o_wild)
+		right = ((int (*)(char *, char **, int))option->addr)(words[0], words + 1, 1);
+	else
+		right = ((int (*)(char **))option->addr)(words + 1);
+	if (!right)
+		exit(2);
+	option->priority = 2;
+	return option->type == o_special ? 2 : 1;
+}
+
+static void list(int given)
+{
+	static const char *const forms[] = {[o_special_noarg] = "flag", [o_special] = "value", [o_wild] = "wild"};
+	for (option_t *option = the_channel->options; option->name; ++option) {
+		const char *value = option->flags & OPT_A2STRVAL ? *(char **)option->addr2 : "";
+		if (!given)
+			tell("%s %s %s: %s", option->name, forms[option->type], option->flags & OPT_PRIV ? "privileged" : "everyone",
+				option->description);
+		else if (option->priority)
+			tell("%s %s", option->name, value);
+	}
+}
+
+static int descriptors(void)
+{
+	DIR *directory = opendir("/proc/self/fd");
+	int count = -3;
+	while (readdir(directory))
+		++count;
+	closedir(directory);
+	return count;
+}
+
+static int others_hook(void) { return 7; }
+static void on_term(int sig) { (void)sig; got_term = 1; }
+static void on_hup(int sig) { (void)sig; got_hup = 1; }
+
+/* pppd's own handlers set the flags that its plugins read. */
+static void handle_signals(void)
+{
+	struct sigaction action = {.sa_handler = on_term};
+	sigaction(SIGTERM, &action, NULL);
+	action.sa_handler = on_hup;
+	sigaction(SIGHUP, &action, NULL);
+}
+
+static void command(const char *word)
+{
+	static int device = -1;
+	if (!strcmp(word, "@list")) list(0);
+	else if (!strcmp(word, "@values")) list(1);
+	else if (!strcmp(word, "@check")) the_channel->check_options(), tell("checked");
+	else if (!strcmp(word, "@connect")) {
+		tell("connecting");
+		device = the_channel->connect();
+		tell("connected %s", device >= 0 ? "yes" : "no");
+	} else if (!strcmp(word, "@establish")) tell("established %d", the_channel->establish_ppp(device));
+	else if (!strcmp(word, "@disestablish")) the_channel->disestablish_ppp(device);
+	else if (!strcmp(word, "@disconnect")) the_channel->disconnect();
+	else if (!strcmp(word, "@cleanup")) the_channel->cleanup(), tell("cleaned up");
+	else if (!strcmp(word, "@close")) the_channel->close();
+	else if (!strcmp(word, "@holdoff")) tell("holdoff %d", holdoff_hook());
+	else if (!strcmp(word, "@needless")) need_holdoff = 0;
+	else if (!strcmp(word, "@hungup")) hungup = 1;
+	else if (!strcmp(word, "@sizes")) tell("mru %d mtu %d", lcp_wantoptions[0].mru, lcp_allowoptions[0].mru);
+	else if (!strncmp(word, "@mru=", 5)) lcp_wantoptions[0].mru = atoi(word + 5), lcp_table[0].source = "a test";
+	else if (!strncmp(word, "@mtu=", 5)) lcp_allowoptions[0].mru = atoi(word + 5), lcp_table[2].source = "a test";
+	else if (!strcmp(word, "@secret")) tell("secret %s", passwd[0] ? "kept" : "gone");
+	else if (!strcmp(word, "@term")) got_term = 1;
+	else if (!strcmp(word, "@hup")) got_hup = 1;
+	else if (!strcmp(word, "@fds")) tell("descriptors %d", descriptors());
+	else if (!strncmp(word, "@remote=", 8)) snprintf(remote_number, sizeof(remote_number), "%s", word + 8);
+	else if (!strcmp(word, "@child")) {
+		if (fork() == 0) {
+			the_channel->close();
+			tell("descriptors %d", descriptors());
+			_exit(0);
+		}
+		wait(NULL);
+	} else if (!strncmp(word, "@wait=", 6)) usleep(atof(word + 6) * 1e6);
+	else if (!strcmp(word, "@device")) {
+		char path[64], target[64] = "";
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", device);
+		if (readlink(path, target, sizeof(target) - 1) < 0)
+			snprintf(target, sizeof(target), "closed");
+		tell("device %s", strncmp(target, "socket:", 7) ? target : "socket");
+	} else tell("no such command: %s", word), exit(99);
+}
+
+int main(int count, char **words)
+{
+	char **word = words + 1;
+	const char *version;
+	void *plugin, (*init)(void);
+	if (count > 1 && !strcmp(*word, "@hook")) {
+		holdoff_hook = others_hook;
+		++word;
+	}
+	plugin = *word ? dlopen(*word, RTLD_GLOBAL | RTLD_NOW) : NULL;
+	if (!plugin) {
+		tell("cannot load: %s", dlerror());
+		return 99;
+	}
+	version = dlsym(plugin, "pppd_version");
+	init = (void (*)(void))dlsym(plugin, "plugin_init");
+	tell("version %s", version ? version : "missing");
+	init();
+	handle_signals();
+	for (++word; *word;) {
+		if (**word == '@')
+			command(*word++);
+		else
+			word += parse(word);
+	}
+	tell("status %d quit %d", exit_status, asked_to_quit);
+	return 0;
+}

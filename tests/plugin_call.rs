@@ -1,0 +1,118 @@
+//! A whole call over loopback: the plugin in a pppd of straw, its call manager, and a scripted PPTP server. Only the
+//! kernel's PPTP socket is not real; tests/vm has real ones.
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking, as tests do")]
+
+mod fake_host;
+
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use fake_host::{Ran, run_with_pppox, run_with_variables};
+use pptp_testkit::journal::Journal;
+use pptp_testkit::script::Script;
+use pptp_testkit::session::{Server, Session};
+
+/// Serves one connection as the rules say; its port, and the thread, which ends with the connection.
+fn serve(rules: &[&str]) -> (String, JoinHandle<()>) {
+    let mut script = Script::default();
+    for rule in rules {
+        script.add(rule).unwrap();
+    }
+    let server = Server {
+        script,
+        journal: Journal::open(Some("/dev/null".as_ref())).unwrap(),
+        plan: None,
+        calls: AtomicU32::new(0),
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port().to_string();
+    let serve = move || Session::new(Arc::new(server), 1, listener.accept().unwrap().0).run();
+    (port, thread::spawn(serve))
+}
+
+/// Calls such a server; what the host said when the server was done with it, too.
+fn call(rules: &[&str], words: &[&str]) -> Ran {
+    let (port, server) = serve(rules);
+    let mut all = vec!["pptp_server", "localhost", "pptp_port", &port, "pptp_share", "off"];
+    all.extend(words);
+    let ran = run_with_pppox(&all);
+    server.join().unwrap();
+    ran
+}
+
+#[test]
+fn a_call_comes_up_and_its_socket_is_left_to_the_call_manager() {
+    let ran = call(&[], &["@connect", "@device", "@establish", "@device", "@cleanup", "@device", "@sizes"]);
+    assert!(ran.says("connected yes") && ran.says("established 100"), "{ran:?}");
+    assert_eq!(ran.after("device "), ["socket", "/dev/null", "closed"]);
+    assert_eq!(ran.after("info: PPTP call to localhost (127.0.0.1) is up: call id ").len(), 1, "{ran:?}");
+    assert!(ran.after("error: ").is_empty(), "{ran:?}");
+    // The loopback interface has room for more than PPP wants to be asked for.
+    assert!(ran.says("mru 1500 mtu 1500"), "{ran:?}");
+}
+
+#[test]
+fn pppd_is_told_the_address_of_the_server_unless_the_user_gave_a_number() {
+    let ran = call(&[], &["@connect"]);
+    let told = ran.says("environment REMOTENUMBER=127.0.0.1") || ran.says("remote number 127.0.0.1");
+    assert!(told, "{ran:?}");
+    let ran = call(&[], &["@remote=555", "@connect"]);
+    assert!(ran.after("environment").is_empty() && ran.after("remote number").is_empty(), "{ran:?}");
+}
+
+#[test]
+fn a_call_that_the_server_ends_is_explained_in_one_line_and_followed_by_holdoff() {
+    let rules = ["call-up=wait:50ms,cdn:result=3"];
+    let words =
+        ["@connect", "@establish", "@wait=0.5", "@needless", "@disestablish", "@disconnect", "@cleanup", "@holdoff"];
+    let ran = call(&rules, &words);
+    let [line] = ran.after("notice: ")[..] else { panic!("one line: {ran:?}") };
+    assert!(line.contains("(3)"), "{line}");
+    assert!(ran.says("holdoff 30"), "{ran:?}");
+}
+
+#[test]
+fn a_call_that_pppd_ends_is_not_explained_and_not_followed_by_more_holdoff_than_pppd_wants() {
+    let words = ["@connect", "@establish", "@needless", "@disestablish", "@disconnect", "@cleanup", "@holdoff"];
+    let ran = call(&[], &words);
+    assert!(ran.after("notice: ").is_empty() && ran.says("holdoff 0"), "{ran:?}");
+}
+
+#[test]
+fn a_refused_call_is_one_error_that_names_the_code() {
+    let ran = call(&["ocrq=reply:result=4"], &["@connect"]);
+    assert!(ran.says("connected no") && ran.says("status 8 quit 0"), "{ran:?}");
+    let [line] = ran.after("error: ")[..] else { panic!("one line: {ran:?}") };
+    assert!(line.contains("(4)"), "{line}");
+}
+
+#[test]
+fn a_channel_that_pppd_cannot_register_is_released() {
+    let (port, server) = serve(&[]);
+    let words =
+        ["pptp_server", "127.0.0.1", "pptp_port", &port, "pptp_share", "off", "@connect", "@establish", "@disconnect"];
+    let ran = run_with_variables(&words, &[("FAIL_ESTABLISH", "1")]);
+    assert!(ran.says("established -1"), "{ran:?}");
+    server.join().unwrap();
+}
+
+#[test]
+fn a_script_child_closes_its_copies_and_the_call_stays() {
+    let ran = call(&[], &["@connect", "@establish", "@fds", "@child", "@fds", "@needless", "@disestablish"]);
+    let descriptors: Vec<u32> = ran.after("descriptors ").iter().map(|count| count.parse().unwrap()).collect();
+    let [before, in_child, after] = descriptors[..] else { panic!("{ran:?}") };
+    assert_eq!((in_child, after), (before - 2, before));
+    assert!(ran.after("notice: ").is_empty(), "the call ended: {ran:?}");
+}
+
+/// What connect() itself costs, with a server that answers at once and a name to resolve.
+#[test]
+fn connecting_to_a_quick_server_takes_no_sleep() {
+    let started = Instant::now();
+    let ran = call(&[], &["@connect", "@cleanup"]);
+    assert!(ran.says("connected yes"), "{ran:?}");
+    assert!(started.elapsed() < Duration::from_millis(900), "{:?}", started.elapsed());
+}
