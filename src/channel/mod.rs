@@ -18,7 +18,7 @@ use std::os::fd::{AsRawFd, RawFd};
 use log::{debug, error, info};
 
 use crate::ffi;
-use crate::options::{self, Settings, Side};
+use crate::options::{self, Settings, Shape, Side};
 use crate::pppd::{self, Interruption, Status};
 
 use client::{Link, Stopped};
@@ -58,8 +58,8 @@ pub(crate) fn parse_option(name: &str, value: Option<&str>) -> bool {
         return false;
     };
     let value = value.filter(|_| option.takes_value()).unwrap_or_default();
-    if let Some(reason) = option.ignored_because() {
-        report_ignored(option.name, reason);
+    if let Some(shape) = option.ignored() {
+        report_ignored(option.name, shape);
     }
     if let Err(error) = with(|channel| option.apply(&mut channel.settings, value)) {
         pppd::option_error(&error.to_string());
@@ -79,14 +79,21 @@ pub(crate) fn parse_word(word: &str) -> bool {
     if !knows_word(word) {
         return false;
     }
-    report_ignored("speed", "PPTP has no terminal line");
+    report_ignored("speed", Shape::LineSpeed);
     pppd::show_value("speed", word);
     true
 }
 
-fn report_ignored(name: &'static str, reason: &str) {
-    if with(|channel| channel.ignored.insert(name)) {
-        info!("option {name} is ignored: {reason}");
+/// Once for each name. Lines matter little: an options file for lines works as it is meant to.
+fn report_ignored(name: &'static str, shape: Shape) {
+    if !with(|channel| channel.ignored.insert(name)) {
+        return;
+    }
+    match shape {
+        Shape::LineFlag | Shape::LineValue | Shape::LineSpeed => {
+            debug!("option {name} is ignored: PPTP has no terminal line");
+        }
+        Shape::ForkValue => info!("option {name} is ignored: it belongs to another PPTP plugin"),
     }
 }
 

@@ -97,13 +97,10 @@ impl OptionSpec {
         !matches!(self.kind, Kind::Ignored(Shape::LineFlag | Shape::LineSpeed))
     }
 
-    /// Why it does nothing, if it does nothing.
-    pub(crate) fn ignored_because(&self) -> Option<&'static str> {
+    /// What it belongs to, if it does nothing here.
+    pub(crate) fn ignored(&self) -> Option<Shape> {
         let Kind::Ignored(shape) = self.kind else { return None };
-        Some(match shape {
-            Shape::LineFlag | Shape::LineValue | Shape::LineSpeed => "PPTP has no terminal line",
-            Shape::ForkValue => "it belongs to another PPTP plugin",
-        })
+        Some(shape)
     }
 }
 
