@@ -24,6 +24,7 @@ test: setup plugins ## unit tests, then guests in User-Mode Linux (at most 10 mi
 	$(GUEST_TESTS) quick
 
 test-long: setup plugins ## the long guests, and each fuzz target for a minute
+	$(GUEST_TESTS) bench
 	$(GUEST_TESTS) long
 	scripts/fuzz.sh
 

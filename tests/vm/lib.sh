@@ -81,20 +81,34 @@ finish() {
 }
 
 # ---------------------------------------------------------------- waiting
+# Starting a process is dear in User-Mode Linux, and what waits would slow down what it waits for: the functions that
+# are called again and again start none where bash can do it.
+mkfifo $WORK/pause
+nap() { read -r -t 0.05 <> $WORK/pause || :; }
+
 # seconds since the guest started, in hundredths
-now() { read -r uptime _ < /proc/uptime; echo "$uptime"; }
+now() { local uptime _; read -r uptime _ < /proc/uptime; echo "$uptime"; }
 elapsed_since() { awk -v a="$1" -v b="$(now)" 'BEGIN { printf "%.2f", b - a }'; }
+# clock: sets CLOCK to the same as a whole number of hundredths
+clock() { local uptime _; read -r uptime _ < /proc/uptime; CLOCK=$((10#${uptime/./})); }
+
+centiseconds() { clock; echo "$CLOCK"; }
 
 # wait_for SECONDS COMMAND...: until it succeeds; fails when the time is over.
 wait_for() {
-  local end=$((${1} * 100 + $(centiseconds)))
+  local end
+  clock
+  end=$((${1} * 100 + CLOCK))
   shift
   until "$@" > /dev/null 2>&1; do
-    [ "$(centiseconds)" -lt "$end" ] || { echo "still failing after the time allowed: $*"; return 1; }
-    sleep 0.05
+    clock
+    [ "$CLOCK" -lt "$end" ] || { echo "still failing after the time allowed: $*"; return 1; }
+    nap
   done
 }
-centiseconds() { local uptime _; read -r uptime _ < /proc/uptime; echo "$((10#${uptime/./}))"; }
+
+# says FILE TEXT: the file has this text in it
+says() { local text=; IFS= read -r -d '' text < "$1"; [[ $text == *"$2"* ]]; } 2> /dev/null
 
 # gone PID: it has ended (a zombie that nobody has waited for counts as there)
 gone() { ! [ -e "/proc/$1" ]; }
@@ -256,7 +270,12 @@ pppd_wait() {
   STATUS=$?
 }
 # ended PID: a child of this shell is no longer running (bash itself reaps it, or keeps it as a zombie until "wait")
-ended() { local state; state=$(awk '/^State:/ { print $2 }' "/proc/$1/status" 2> /dev/null); [ -z "$state" ] || [ "$state" = Z ]; }
+ended() {
+  local stat=
+  read -r stat < "/proc/$1/stat" || return 0
+  # "PID (NAME) STATE …"
+  [[ $stat == *") Z "* ]]
+} 2> /dev/null
 
 # pppd_stop NAME [SIGNAL [SECONDS]]: sends TERM, or that signal, and waits at most 10 s; sets STATUS
 pppd_stop() { kill -s "${2:-TERM}" "${PPPD[$1]}"; pppd_wait "$1" "${3:-10}"; } 2> /dev/null
@@ -275,7 +294,12 @@ run_pppd() {
 interface_of() { sed -n 's/.*Using interface \(ppp[0-9]*\).*/\1/p' "$(log_of "$1")" | tail -n 1; }
 
 # link_up HOST NAME: its interface has addresses (IPCP is open)
-link_up() { local i; i=$(interface_of "$2"); [ -n "$i" ] && on "$1" ip -4 -o address show dev "$i" | grep -q peer; }
+link_up() {
+  says "$(log_of "$2")" 'remote IP address' || return 1
+  local interface
+  interface=$(interface_of "$2")
+  [ -n "$interface" ] && [[ $(on "$1" ip -4 -o address show dev "$interface") == *peer* ]]
+}
 
 # tunnel_up HOST NAME SECONDS: waits for link_up, and no longer than this pppd lives
 tunnel_up() {
@@ -351,7 +375,7 @@ pool_server_start() {
   write_file server /etc/ppp/chap-secrets <<< 'alice pptpd "open sesame" *'
   printf '%s\n' 'name pptpd' auth refuse-pap refuse-chap refuse-mschap require-mschap-v2 require-mppe-128 nobsdcomp nodeflate \
     debug "logfile $WORK/server-pppd.log" "$@" | write_file server /etc/ppp/options.server
-  server_start --pty-pppd "$TUNNEL_SERVER:192.168.77.10%n file /etc/ppp/options.server"
+  server_start --on sccrq=reply:channels=65535 --pty-pppd "$TUNNEL_SERVER:192.168.77.10%n file /etc/ppp/options.server"
 }
 calls_seen() { grep -c 'got Outgoing-Call-Request' $WORK/server.log; }
 calls_open() { on server ip -o link show type ppp | wc -l; }
@@ -360,35 +384,56 @@ connections() { on client ss -Htn state established "dport = :1723" | wc -l; }
 # ---------------------------------------------------------------- leftovers
 # leftovers_before; …; leftovers_none TEXT: what is there that was not there before is a failed test. Compared are
 # processes, sockets, interfaces and routes of each host, files, and the users of the kernel's modules.
-leftovers_before() { leftovers_list > $WORK/leftovers.before; }
+leftovers_before() {
+  leftovers_list > $WORK/leftovers.before
+  grep -q '^process .*init.sh' $WORK/leftovers.before || bail "leftovers_list does not work" $WORK/leftovers.before
+}
 
 leftovers_none() {
-  local end=$(($(centiseconds) + ${LEFTOVERS_WAIT:-8} * 100)) found
+  local end found
+  clock
+  end=$((CLOCK + ${LEFTOVERS_WAIT:-8} * 100))
   while :; do
     leftovers_list > $WORK/leftovers.after
-    found=$(diff $WORK/leftovers.before $WORK/leftovers.after | grep '^[<>]') || { pass "$1"; return; }
-    [ "$(centiseconds)" -lt "$end" ] || break
+    if cmp -s $WORK/leftovers.before $WORK/leftovers.after; then pass "$1"; return; fi
+    clock
+    [ "$CLOCK" -lt "$end" ] || break
     sleep 0.3
   done
+  found=$(diff $WORK/leftovers.before $WORK/leftovers.after | grep '^[<>]')
   flunk "$1" "$found"
 }
 
 leftovers_list() {
   local where
-  # Kernel threads (children of 2) come and go.
+  # First and alone: the list must not have the processes that look at it.
   ps -eo pid=,ppid=,stat=,args= > $WORK/processes
-  awk '$1 != 2 && $2 != 2 && !/ ps -eo / { print "process", substr($3, 1, 1) == "Z" ? "zombie" : "", $4, $5, $6, $7, $8 }' $WORK/processes | sort
-  awk '/^(pptp|pppox|ppp_generic|ppp_mppe|ppp_async) / { print "module", $1, "used by", $3 }' /proc/modules | sort
-  for where in "${!HOST[@]}"; do
+  {
+    echo "@ processes"
+    cat $WORK/processes
+    echo "@ modules"
+    cat /proc/modules
+    for where in "${!HOST[@]}"; do
+      on "$where" /bin/sh -c '
+        echo "@ sockets $1"; ss -Hanp -A all
+        echo "@ addresses $1"; ip -o address
+        echo "@ routes $1"; ip route show table all
+        echo "@ files $1"; find /run /tmp /etc/ppp /var/tmp /var/log -xdev ! -type d ! -path "/run/work/*"' sh "$where"
+    done
+  } | awk '
+    $1 == "@" { kind = $2; host = $3; next }
+    # Kernel threads (children of 2) come and go.
+    kind == "processes" && $1 != 2 && $2 != 2 && !/ ps -eo / { print "process", $3 ~ /^Z/ ? "zombie" : "", $4, $5, $6, $7, $8 }
+    kind == "modules" && $1 ~ /^(pptp|pppox|ppp_generic|ppp_mppe|ppp_async|ppp_synctty)$/ { print "module", $1, "used by", $3 }
     # A connection in TIME-WAIT belongs to no process any more.
-    on "$where" ss -Hanp -A all | awk -v h="$where" '$1 != "nl" && $1 != "u_dgr" && $2 != "TIME-WAIT" { print h, "socket", $1, $2, $5, $6, $7 }' |
-      sed 's/,pid=[0-9]*//; s/,fd=[0-9]*//' | sort
-    on "$where" ip -o address | awk -v h="$where" '{ print h, "address", $2, $3, $4 }' | sort
-    on "$where" ip route show table all | sed "s/^/$where route /" | sort
-    # pppd2.tdb and its lock are pppd's own and stay; its content must not.
-    on "$where" find /run /tmp /etc/ppp /var/tmp /var/log -xdev ! -type d ! -path '/run/work/*' ! -name 'pppd2.tdb' ! -path '/run/pppd/lock' |
-      sed "s/^/$where file /" | sort
-  done
+    kind == "sockets" && $1 != "nl" && $1 != "u_dgr" && $2 != "TIME-WAIT" {
+      gsub(/,pid=[0-9]*|,fd=[0-9]*/, "", $7)
+      print host, "socket", $1, $2, $5, $6, $7
+    }
+    kind == "addresses" { print host, "address", $2, $3, $4 }
+    kind == "routes" { print host, "route", $0 }
+    # The database of connections belongs to pppd and stays.
+    kind == "files" && $0 !~ /\/pppd2\.tdb$|^\/run\/pppd\/lock$/ { print host, "file", $0 }' | sort
 }
 
 export PATH=/usr/local/bin:$PATH

@@ -27,6 +27,21 @@ fn an_idle_tunnel_stays_up_for_two_minutes_of_echoes() -> Result<(), String> {
 }
 
 #[test]
-fn connecting_takes_a_third_of_pptp_linux_s_time() -> Result<(), String> {
-    Guest::new("bench_connect").limit(LONG).run()
+fn faults_before_a_call_is_up_are_named_by_pppd_2_5_2() -> Result<(), String> {
+    Guest::new("faults").argument("2.5.2").limit(LONG).run()
+}
+
+#[test]
+fn a_tunnel_that_ends_hangs_up_pppd_2_4_9() -> Result<(), String> {
+    Guest::new("faults_up").argument("2.4.9").limit(LONG).run()
+}
+
+#[test]
+fn sigterm_ends_pppd_2_5_2_in_every_phase_of_connecting() -> Result<(), String> {
+    Guest::new("faults_term").argument("2.5.2").limit(LONG).run()
+}
+
+#[test]
+fn persist_redials_with_pppd_2_4_9() -> Result<(), String> {
+    Guest::new("persist").argument("2.4.9").limit(LONG).run()
 }

@@ -1,6 +1,10 @@
 //! The guests of `make test`.
 
+use std::time::Duration;
+
 use pptp_vm::Guest;
+
+const LONG: Duration = Duration::from_secs(480);
 
 #[test]
 fn pppd_2_4_9_brings_up_a_tunnel_to_pptpd() -> Result<(), String> {
@@ -40,4 +44,29 @@ fn twenty_cycles_with_pppd_2_4_9_leave_nothing_behind() -> Result<(), String> {
 #[test]
 fn twenty_cycles_with_pppd_2_5_2_leave_nothing_behind() -> Result<(), String> {
     Guest::new("cycles").argument("2.5.2").run()
+}
+
+#[test]
+fn a_second_pppd_leaves_the_first_one_s_tunnel_alone() -> Result<(), String> {
+    Guest::new("second_call").run()
+}
+
+#[test]
+fn faults_before_a_call_is_up_are_named_by_pppd_2_4_9() -> Result<(), String> {
+    Guest::new("faults").argument("2.4.9").limit(LONG).run()
+}
+
+#[test]
+fn a_tunnel_that_ends_hangs_up_pppd_2_5_2() -> Result<(), String> {
+    Guest::new("faults_up").argument("2.5.2").limit(LONG).run()
+}
+
+#[test]
+fn sigterm_ends_pppd_2_4_9_in_every_phase_of_connecting() -> Result<(), String> {
+    Guest::new("faults_term").argument("2.4.9").limit(LONG).run()
+}
+
+#[test]
+fn persist_redials_with_pppd_2_5_2() -> Result<(), String> {
+    Guest::new("persist").argument("2.5.2").limit(LONG).run()
 }

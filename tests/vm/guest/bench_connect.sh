@@ -55,6 +55,7 @@ for n in $(seq "$runs"); do
   connect_took "plugin-$n" >> $WORK/connect.times
   between_times "$(times_of "plugin-$n" end)" "$ended" >> $WORK/after.times
 done
+rm -f $WORK/plugin-*.log $WORK/pptp-linux-*.log
 ours=$(median $WORK/plugin.times) theirs=$(median $WORK/pptp-linux.times)
 ratio=$(awk -v a="$ours" -v b="$theirs" 'BEGIN { printf "%.2f", a / b }')
 echo
@@ -77,6 +78,7 @@ stub() {
     logged "stub-$n" 'Connect: ' || wait_for 5 logged "stub-$n" 'Connect: ' || return 1
     pppd_stop "stub-$n" KILL
     connect_took "stub-$n" >> $WORK/stub.times
+    rm "$(log_of "stub-$n")"
     wait_for 10 no_interface client
   done
 }
