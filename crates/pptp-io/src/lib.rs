@@ -3,15 +3,19 @@
 pub mod cgroup;
 pub mod clock;
 pub mod confine;
+pub mod epoll;
+pub mod gre_socket;
 pub mod netns;
 pub mod poller;
 pub mod pppox;
 pub mod process;
+pub mod pty;
 pub mod random;
 pub mod rendezvous;
 pub mod seqpacket;
 mod sys;
 pub mod tcp;
+pub mod tun;
 
 /// What went wrong, in the system's words and lower case, without the number.
 pub fn words(error: &std::io::Error) -> String {

@@ -46,18 +46,14 @@ impl Ready {
         self.0 & Self::ERROR != 0
     }
 
+    pub(crate) fn new(read: bool, write: bool, error: bool) -> Self {
+        let flag = |is_set, flag| if is_set { flag } else { 0 };
+        Self(flag(read, Self::READ) | flag(write, Self::WRITE) | flag(error, Self::ERROR))
+    }
+
     fn from_flags(flags: PollFlags) -> Self {
-        let mut ready = 0;
-        if flags.contains(PollFlags::POLLIN) {
-            ready |= Self::READ;
-        }
-        if flags.contains(PollFlags::POLLOUT) {
-            ready |= Self::WRITE;
-        }
-        if flags.intersects(PollFlags::POLLERR | PollFlags::POLLHUP | PollFlags::POLLNVAL) {
-            ready |= Self::ERROR;
-        }
-        Self(ready)
+        let failed = flags.intersects(PollFlags::POLLERR | PollFlags::POLLHUP | PollFlags::POLLNVAL);
+        Self::new(flags.contains(PollFlags::POLLIN), flags.contains(PollFlags::POLLOUT), failed)
     }
 }
 

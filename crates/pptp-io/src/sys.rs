@@ -1,5 +1,7 @@
 //! All of this crate's `unsafe`: one operation per block. What is not here goes through `nix`.
 
+pub(crate) mod messages;
+
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
@@ -58,6 +60,62 @@ pub(crate) fn unsent(socket: BorrowedFd<'_>) -> io::Result<usize> {
     // SAFETY: SIOCOUTQ (the same number as TIOCOUTQ) writes one int, for which `bytes` has room.
     check(unsafe { libc::ioctl(socket.as_raw_fd(), libc::TIOCOUTQ, &raw mut bytes) })?;
     Ok(usize::try_from(bytes).unwrap_or(0))
+}
+
+/// setsockopt(2) with an int.
+pub(crate) fn set_option(socket: BorrowedFd<'_>, level: c_int, name: c_int, value: c_int) -> io::Result<()> {
+    // SAFETY: the kernel reads one int, which `value` is.
+    check(unsafe { libc::setsockopt(socket.as_raw_fd(), level, name, (&raw const value).cast(), INT_LENGTH) })?;
+    Ok(())
+}
+
+/// Lets `socket` receive only what `program` returns non-zero for (`SO_ATTACH_FILTER`).
+pub(crate) fn attach_filter(socket: BorrowedFd<'_>, program: &[libc::sock_filter]) -> io::Result<()> {
+    let length = u16::try_from(program.len()).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
+    let program = libc::sock_fprog { len: length, filter: program.as_ptr().cast_mut() };
+    let size = socklen_t::try_from(size_of_val(&program)).unwrap_or(0);
+    let value = (&raw const program).cast();
+    // SAFETY: the kernel reads a sock_fprog and the `len` instructions it points to, all of which live until it returns;
+    // it writes to neither.
+    check(unsafe { libc::setsockopt(socket.as_raw_fd(), libc::SOL_SOCKET, libc::SO_ATTACH_FILTER, value, size) })?;
+    Ok(())
+}
+
+/// ioctl(2) with a number for an argument.
+pub(crate) fn ioctl_number(fd: BorrowedFd<'_>, request: libc::Ioctl, argument: libc::c_ulong) -> io::Result<()> {
+    // SAFETY: every caller passes a request whose argument is a number and no pointer.
+    check(unsafe { libc::ioctl(fd.as_raw_fd(), request, argument) })?;
+    Ok(())
+}
+
+/// ioctl(2) with a pointer to an int that the kernel reads, writes or both.
+pub(crate) fn ioctl_int(fd: BorrowedFd<'_>, request: libc::Ioctl, value: &mut c_int) -> io::Result<()> {
+    // SAFETY: every caller passes a request whose argument is a pointer to an int, which `value` is.
+    check(unsafe { libc::ioctl(fd.as_raw_fd(), request, std::ptr::from_mut(value)) })?;
+    Ok(())
+}
+
+/// ioctl(2) with a `struct ifreq` that the kernel reads and writes.
+pub(crate) fn ioctl_interface(fd: BorrowedFd<'_>, request: libc::Ioctl, value: &mut libc::ifreq) -> io::Result<()> {
+    // SAFETY: every caller passes a request whose argument is a pointer to an ifreq, which `value` is.
+    check(unsafe { libc::ioctl(fd.as_raw_fd(), request, std::ptr::from_mut(value)) })?;
+    Ok(())
+}
+
+/// An ioctl(2) whose argument is a number, and that gives a new descriptor.
+pub(crate) fn ioctl_descriptor(fd: BorrowedFd<'_>, request: libc::Ioctl, argument: c_int) -> io::Result<OwnedFd> {
+    // SAFETY: every caller passes a request whose argument is a number and whose result is a descriptor.
+    let made = check(unsafe { libc::ioctl(fd.as_raw_fd(), request, argument) })?;
+    Ok(owned(made))
+}
+
+/// A `struct ifreq` with nothing but an interface's name, cut to 15 bytes, and flags.
+pub(crate) fn interface_request(name: &str, flags: libc::c_short) -> libc::ifreq {
+    let mut bytes: [libc::c_char; libc::IFNAMSIZ] = [0; libc::IFNAMSIZ];
+    for (to, from) in bytes.iter_mut().zip(name.bytes()).take(libc::IFNAMSIZ - 1) {
+        *to = libc::c_char::from_ne_bytes([from]);
+    }
+    libc::ifreq { ifr_name: bytes, ifr_ifru: libc::__c_anonymous_ifr_ifru { ifru_flags: flags } }
 }
 
 /// The two sides of fork(2).

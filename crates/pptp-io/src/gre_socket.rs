@@ -1,0 +1,248 @@
+//! Raw sockets for GRE (IP protocol 47) over IPv4.
+//!
+//! A packet received begins with the outer IP header; one sent does not have it, the kernel makes it.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+
+use nix::sys::socket::SockaddrIn;
+
+use crate::sys::messages::{self, Headers};
+use crate::{sys, tcp};
+
+/// Room for 4 MiB of packets: the kernel's usual 208 KiB hold less than a hundred, and a burst is longer.
+const RECEIVE_BUFFER: i32 = 4 << 20;
+
+/// Small, so that we are told to wait before a queueing discipline below silently drops: 64 KiB, which the kernel doubles.
+const SEND_BUFFER: i32 = 64 << 10;
+
+/// Every GRE packet of any peer until [`claim`] and [`connect`] say otherwise; close-on-exec and non-blocking. While it is
+/// open, the kernel does not answer GRE packets with ICMP errors. Needs `CAP_NET_RAW`; `mark` needs `CAP_NET_ADMIN`.
+///
+/// # Errors
+/// `PermissionDenied`: a capability is missing.
+pub fn open(mark: Option<u32>) -> io::Result<OwnedFd> {
+    use std::os::fd::AsFd;
+
+    let socket = sys::socket(libc::AF_INET, libc::SOCK_RAW | libc::SOCK_NONBLOCK, libc::IPPROTO_GRE)?;
+    if let Some(mark) = mark {
+        tcp::set_mark(socket.as_fd(), mark)?;
+    }
+    // The outer packet may be fragmented: "don't fragment" would only lose what is too large.
+    sys::set_option(socket.as_fd(), libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, libc::IP_PMTUDISC_DONT)?;
+    let forced = sys::set_option(socket.as_fd(), libc::SOL_SOCKET, libc::SO_RCVBUFFORCE, RECEIVE_BUFFER);
+    forced.or_else(|_| sys::set_option(socket.as_fd(), libc::SOL_SOCKET, libc::SO_RCVBUF, RECEIVE_BUFFER))?;
+    sys::set_option(socket.as_fd(), libc::SOL_SOCKET, libc::SO_SNDBUF, SEND_BUFFER)?;
+    Ok(socket)
+}
+
+/// The call ids whose packets a socket gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Calls {
+    /// One.
+    Only(u16),
+    /// Those whose bits in `mask` are as in `value`.
+    Matching {
+        /// Which bits.
+        mask: u16,
+        /// What they are.
+        value: u16,
+    },
+}
+
+/// Receives only enhanced GRE with PPP inside, for the address `local` and these calls; `local` is also where packets are
+/// sent from. What came since [`open`] may still be anything.
+///
+/// # Errors
+/// `AddrNotAvailable`: the address is not this machine's.
+pub fn claim(socket: BorrowedFd<'_>, local: Ipv4Addr, calls: Calls) -> io::Result<()> {
+    sys::attach_filter(socket, &filter(calls))?;
+    Ok(nix::sys::socket::bind(socket.as_raw_fd(), &SockaddrIn::from(SocketAddrV4::new(local, 0)))?)
+}
+
+/// Receives only from `peer` and sends there.
+///
+/// # Errors
+/// No route.
+pub fn connect(socket: BorrowedFd<'_>, peer: Ipv4Addr) -> io::Result<()> {
+    Ok(nix::sys::socket::connect(socket.as_raw_fd(), &SockaddrIn::from(SocketAddrV4::new(peer, 0)))?)
+}
+
+/// The packets of one call to [`Receiver::receive`].
+#[derive(Debug)]
+pub struct Receiver {
+    headers: Headers,
+    arrived: Vec<messages::Arrived>,
+}
+
+impl Receiver {
+    /// For at most `packets` at a time.
+    pub fn new(packets: usize) -> Self {
+        Self { headers: Headers::new(packets), arrived: Vec::with_capacity(packets) }
+    }
+
+    /// Receives without blocking, one packet into each of `buffers`, and gives the lengths in order; `None`: that packet
+    /// was longer than its buffer. Fewer than there are buffers: there were no more.
+    ///
+    /// # Errors
+    /// `WouldBlock`: none was there. Others are news of packets that were sent (ICMP) and take nothing away: go on.
+    pub fn receive<B: AsMut<[u8]>>(
+        &mut self,
+        socket: BorrowedFd<'_>,
+        buffers: &mut [B],
+    ) -> io::Result<impl Iterator<Item = Option<usize>> + use<'_, B>> {
+        self.arrived.clear();
+        self.headers.receive(socket, buffers, &mut self.arrived)?;
+        Ok(self.arrived.iter().map(|arrived| match arrived {
+            messages::Arrived::Whole(length) => Some(*length),
+            messages::Arrived::Truncated => None,
+        }))
+    }
+}
+
+/// Sends many packets at a time.
+#[derive(Debug)]
+pub struct Sender {
+    headers: Headers,
+}
+
+impl Sender {
+    /// For at most `packets` at a time.
+    pub fn new(packets: usize) -> Self {
+        Self { headers: Headers::new(packets) }
+    }
+
+    /// Sends packets without blocking, from the GRE header on, each to its address or where the socket is connected to,
+    /// and says how many of the first were sent.
+    ///
+    /// # Errors
+    /// None was sent. `WouldBlock`, or `ENOBUFS`: wait and send them again. Others may be news of earlier packets (ICMP),
+    /// or mean the first of these.
+    pub fn send<'a>(
+        &mut self,
+        socket: BorrowedFd<'_>,
+        packets: impl Iterator<Item = (&'a [u8], Option<Ipv4Addr>)>,
+    ) -> io::Result<usize> {
+        self.headers.send(socket, packets.map(|(bytes, to)| (bytes, to.map(address))))
+    }
+}
+
+fn address(ip: Ipv4Addr) -> libc::sockaddr_in {
+    *SockaddrIn::from(SocketAddrV4::new(ip, 0)).as_ref()
+}
+
+/// The kernel runs it from the outer IP header on.
+fn filter(calls: Calls) -> Vec<libc::sock_filter> {
+    const LOAD_HEADER_LENGTH: u16 = 0xb1; // ldxb 4*([k]&0xf)
+    const LOAD_HALF: u16 = 0x48; // ldh [x+k]
+    const AND: u16 = 0x54;
+    const JUMP_EQUAL: u16 = 0x15;
+    const RETURN: u16 = 0x06;
+
+    let (mask, value) = match calls {
+        Calls::Only(id) => (u16::MAX, id),
+        Calls::Matching { mask, value } => (mask, value),
+    };
+    let plain = |code, k: u32| libc::sock_filter { code, jt: 0, jf: 0, k };
+    let unless_drop = |k: u16, skip| libc::sock_filter { code: JUMP_EQUAL, jt: 0, jf: skip, k: k.into() };
+    vec![
+        plain(LOAD_HEADER_LENGTH, 0),
+        plain(LOAD_HALF, 2), // protocol type
+        unless_drop(0x880b, 7),
+        plain(LOAD_HALF, 0), // flags and version
+        plain(AND, 7),
+        unless_drop(1, 4),
+        plain(LOAD_HALF, 6), // call id
+        plain(AND, mask.into()),
+        unless_drop(value & mask, 1),
+        plain(RETURN, u32::MAX),
+        plain(RETURN, 0),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::fd::AsFd;
+
+    /// A GRE header with a call id, a version and a protocol type.
+    fn packet(call_id: u16, version: u8, protocol: u16) -> Vec<u8> {
+        let mut bytes = vec![0x30, version];
+        bytes.extend(protocol.to_be_bytes());
+        bytes.extend([0, 0]);
+        bytes.extend(call_id.to_be_bytes());
+        bytes.extend([0; 4]);
+        bytes
+    }
+
+    /// Two sockets on two loopback addresses, connected to each other; `None` without the capability for it. Each test has
+    /// a network of its own: a socket may hold any packet that came before its filter.
+    fn pair(network: u8, calls: Calls) -> Option<(OwnedFd, OwnedFd)> {
+        if !nix::unistd::geteuid().is_root() {
+            return None;
+        }
+        let (here, there) = (Ipv4Addr::new(127, 71, network, 1), Ipv4Addr::new(127, 71, network, 2));
+        let (ours, theirs) = (open(None).unwrap(), open(None).unwrap());
+        claim(ours.as_fd(), here, calls).unwrap();
+        connect(ours.as_fd(), there).unwrap();
+        claim(theirs.as_fd(), there, Calls::Matching { mask: 0, value: 0 }).unwrap();
+        connect(theirs.as_fd(), here).unwrap();
+        Some((ours, theirs))
+    }
+
+    fn received(socket: &OwnedFd) -> Vec<Vec<u8>> {
+        let mut buffers = vec![vec![0; 100]; 16];
+        let Ok(lengths) = Receiver::new(16).receive(socket.as_fd(), &mut buffers).map(Vec::from_iter) else {
+            return Vec::new();
+        };
+        let packets = lengths.into_iter().zip(buffers);
+        packets.map(|(length, buffer)| buffer[20..length.unwrap()].to_vec()).collect()
+    }
+
+    #[test]
+    fn only_the_packets_of_the_call_arrive_and_in_order() {
+        let Some((ours, theirs)) = pair(1, Calls::Only(0x1234)) else { return };
+        let mut right = packet(0x1234, 1, 0x880b);
+        let wrong = [packet(0x1235, 1, 0x880b), packet(0x1234, 0, 0x880b), packet(0x1234, 1, 0x0800)];
+        let first = right.clone();
+        right.push(9);
+        let all = [&first, &wrong[0], &wrong[1], &wrong[2], &right];
+        let sent = Sender::new(8).send(theirs.as_fd(), all.iter().map(|bytes| (bytes.as_slice(), None))).unwrap();
+        assert_eq!(sent, 5);
+        assert_eq!(received(&ours), [first, right]);
+        assert!(received(&ours).is_empty());
+    }
+
+    #[test]
+    fn a_socket_can_serve_the_ids_with_its_low_bits() {
+        let Some((ours, theirs)) = pair(2, Calls::Matching { mask: 3, value: 2 }) else { return };
+        let all: Vec<Vec<u8>> = (0..8).map(|id| packet(id, 1, 0x880b)).collect();
+        Sender::new(8).send(theirs.as_fd(), all.iter().map(|bytes| (bytes.as_slice(), None))).unwrap();
+        assert_eq!(received(&ours), [all[2].clone(), all[6].clone()]);
+    }
+
+    #[test]
+    fn packets_can_have_addresses_of_their_own() {
+        let Some((ours, _theirs)) = pair(3, Calls::Only(5)) else { return };
+        let free = open(None).unwrap();
+        claim(free.as_fd(), Ipv4Addr::new(127, 71, 3, 2), Calls::Only(6)).unwrap();
+        let bytes = packet(5, 1, 0x880b);
+        let to = Some(Ipv4Addr::new(127, 71, 3, 1));
+        assert_eq!(Sender::new(1).send(free.as_fd(), std::iter::once((bytes.as_slice(), to))).unwrap(), 1);
+        assert_eq!(received(&ours), [bytes]);
+    }
+
+    #[test]
+    fn a_packet_that_does_not_fit_is_told_from_one_that_does() {
+        let Some((ours, theirs)) = pair(4, Calls::Only(7)) else { return };
+        let mut long = packet(7, 1, 0x880b);
+        long.resize(200, 0);
+        let short = packet(7, 1, 0x880b);
+        let both = [&long, &short];
+        Sender::new(2).send(theirs.as_fd(), both.iter().map(|bytes| (bytes.as_slice(), None))).unwrap();
+        let mut buffers = vec![vec![0; 100]; 4];
+        let lengths: Vec<_> = Receiver::new(4).receive(ours.as_fd(), &mut buffers).unwrap().collect();
+        assert_eq!(lengths, [None, Some(32)]);
+    }
+}
