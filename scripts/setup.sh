@@ -177,7 +177,11 @@ prepare_guests() {
 detect_release
 [ -n "$other" ] || explain_other_system
 case $what in
-  build) install_packages "${build_packages[@]}" && check_rust ;;
+  build)
+    install_packages "${build_packages[@]}"
+    check_rust
+    exit
+    ;;
   guests)
     install_packages "${build_packages[@]}" "${guest_packages[@]}"
     check_rust
