@@ -39,6 +39,28 @@ fn two_calls_share_one_control_connection_and_either_survives_the_other() {
 }
 
 #[test]
+fn a_server_that_takes_one_call_at_a_time_gets_a_connection_for_each() {
+    let (scene, server) = (Scene::new(), Server::start(&["sccrq=wait:100ms,reply:channels=1"]));
+    let mut calls: Vec<Probe> = (0..3).map(|_| scene.call(server.port, &[])).collect();
+    for probe in &mut calls {
+        assert!(probe.expect("connected ").contains("shared=false"), "{:?}", probe.seen);
+    }
+    assert_eq!(server.count(START), 3, "{}", server.journal());
+    calls[0].hang_up();
+    until("the first connection to be stopped", || server.count("Stop-Control-Connection-Request") == 1);
+    assert!(calls[1].is_silent(std::time::Duration::from_millis(100)), "{:?}", calls[1].seen);
+}
+
+#[test]
+fn a_server_that_is_slow_to_start_is_shared_when_it_has_answered() {
+    let (scene, server) = (Scene::new(), Server::start(&["sccrq=wait:300ms,reply"]));
+    let mut calls: Vec<Probe> = (0..3).map(|_| scene.call(server.port, &[])).collect();
+    let shared = calls.iter_mut().filter_map(|probe| probe.expect("connected ").contains("shared=true").then_some(()));
+    assert_eq!(shared.count(), 2);
+    assert_eq!(server.count(START), 1, "{}", server.journal());
+}
+
+#[test]
 fn one_call_that_the_server_ends_leaves_the_others_up() {
     let (scene, server) = (Scene::new(), Server::start(&[]));
     let mut first = scene.call(server.port, &[]);

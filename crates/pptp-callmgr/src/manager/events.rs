@@ -12,11 +12,18 @@ use crate::words;
 use super::client::Client;
 use super::{Manager, Phase};
 
+/// What a server writes that serves a single call on each control connection. pptpd is one: it ends the first call when it
+/// is asked for a second. Other values mean nothing: a PNS does not count a PAC's channels (RFC 2637 §2.2).
+const ONE_CALL: u16 = 1;
+
 impl Manager {
     pub(super) fn handle_event(&mut self, event: Event, now: Instant) {
         match event {
             Event::Established(peer) => {
                 self.log_to_all(Level::Debug, &format!("control connection to {}: {peer}", self.server));
+                if peer.maximum_channels == ONE_CALL {
+                    self.stop_sharing();
+                }
                 self.peer = Some(peer);
                 self.dial_waiting(now);
             }
@@ -92,10 +99,7 @@ impl Manager {
     /// The end of everything, for this reason.
     pub(super) fn close_with(&mut self, reason: &str, kind: FailureKind) {
         self.phase = Phase::Closed;
-        self.candidates.clear();
-        if let Some(listening) = self.listening.take() {
-            listening.close();
-        }
+        self.stop_sharing();
         for client in self.clients.drain(..) {
             let text = words::about(&client.server, &reason);
             client.end(kind, text);

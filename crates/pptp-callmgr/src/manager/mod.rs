@@ -123,7 +123,7 @@ impl Manager {
         let mut ready = ready.into_iter();
         let link = ready.next().unwrap_or_default();
         let clients: Vec<Ready> = ready.by_ref().take(self.clients.len()).collect();
-        let candidates: Vec<Ready> = ready.by_ref().take(self.candidates.len()).collect();
+        let candidates: Vec<Ready> = ready.by_ref().take(self.audible_candidates().len()).collect();
         let listener = ready.next().unwrap_or_default();
         self.read_link(link, now);
         // Who joins from here on must find the connection as it is. A client that this moves in the list is looked at
@@ -142,7 +142,8 @@ impl Manager {
     fn wait(&self) -> io::Result<Vec<Ready>> {
         let mut descriptors = vec![(self.link.fd(), self.link.interest())];
         descriptors.extend(self.clients.iter().map(|client| (client.plugin.fd(), Interest::Read)));
-        descriptors.extend(self.candidates.iter().map(|(candidate, _)| (candidate.as_fd(), Interest::Read)));
+        let candidates = self.audible_candidates().iter();
+        descriptors.extend(candidates.map(|(candidate, _)| (candidate.as_fd(), Interest::Read)));
         if let Some(listening) = self.listening.as_ref().filter(|_| self.candidates.len() < MOST_CANDIDATES) {
             descriptors.push((listening.fd(), Interest::Read));
         }
@@ -198,6 +199,19 @@ impl Manager {
                 _ => format!("{} did not answer the call request within {limit}", client.server),
             };
             client.end(FailureKind::Timeout, text);
+        }
+    }
+
+    /// Candidates that can be told whether their calls are taken: none while the server has not said how many it takes.
+    fn audible_candidates(&self) -> &[(OwnedFd, Instant)] {
+        if self.peer.is_some() { &self.candidates } else { &[] }
+    }
+
+    /// Lets nobody join from here on: a new call needs a new control connection.
+    fn stop_sharing(&mut self) {
+        self.candidates.clear();
+        if let Some(listening) = self.listening.take() {
+            listening.close();
         }
     }
 
@@ -263,11 +277,7 @@ impl Manager {
     fn wind_down(&mut self, now: Instant) -> bool {
         match self.phase {
             Phase::Serving if self.clients.is_empty() => {
-                // From here on a new call needs a new control connection.
-                self.candidates.clear();
-                if let Some(listening) = self.listening.take() {
-                    listening.close();
-                }
+                self.stop_sharing();
                 self.phase = Phase::Clearing;
                 true
             }

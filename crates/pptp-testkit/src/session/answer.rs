@@ -94,7 +94,8 @@ impl Session {
     /// What a message that went out changes here.
     fn note_sent(&mut self, layout: &Layout, message: &Message) {
         match layout.short {
-            "sccrp" if message.value("result") == Some(1) && self.state == State::Idle => {
+            // 0 is not a code of the RFC; peers that send it mean 1.
+            "sccrp" if message.value("result") <= Some(1) && self.state == State::Idle => {
                 self.state = State::Established
             }
             "echo" => self.expected_echoes.extend(message.value("identifier")),
@@ -111,7 +112,7 @@ impl Session {
             ("version", 0x0100),
             ("framing", 3),
             ("bearer", 3),
-            ("channels", 1),
+            ("channels", 0),
             ("firmware", 1),
             ("result", if layout.short == "cdn" { 3 } else { 1 }),
             ("reason", 3),
