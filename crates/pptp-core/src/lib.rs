@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 pub mod control;
+pub mod gre;
 pub mod sim;
 pub mod time;
 pub mod wire;
