@@ -9,8 +9,8 @@ use Right::{Everyone, Privileged};
 /// A host name has at most 253 characters (RFC 1035 §2.3.4), and a final dot.
 const LONGEST_HOST: usize = 254;
 
-/// The field of the Outgoing-Call-Request (RFC 2637 §2.7).
-const LONGEST_PHONE: usize = 64;
+/// The field of the Outgoing-Call-Request (RFC 2637 §2.7), and a zero after it for peers that read a string.
+const LONGEST_PHONE: usize = 63;
 
 const LONGEST_TIMEOUT: u32 = 3600;
 
