@@ -14,12 +14,12 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// A journal in this file, which is emptied first, or on standard output.
+    /// A journal in this file, which is emptied first, or on standard output. Whoever reads the file may empty it, too.
     ///
     /// # Errors
     /// Whatever creating the file returns.
     pub fn open(path: Option<&Path>) -> io::Result<Self> {
-        Ok(Self { file: path.map(File::create).transpose()?.map(Mutex::new) })
+        Ok(Self { file: path.map(emptied).transpose()?.map(Mutex::new) })
     }
 
     /// Writes one line.
@@ -32,4 +32,10 @@ impl Journal {
             Some(file) => file.lock().map_or(Ok(()), |mut file| file.write_all(line.as_bytes())),
         };
     }
+}
+
+/// Opened for appending: the next line begins where the file ends, even if that is another place than before.
+fn emptied(path: &Path) -> io::Result<File> {
+    File::create(path)?;
+    File::options().append(true).open(path)
 }

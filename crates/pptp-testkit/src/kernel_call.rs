@@ -5,7 +5,7 @@
 
 use std::io;
 use std::net::SocketAddrV4;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -55,7 +55,8 @@ pub struct Ends {
 #[derive(Debug)]
 pub struct KernelCall {
     child: Child,
-    _relay: Option<Relay>,
+    // The slave is held until the end: without it the master reads an error before pppd has opened the device.
+    _line: Option<(Relay, OwnedFd)>,
 }
 
 impl KernelCall {
@@ -99,7 +100,7 @@ fn on_kernel_socket(plan: &Plan, ends: &Ends) -> io::Result<KernelCall> {
     let mut command = pppd(plan, ends);
     let (peer, fd) = (ends.peer.ip().to_string(), socket.as_raw_fd().to_string());
     command.args(["pptp_client", &peer, "pptp_sock", &fd, "nodetach"]);
-    Ok(KernelCall { child: command.spawn()?, _relay: None })
+    Ok(KernelCall { child: command.spawn()?, _line: None })
 }
 
 fn on_pty(plan: &Plan, ends: &Ends) -> io::Result<KernelCall> {
@@ -109,12 +110,7 @@ fn on_pty(plan: &Plan, ends: &Ends) -> io::Result<KernelCall> {
     let mut command = pppd(plan, ends);
     command.arg(device).args(["local", "nodetach"]);
     let child = command.spawn()?;
-    // pppd must be the only one that holds the slave: its end is the master's EOF.  It needs a moment to open it.
-    thread::spawn(move || {
-        thread::sleep(Duration::from_secs(1));
-        drop(slave);
-    });
-    Ok(KernelCall { child, _relay: Some(relay) })
+    Ok(KernelCall { child, _line: Some((relay, slave)) })
 }
 
 fn pppd(plan: &Plan, ends: &Ends) -> Command {

@@ -13,12 +13,12 @@ SIMPLE_PPP="noauth noipdefault nobsdcomp nodeflate novj noipv6"
 # journal_time PATTERN [N]: when the Nth line like this was written, in seconds
 journal_time() { grep -E -- "$1" "$JOURNAL" | sed -n "${2:-1}s/ .*//p"; }
 
-# said NAME: the lines in this pppd's log that are not pppd's own
+# said NAME: the lines in this pppd's log that are not pppd's own, nor the plugin's that the call is up
 said() {
   grep -Ev -e '^Plugin .* loaded\.$' -e '^(using channel|Using interface|Connect:|Exit\.|Modem hangup|Connection terminated)' \
     -e '^(Connect time|Sent [0-9]+ bytes|Terminating on signal|(local|remote) +(IP|LL) address|Hangup)' \
-    -e '^(LCP|CCP|IPCP) ' -e '^(MPPE|CHAP) .*(enabled|succeeded)' -e '^Remote message: ' -e '^Script .* (started|finished)' \
-    -e '^(sent|rcvd) \[' -e '^[[:space:]]*$' "$(log_of "$1")"
+    -e '^(LCP|CCP|IPCP) ' -e '^(MPPE|CHAP) (.* )?(enabled|disabled|succeeded)' -e '^Remote message: ' -e '^Script .* (started|finished)' \
+    -e '^(sent|rcvd) \[' -e '^peer from calling number' -e '^PPTP call to .* is up: ' -e '^[[:space:]]*$' "$(log_of "$1")"
 }
 
 # one_line NAME PATTERN: it said one line, which is like this
@@ -33,16 +33,32 @@ one_line() {
 # clean_protocol: the server found nothing wrong in what the client sent
 clean_protocol() { ! grep -E ' bad (order|stream|length|magic|type|reserved|version|[a-z]+ (is|has|[0-9]))' "$JOURNAL"; }
 
-# nothing_left: as leftovers_none, without a result of its own
+# baseline: notes what there is without and with the server, for nothing_left to compare with
+baseline() {
+  leftovers_before
+  cp $WORK/leftovers.before $WORK/leftovers.without
+  server_start
+  leftovers_before
+  cp $WORK/leftovers.before $WORK/leftovers.with
+  server_stop KILL
+  BASELINE=without
+}
+
+# nothing_left: as leftovers_none, without a result of its own; the server's pppd may be killed, and leave its file
 nothing_left() {
-  local end=$(($(centiseconds) + ${LEFTOVERS_WAIT:-4} * 100)) found
+  local end
+  clock
+  end=$((CLOCK + ${LEFTOVERS_WAIT:-4} * 100))
   while :; do
-    leftovers_list > $WORK/leftovers.after
-    found=$(diff $WORK/leftovers.before $WORK/leftovers.after | grep '^[<>]') || return 0
-    [ "$(centiseconds)" -lt "$end" ] || break
+    leftovers_list > $WORK/leftovers.list
+    grep -v 'server file /run/ppp[0-9]*.pid' $WORK/leftovers.list > $WORK/leftovers.after
+    if cmp -s $WORK/leftovers.$BASELINE $WORK/leftovers.after; then return 0; fi
+    clock
+    [ "$CLOCK" -lt "$end" ] || break
     sleep 0.1
   done
-  printf 'left over:\n%s\n' "$found"
+  echo "left over:"
+  diff $WORK/leftovers.$BASELINE $WORK/leftovers.after | grep '^[<>]'
   return 1
 }
 
@@ -71,11 +87,17 @@ plugin_start() { pppd_start client "$VERSION" t plugin pptp-rs.so pptp_server "$
 
 # fault_at RULE TEXT STATUS SECONDS PATTERN [OPTIONS...]: the same with a server that follows the rule
 fault_at() {
+  local BASELINE=with
   server_start --on "$1"
-  leftovers_before
   fault "${@:2:4}" pptp_server "$SERVER" "${@:6}"
   server_stop KILL
 }
+
+# family PID: it and what descends from it
+family() { local child; echo "$1"; for child in $(ps -o pid= --ppid "$1"); do family "$child"; done; }
+
+# pptpd_killed: pptpd and all that it started get SIGKILL
+pptpd_killed() { kill -KILL $(family "$PPTPD"); wait "$PPTPD"; on server rm -f /run/pptpd.pid; } 2> /dev/null
 
 # silent_host ADDRESS: packets of the client to this address are lost without an answer
 silent_host() { on client ip neighbour replace "$1" lladdr 02:00:00:00:00:77 dev eth0 nud permanent; }
