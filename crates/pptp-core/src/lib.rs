@@ -6,6 +6,7 @@
 
 pub mod control;
 pub mod gre;
+pub mod hdlc;
 pub mod sim;
 pub mod time;
 pub mod wire;
