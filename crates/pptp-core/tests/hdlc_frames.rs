@@ -1,5 +1,4 @@
 //! PPP in HDLC-like framing (RFC 1662).
-#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use pptp_core::hdlc::{Accm, Counters, Decoder, Encoder};
 use proptest::collection::vec;
