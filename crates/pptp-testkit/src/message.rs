@@ -117,7 +117,10 @@ impl Message {
         if self.bytes.len() != layout.length {
             faults.push(format!("length is {}, must be {}", self.bytes.len(), layout.length));
         }
-        faults.extend(layout.fields.iter().filter_map(|field| fault(&self.bytes, field)));
+        // A reply that refuses has no call id and no window to give.
+        let refuses = matches!(layout.short, "ocrp" | "icrp") && self.value("result") != Some(1);
+        let fields = layout.fields.iter().filter(|field| !(refuses && field.rule == Rule::NonZero));
+        faults.extend(fields.filter_map(|field| fault(&self.bytes, field)));
         faults.extend(self.disagreements());
         faults
     }
@@ -229,6 +232,16 @@ mod tests {
             assert!(message.set(name, value));
             assert_eq!(message.faults(), [fault]);
         }
+    }
+
+    #[test]
+    fn a_reply_that_refuses_needs_no_call_id() {
+        let mut message = Message::new(by_short("icrp").unwrap());
+        message.set("peer", 3);
+        message.set("result", 3);
+        assert_eq!(message.faults(), Vec::<String>::new());
+        message.set("result", 1);
+        assert_eq!(message.faults().len(), 2);
     }
 
     #[test]

@@ -5,7 +5,7 @@ VERSION=${1:-2.4.9}
 JOURNAL=$WORK/server.log
 : > "$JOURNAL"
 # Seconds that a busy machine may take for what is done at once.
-AT_ONCE=2
+AT_ONCE=3
 # What the test kit's server tells its pppd, and what the client's pppd is told.
 PEER_PPP="noauth nodefaultroute nobsdcomp nodeflate novj noipv6 $TUNNEL_SERVER:192.168.77.1%n debug logfile $WORK/peer-pppd.log"
 SIMPLE_PPP="noauth noipdefault nobsdcomp nodeflate novj noipv6"

@@ -52,6 +52,7 @@ lost() {
   ends "the connection closed" $AT_ONCE 'closed' close
   ends "the connection reset" $AT_ONCE 'closed|reset' reset
   ends "garbage" $AT_ONCE 'does not speak pptp' garbage:300
+  ends "a message of an unknown type" $AT_ONCE 'unknown control message type 99' echo:code=99
   ends "half a message, then the end" $AT_ONCE 'closed' raw:0094,close
   ends "no echo" $((2 + AT_ONCE)) 'echo' mute-echo pptp_echo_interval 1 pptp_echo_timeout 1
   ends "no word any more" $((2 + AT_ONCE)) 'echo' mute pptp_echo_interval 1 pptp_echo_timeout 1
@@ -65,8 +66,8 @@ killed() {
   check "pppd $VERSION: $1: it was up" tunnel_up client t 15
   daemon client /dev/null "${@:2}"
   sleep 0.5
-  started=$(now)
   pptpd_killed
+  started=$(now)
   end_daemon "$DAEMON"
   hung_up "$1" $AT_ONCE 'closed|reset' "$started"
 }
@@ -92,7 +93,7 @@ quiet_end() {
 # pptpd's files are there when the tests begin.
 pptpd_files() { pptpd_start; pptpd_killed; }
 
-plan $((2 * 17 + 3 * 9))
+plan $((2 * 18 + 3 * 10 + 1))
 network
 pptpd_files
 baseline
@@ -109,5 +110,7 @@ survives "a second answer to the call" ocrq=reply,reply
 survives "another call's end" call-up=cdn:id=77
 survives "reserved fields that are not 0" sccrq=reply:reserved0=9 ocrq=reply:reserved0=5
 survives "messages of the wrong end" call-up=sli,wen,icrp,clear:id=99
+survives "an incoming call offered" call-up=icrq:id=9
+check "pppd $VERSION: an incoming call offered: it is refused" server_saw 'got Incoming-Call-Reply id=.* peer=9 result=3'
 LEFTOVERS_WAIT=10 survives "nothing but what is asked for" clear=nothing stop=nothing
 finish
