@@ -20,13 +20,18 @@ demo: setup build ## a real tunnel to a real pptpd, in a few minutes from a fres
 	@scripts/demo.sh
 
 test: setup plugins ## unit tests, then guests in User-Mode Linux (at most 10 minutes)
-	$(CARGO) test --workspace
-	$(GUEST_TESTS) quick
+	@# All of them, whatever fails first.
+	status=0; \
+	$(CARGO) test --workspace --no-fail-fast || status=1; \
+	$(GUEST_TESTS) quick || status=1; \
+	exit $$status
 
 test-long: setup plugins ## the long guests, and each fuzz target for a minute
-	$(GUEST_TESTS) bench
-	$(GUEST_TESTS) long
-	scripts/fuzz.sh
+	status=0; \
+	$(GUEST_TESTS) bench || status=1; \
+	$(GUEST_TESTS) long || status=1; \
+	scripts/fuzz.sh || status=1; \
+	exit $$status
 
 build: ## the plugin, for this machine's pppd
 	@scripts/setup.sh build

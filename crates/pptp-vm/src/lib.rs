@@ -3,10 +3,20 @@
 //! A few guests run at a time, whatever the number of test threads: two, or `PPTP_RS_GUESTS`.  What a guest needs and
 //! does not find (User-Mode Linux, the built plugin) is a failure, never a skipped test.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+
+/// What a failed guest said.  `Debug` prints it as it is, because that is what a failed test shows.
+pub struct Failure(String);
+
+impl fmt::Debug for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
 
 /// A guest to boot: which script, with which arguments.
 #[derive(Debug, Clone)]
@@ -54,20 +64,21 @@ impl Guest {
     ///
     /// # Errors
     /// The guest's output and what went wrong, when it did not end with status 0.
-    pub fn run(&self) -> Result<(), String> {
+    pub fn run(&self) -> Result<(), Failure> {
         let _turn = Turn::take();
         let started = Instant::now();
         let root = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
         let mut command = Command::new(root.join("tests/vm/run.sh"));
         command.arg("-t").arg(self.limit.as_secs().to_string());
         command.args(["-w", &self.withheld]).arg(root.join(&self.script)).args(&self.arguments);
-        let output = command.output().map_err(|error| format!("cannot start tests/vm/run.sh: {error}"))?;
+        let output = command.output().map_err(|error| Failure(format!("cannot start tests/vm/run.sh: {error}")))?;
         if output.status.success() {
             return Ok(());
         }
         let said = [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
         let seconds = started.elapsed().as_secs();
-        Err(format!("{} {:?}: {} after {seconds} s\n{}", self.script, self.arguments, output.status, said.concat()))
+        let head = format!("{} {}: {} after {seconds} s", self.script, self.arguments.join(" "), output.status);
+        Err(Failure(format!("{head}\n{}", said.concat())))
     }
 }
 

@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
-use pptp_vm::Guest;
+use pptp_vm::{Failure, Guest};
 
 #[test]
-fn connecting_takes_a_third_of_pptp_linux_s_time() -> Result<(), String> {
+fn connecting_takes_a_third_of_pptp_linux_s_time() -> Result<(), Failure> {
     Guest::new("bench_connect").limit(Duration::from_secs(400)).run()
 }

@@ -2,46 +2,46 @@
 
 use std::time::Duration;
 
-use pptp_vm::Guest;
+use pptp_vm::{Failure, Guest};
 
 const LONG: Duration = Duration::from_secs(900);
 
 #[test]
-fn many_cycles_with_pppd_2_4_9_leave_nothing_behind() -> Result<(), String> {
+fn many_cycles_with_pppd_2_4_9_leave_nothing_behind() -> Result<(), Failure> {
     Guest::new("cycles").argument("2.4.9").argument("100").limit(LONG).run()
 }
 
 #[test]
-fn many_cycles_with_pppd_2_5_2_leave_nothing_behind() -> Result<(), String> {
+fn many_cycles_with_pppd_2_5_2_leave_nothing_behind() -> Result<(), Failure> {
     Guest::new("cycles").argument("2.5.2").argument("100").limit(LONG).run()
 }
 
 #[test]
-fn the_call_manager_keeps_the_fork_rules_of_pppd_2_5_2() -> Result<(), String> {
+fn the_call_manager_keeps_the_fork_rules_of_pppd_2_5_2() -> Result<(), Failure> {
     Guest::new("fork_rules").argument("2.5.2").limit(LONG).run()
 }
 
 #[test]
-fn an_idle_tunnel_stays_up_for_two_minutes_of_echoes() -> Result<(), String> {
+fn an_idle_tunnel_stays_up_for_two_minutes_of_echoes() -> Result<(), Failure> {
     Guest::new("idle").limit(LONG).run()
 }
 
 #[test]
-fn faults_before_a_call_is_up_are_named_by_pppd_2_5_2() -> Result<(), String> {
+fn faults_before_a_call_is_up_are_named_by_pppd_2_5_2() -> Result<(), Failure> {
     Guest::new("faults").argument("2.5.2").limit(LONG).run()
 }
 
 #[test]
-fn a_tunnel_that_ends_hangs_up_pppd_2_4_9() -> Result<(), String> {
+fn a_tunnel_that_ends_hangs_up_pppd_2_4_9() -> Result<(), Failure> {
     Guest::new("faults_up").argument("2.4.9").limit(LONG).run()
 }
 
 #[test]
-fn sigterm_ends_pppd_2_5_2_in_every_phase_of_connecting() -> Result<(), String> {
+fn sigterm_ends_pppd_2_5_2_in_every_phase_of_connecting() -> Result<(), Failure> {
     Guest::new("faults_term").argument("2.5.2").limit(LONG).run()
 }
 
 #[test]
-fn persist_redials_with_pppd_2_4_9() -> Result<(), String> {
+fn persist_redials_with_pppd_2_4_9() -> Result<(), Failure> {
     Guest::new("persist").argument("2.4.9").limit(LONG).run()
 }

@@ -2,71 +2,71 @@
 
 use std::time::Duration;
 
-use pptp_vm::Guest;
+use pptp_vm::{Failure, Guest};
 
 const LONG: Duration = Duration::from_secs(480);
 
 #[test]
-fn pppd_2_4_9_brings_up_a_tunnel_to_pptpd() -> Result<(), String> {
+fn pppd_2_4_9_brings_up_a_tunnel_to_pptpd() -> Result<(), Failure> {
     Guest::new("tunnel").argument("2.4.9").run()
 }
 
 #[test]
-fn pppd_2_5_2_brings_up_a_tunnel_to_pptpd() -> Result<(), String> {
+fn pppd_2_5_2_brings_up_a_tunnel_to_pptpd() -> Result<(), Failure> {
     Guest::new("tunnel").argument("2.5.2").run()
 }
 
 #[test]
-fn pppd_2_4_9_carries_traffic_with_the_server_s_arguments() -> Result<(), String> {
+fn pppd_2_4_9_carries_traffic_with_the_server_s_arguments() -> Result<(), Failure> {
     Guest::new("server_mode").argument("2.4.9").run()
 }
 
 #[test]
-fn pppd_2_5_2_carries_traffic_with_the_server_s_arguments() -> Result<(), String> {
+fn pppd_2_5_2_carries_traffic_with_the_server_s_arguments() -> Result<(), Failure> {
     Guest::new("server_mode").argument("2.5.2").run()
 }
 
 #[test]
-fn two_pppd_share_one_control_connection() -> Result<(), String> {
+fn two_pppd_share_one_control_connection() -> Result<(), Failure> {
     Guest::new("share").run()
 }
 
 #[test]
-fn the_call_manager_keeps_pppd_s_fork_rules() -> Result<(), String> {
+fn the_call_manager_keeps_pppd_s_fork_rules() -> Result<(), Failure> {
     Guest::new("fork_rules").run()
 }
 
 #[test]
-fn twenty_cycles_with_pppd_2_4_9_leave_nothing_behind() -> Result<(), String> {
+fn twenty_cycles_with_pppd_2_4_9_leave_nothing_behind() -> Result<(), Failure> {
     Guest::new("cycles").argument("2.4.9").run()
 }
 
 #[test]
-fn twenty_cycles_with_pppd_2_5_2_leave_nothing_behind() -> Result<(), String> {
+fn twenty_cycles_with_pppd_2_5_2_leave_nothing_behind() -> Result<(), Failure> {
     Guest::new("cycles").argument("2.5.2").run()
 }
 
 #[test]
-fn a_second_pppd_leaves_the_first_one_s_tunnel_alone() -> Result<(), String> {
+fn a_second_pppd_leaves_the_first_one_s_tunnel_alone() -> Result<(), Failure> {
     Guest::new("second_call").run()
 }
 
 #[test]
-fn faults_before_a_call_is_up_are_named_by_pppd_2_4_9() -> Result<(), String> {
+fn faults_before_a_call_is_up_are_named_by_pppd_2_4_9() -> Result<(), Failure> {
     Guest::new("faults").argument("2.4.9").limit(LONG).run()
 }
 
 #[test]
-fn a_tunnel_that_ends_hangs_up_pppd_2_5_2() -> Result<(), String> {
+fn a_tunnel_that_ends_hangs_up_pppd_2_5_2() -> Result<(), Failure> {
     Guest::new("faults_up").argument("2.5.2").limit(LONG).run()
 }
 
 #[test]
-fn sigterm_ends_pppd_2_4_9_in_every_phase_of_connecting() -> Result<(), String> {
+fn sigterm_ends_pppd_2_4_9_in_every_phase_of_connecting() -> Result<(), Failure> {
     Guest::new("faults_term").argument("2.4.9").limit(LONG).run()
 }
 
 #[test]
-fn persist_redials_with_pppd_2_5_2() -> Result<(), String> {
+fn persist_redials_with_pppd_2_5_2() -> Result<(), Failure> {
     Guest::new("persist").argument("2.5.2").limit(LONG).run()
 }
