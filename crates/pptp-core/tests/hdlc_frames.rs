@@ -159,6 +159,14 @@ fn a_frame_that_is_too_long_is_dropped_and_the_next_one_is_not() {
 }
 
 #[test]
+fn a_frame_that_is_too_long_is_counted_once_whatever_follows_in_it() {
+    let line = [&[0x7e][..], &[0x55; LONGEST + 3], &[0x7d, 0x31, 0x55, 0x7d, 0x7e], &LCP_ON_THE_LINE].concat();
+    let mut decoder = decoder(Accm::NONE);
+    assert_eq!(decode(&mut decoder, &line), [LCP]);
+    assert_eq!(*decoder.counters(), Counters { frames: 1, too_long: 1, ..Counters::default() });
+}
+
+#[test]
 fn a_frame_that_is_too_short_is_counted() {
     for line in [&[0x7e, 1, 0x7e][..], &[0x7e, 1, 2, 0x7e], &[0x7e, 1, 2, 3, 0x7e]] {
         assert_eq!(dropped(line), Counters { too_short: 1, ..Counters::default() });

@@ -3,7 +3,7 @@
 use core::fmt;
 use core::ops::Range;
 
-use crate::wire::GreHeader;
+use crate::wire::{CallId, GreHeader};
 
 use super::seq::SeqNum;
 
@@ -14,6 +14,13 @@ pub struct Packet<B> {
     pub buffer: B,
     /// Where the GRE header begins and the packet ends.
     pub bytes: Range<usize>,
+}
+
+/// Whose packet this is: the call id in its header, with which a receiver of many calls finds the session. Nothing else is
+/// looked at; `None` if the packet ends before.
+pub fn call_of(packet: &[u8]) -> Option<CallId> {
+    let (id, _) = packet.get(6..)?.split_first_chunk()?;
+    Some(CallId(u16::from_be_bytes(*id)))
 }
 
 /// A data packet that was accepted: what has to be known to deliver it.

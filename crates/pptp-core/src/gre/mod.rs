@@ -9,8 +9,10 @@
 //!  TUN, pty -> room -> (encrypt) -> stamp -> sendmmsg <- poll_ack
 //! ```
 //!
-//! It never retransmits. It does not look into PPP frames, does not choose the session of a packet (but checks that the
-//! call id is its own), and does not know what happened to a packet after it was stamped.
+//! One process can have many sessions: [`call_of`] says which one a packet belongs to, and an [`Inbound`] is drained before
+//! it is lent to another session.
+//!
+//! It never retransmits. It does not look into PPP frames, and does not know what happened to a packet after it was stamped.
 
 mod ack;
 mod config;
@@ -26,6 +28,6 @@ mod window;
 
 pub use config::{Config, MAX_ACK_DELAY, MAX_REORDER_PACKETS, Reordering, Timeouts};
 pub use counters::Counters;
-pub use frame::{Arrival, Frame, Inbound, Packet, Stamp, WindowClosed};
+pub use frame::{Arrival, Frame, Inbound, Packet, Stamp, WindowClosed, call_of};
 pub use seq::SeqNum;
 pub use session::Session;

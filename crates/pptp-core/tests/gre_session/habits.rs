@@ -117,6 +117,21 @@ fn a_peer_that_acknowledges_with_data_only_does_not_stop_us() {
     assert_eq!(end.session.room(), u32::MAX);
 }
 
+#[test]
+fn time_outs_with_acknowledgements_between_them_do_not_put_the_window_aside() {
+    let mut end = End::new(&Config { transmit_window: Some(1), ..config() });
+    for number in 0..4 {
+        for _ in 0..2 {
+            end.send(at(0));
+            end.expire(at(10_000));
+        }
+        let acknowledged = end.send(at(10_000)).sequence.unwrap();
+        end.take([packet(&GreHeader::data(PeerCallId(1), 1, number).acknowledging(acknowledged), &[1])], at(10_000));
+        end.acknowledge(at(20_000));
+    }
+    assert_eq!((end.session.room(), end.session.counters().timeouts), (1, 8));
+}
+
 /// A time-out means a loss then, however often.
 #[test]
 fn a_peer_that_does_send_lone_acknowledgements_keeps_its_window() {

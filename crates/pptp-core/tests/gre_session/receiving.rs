@@ -1,7 +1,7 @@
 //! Which packets are taken, in which order their frames come out, and what is counted.
 
-use pptp_core::gre::{Arrival, Config, Counters, Inbound, Reordering, Session};
-use pptp_core::wire::{GreHeader, PeerCallId};
+use pptp_core::gre::{Arrival, Config, Counters, Inbound, Packet, Reordering, SeqNum, Session, call_of};
+use pptp_core::wire::{CallId, GreHeader, PeerCallId};
 
 use super::{End, ack, at, config, data, packet, reordering};
 
@@ -33,7 +33,7 @@ fn a_frame_is_where_it_was_in_its_buffer() {
     buffer.extend(packet(&GreHeader::data(PeerCallId(1), 3, 0).acknowledging(0), &[0xff, 3, 0xc0]));
     buffer.extend([0xee; 4]);
     let bytes = 20..buffer.len();
-    session.receive([pptp_core::gre::Packet { buffer, bytes }], at(0), &mut out);
+    session.receive([Packet { buffer, bytes }], at(0), &mut out);
     let mut frame = out.frames.pop().unwrap();
     assert_eq!((frame.payload.clone(), frame.bytes()), (36..39, &[0xff, 3, 0xc0][..]));
     frame.bytes_mut()[0] = 7;
@@ -43,9 +43,18 @@ fn a_frame_is_where_it_was_in_its_buffer() {
 }
 
 #[test]
+fn the_call_of_a_packet_is_in_its_header() {
+    let packet = packet(&GreHeader::data(PeerCallId(0xb401), 0, 0), &[]);
+    assert_eq!(call_of(&packet), Some(CallId(0xb401)));
+    for end in 0..8 {
+        assert_eq!(call_of(&packet[..end]), None);
+    }
+}
+
+#[test]
 fn a_range_outside_its_buffer_is_malformed() {
     let (mut session, mut out) = (Session::new(&config()), Inbound::default());
-    session.receive([pptp_core::gre::Packet { buffer: data(0), bytes: 0..99 }], at(0), &mut out);
+    session.receive([Packet { buffer: data(0), bytes: 0..99 }], at(0), &mut out);
     assert_eq!((session.counters().malformed, out.spent.len()), (1, 1));
 }
 
@@ -144,7 +153,7 @@ fn a_gap_is_told_with_the_frame_after_it() {
     end.session.receive(
         [data(0), data(3), empty, data(7)].map(|buffer| {
             let bytes = 0..buffer.len();
-            pptp_core::gre::Packet { buffer, bytes }
+            Packet { buffer, bytes }
         }),
         at(0),
         &mut end.out,
@@ -177,7 +186,7 @@ fn frames_accepted_as_a_batch_are_delivered_as_a_batch() {
     let (mut session, mut out) = (Session::new(&config()), Inbound::default());
     let packets = [data(1), data(0), data(1), data(2)];
     let accepted: Vec<_> = packets.iter().map(|packet| session.accept(packet, at(0)).unwrap()).collect();
-    assert_eq!(accepted[0], Arrival { sequence: pptp_core::gre::SeqNum::new(1), payload: 12..13 });
+    assert_eq!(accepted[0], Arrival { sequence: SeqNum::new(1), payload: 12..13 });
     for (arrival, packet) in accepted.into_iter().zip(packets) {
         session.deliver(arrival.in_buffer(packet, 0), at(0), &mut out);
     }

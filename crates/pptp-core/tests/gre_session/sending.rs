@@ -99,6 +99,15 @@ fn a_closed_window_opens_at_the_time_out_and_is_halved() {
 }
 
 #[test]
+fn the_time_out_is_that_of_the_first_packet_on_its_way() {
+    let mut end = End::new(&with_window(16));
+    for millis in [0, 50, 90] {
+        end.send(at(millis));
+    }
+    assert_eq!(end.session.poll_timeout(), Some(at(100)));
+}
+
+#[test]
 fn no_time_out_is_longer_than_the_maximum() {
     let timeouts = Timeouts { maximum: MILLISECOND * 300, ..Timeouts::default() };
     let mut end = End::new(&Config { timeouts, ..with_window(64) });
