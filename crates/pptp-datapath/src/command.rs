@@ -56,7 +56,7 @@ pub enum NpMode {
     Pass,
     /// They are dropped.
     Drop,
-    /// They are dropped, and counted as errors.
+    /// They are dropped: a TUN device cannot tell who sent them, and nor does the kernel.
     Error,
     /// They are dropped, as the kernel does too, for the network above to send again.
     Queue,

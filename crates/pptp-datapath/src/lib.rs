@@ -7,3 +7,5 @@ pub mod client;
 mod codec;
 pub mod command;
 mod engine;
+mod filter;
+mod offload;

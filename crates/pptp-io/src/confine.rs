@@ -28,6 +28,20 @@ pub fn service_account() -> Option<Account> {
 /// Gives up ids (for `account`, else root's), capabilities and all system calls but those of an event loop with sockets
 /// that are already open. Returns a line for each thing that this kernel does not let us give up.
 pub fn confine(account: Option<Account>) -> Vec<String> {
+    confine_to(account, calls::EVENT_LOOP)
+}
+
+/// The same for a process that only moves packets between descriptors that it is given: it becomes [`SERVICE_USER`], else
+/// `nobody`.
+pub fn confine_engine() -> Vec<String> {
+    confine_to(service_account().or_else(nobody), calls::ENGINE)
+}
+
+fn nobody() -> Option<Account> {
+    parse_passwd(&fs::read_to_string("/etc/passwd").ok()?, "nobody")
+}
+
+fn confine_to(account: Option<Account>, system_calls: &[libc::c_long]) -> Vec<String> {
     let mut failures = Vec::new();
     let mut note = |what: &str, result: Result<(), String>| {
         if let Err(error) = result {
@@ -39,7 +53,7 @@ pub fn confine(account: Option<Account>) -> Vec<String> {
     note("give up setuid programs", nix::sys::prctl::set_no_new_privs().map_err(|error| error.to_string()));
     // Changing ids makes a process dumpable again on some kernels.
     note("forbid core dumps", nix::sys::prctl::set_dumpable(false).map_err(|error| error.to_string()));
-    note("restrict system calls", restrict_system_calls());
+    note("restrict system calls", restrict_system_calls(system_calls));
     failures
 }
 
@@ -82,10 +96,10 @@ fn parse_passwd(passwd: &str, name: &str) -> Option<Account> {
 }
 
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "riscv64"))]
-fn restrict_system_calls() -> Result<(), String> {
+fn restrict_system_calls(allowed: &[libc::c_long]) -> Result<(), String> {
     use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, TargetArch};
 
-    let rules = calls::ALLOWED.iter().map(|&number| (number, Vec::new())).collect();
+    let rules = allowed.iter().map(|&number| (number, Vec::new())).collect();
     // A forbidden call fails instead of killing: a C library that is newer than this list gets an error it knows.
     let forbidden = SeccompAction::Errno(u32::try_from(libc::EPERM).unwrap_or(1));
     let arch = TargetArch::try_from(std::env::consts::ARCH).map_err(|error| error.to_string())?;
@@ -95,39 +109,42 @@ fn restrict_system_calls() -> Result<(), String> {
 }
 
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "riscv64")))]
-fn restrict_system_calls() -> Result<(), String> {
+fn restrict_system_calls(_allowed: &[libc::c_long]) -> Result<(), String> {
     Err(format!("no filter for {}", std::env::consts::ARCH))
 }
 
-/// What an event loop with open sockets calls.
+/// There is no filter that these could be lists for.
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "riscv64")))]
+mod calls {
+    pub(super) const EVENT_LOOP: &[libc::c_long] = &[];
+    pub(super) const ENGINE: &[libc::c_long] = &[];
+}
+
+/// What confined processes call.
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "riscv64"))]
 mod calls {
     use libc::c_long;
 
+    /// An event loop with open sockets.
     #[cfg(not(target_arch = "x86_64"))]
-    pub(super) const ALLOWED: &[c_long] = COMMON;
-
+    pub(super) const EVENT_LOOP: &[c_long] = &joined::<{ BASE.len() + SOCKETS.len() }>([BASE, SOCKETS, &[]]);
     #[cfg(target_arch = "x86_64")]
-    pub(super) const ALLOWED: &[c_long] = &{
-        let mut all = [0; COMMON.len() + OLD.len()];
-        let mut index = 0;
-        while index < COMMON.len() {
-            all[index] = COMMON[index];
-            index += 1;
-        }
-        while index < all.len() {
-            all[index] = OLD[index - COMMON.len()];
-            index += 1;
-        }
-        all
-    };
+    pub(super) const EVENT_LOOP: &[c_long] =
+        &joined::<{ BASE.len() + SOCKETS.len() + OLD.len() }>([BASE, SOCKETS, OLD]);
+
+    /// One that moves packets.
+    #[cfg(not(target_arch = "x86_64"))]
+    pub(super) const ENGINE: &[c_long] = &joined::<{ BASE.len() + PACKETS.len() }>([BASE, PACKETS, &[]]);
+    #[cfg(target_arch = "x86_64")]
+    pub(super) const ENGINE: &[c_long] =
+        &joined::<{ BASE.len() + PACKETS.len() + 1 }>([BASE, PACKETS, &[libc::SYS_epoll_wait]]);
 
     /// Calls that newer architectures do not have.
     #[cfg(target_arch = "x86_64")]
     const OLD: &[c_long] = &[libc::SYS_poll, libc::SYS_unlink, libc::SYS_rmdir];
 
-    const COMMON: &[c_long] = &[
-        // Sockets that exist.
+    const BASE: &[c_long] = &[
+        // Descriptors that exist.
         libc::SYS_read,
         libc::SYS_readv,
         libc::SYS_write,
@@ -136,24 +153,8 @@ mod calls {
         libc::SYS_recvmsg,
         libc::SYS_sendto,
         libc::SYS_sendmsg,
-        libc::SYS_accept4,
-        libc::SYS_bind,
-        libc::SYS_connect,
-        libc::SYS_shutdown,
-        libc::SYS_getsockname,
-        libc::SYS_getpeername,
-        libc::SYS_getsockopt,
-        libc::SYS_setsockopt,
         libc::SYS_ioctl,
-        libc::SYS_fcntl,
-        libc::SYS_dup,
         libc::SYS_close,
-        libc::SYS_ppoll,
-        // The socket file and its directory.
-        libc::SYS_flock,
-        libc::SYS_fstat,
-        libc::SYS_newfstatat,
-        libc::SYS_unlinkat,
         // Memory, time, the end.
         libc::SYS_brk,
         libc::SYS_mmap,
@@ -175,6 +176,43 @@ mod calls {
         libc::SYS_exit,
         libc::SYS_exit_group,
     ];
+
+    const SOCKETS: &[c_long] = &[
+        libc::SYS_accept4,
+        libc::SYS_bind,
+        libc::SYS_connect,
+        libc::SYS_shutdown,
+        libc::SYS_getsockname,
+        libc::SYS_getpeername,
+        libc::SYS_getsockopt,
+        libc::SYS_setsockopt,
+        libc::SYS_fcntl,
+        libc::SYS_dup,
+        libc::SYS_ppoll,
+        // The socket file and its directory.
+        libc::SYS_flock,
+        libc::SYS_fstat,
+        libc::SYS_newfstatat,
+        libc::SYS_unlinkat,
+    ];
+
+    const PACKETS: &[c_long] = &[libc::SYS_recvmmsg, libc::SYS_sendmmsg, libc::SYS_epoll_pwait, libc::SYS_epoll_ctl];
+
+    const fn joined<const N: usize>(lists: [&[c_long]; 3]) -> [c_long; N] {
+        let mut all = [0; N];
+        let (mut list, mut from, mut to) = (0, 0, 0);
+        while to < N {
+            if from == lists[list].len() {
+                list += 1;
+                from = 0;
+                continue;
+            }
+            all[to] = lists[list][from];
+            from += 1;
+            to += 1;
+        }
+        all
+    }
 }
 
 #[cfg(test)]

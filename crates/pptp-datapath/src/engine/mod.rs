@@ -1,23 +1,274 @@
-//! The engine's process.
+//! The engine's process: one thread, one loop, batches both ways.
+//!
+//! ```text
+//!  pppd <-> frames of units and channels <-> engine <-> ports (raw GRE sockets) <-> peers
+//!                      TUN devices (pppN) <-> engine
+//! ```
+//!
+//! A packet that the engine has taken from a TUN device is sent: while a socket takes no more, or the peer's window is
+//! closed, the device is not read, and its queue holds the senders back. Without traffic nothing wakes the process but
+//! acknowledgements that are due.
 
+mod channel;
+mod commands;
+mod frames;
+mod port;
+mod ppp;
+mod receive;
+mod send;
+mod slab;
+mod source;
+mod unit;
+
+use std::collections::BTreeSet;
+use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::time::Duration;
 
-use pptp_io::poller::{Interest, wait};
-use pptp_io::seqpacket;
+use pptp_core::time::Instant;
+use pptp_io::epoll::{EventSet, Trigger};
+use pptp_io::gre_socket::Sender;
+use pptp_io::poller::{Interest, Ready};
+use pptp_io::tun::Offload;
+use pptp_io::{clock, confine, seqpacket};
+
+use channel::Channel;
+use port::{Flushed, Port};
+use receive::Downlink;
+use send::Uplink;
+use slab::Slab;
+use source::Source;
+use unit::Unit;
 
 use crate::client::Batching;
 use crate::codec::{self, Message};
-use crate::command::Answer;
+use crate::command::LogLine;
+
+/// The most packets in a batch.
+const BATCH: usize = 64;
+
+/// How long to wait at most for a socket that is full to say that it is not.
+const FULL_WAIT: Duration = Duration::from_millis(20);
+
+/// How long to wait for memory in the kernel, of which no socket tells.
+const MEMORY_WAIT: Duration = Duration::from_millis(1);
 
 /// The whole life of the process; `kept` is the command socket.
-pub(crate) fn run(kept: Vec<OwnedFd>, _batching: Batching) {
+pub(crate) fn run(kept: Vec<OwnedFd>, batching: Batching) {
     let Ok([commands]) = <[OwnedFd; 1]>::try_from(kept) else { return };
-    let mut buffer = vec![0; codec::LONGEST_MESSAGE];
-    while wait(&[(commands.as_fd(), Interest::Read)], None).is_ok() {
-        let Ok(received) = seqpacket::receive(commands.as_fd(), &mut buffer) else { return };
-        let Some((serial, _)) = buffer.get(..received.length).and_then(codec::decode_command) else { return };
-        let refused = Answer::Refused { errno: libc::ENOSYS, text: String::from("not built into this engine") };
-        let answer = codec::encode_message(&Message::Answer(serial, refused));
-        let _ = seqpacket::send(commands.as_fd(), &answer, &[]);
+    let Ok(engine) = Engine::new(commands, batching) else { return };
+    for failure in confine::confine_engine() {
+        engine.log(log::Level::Debug, format!("engine: {failure}"));
     }
+    engine.serve();
+}
+
+struct Engine {
+    commands: OwnedFd,
+    events: EventSet,
+    pending: Vec<(Source, Ready)>,
+    units: Slab<Unit>,
+    channels: Slab<Channel>,
+    ports: Slab<Port>,
+    down: Downlink,
+    up: Uplink,
+    sender: Sender,
+    /// Units whose device may have something to read.
+    busy: Vec<usize>,
+    /// Channels that may have something to send or a new deadline.
+    touched: Vec<usize>,
+    /// When channels have to be looked after.
+    timers: BTreeSet<(Instant, usize)>,
+    /// The most packets that are moved at a time.
+    batch: usize,
+    offload: Offload,
+    now: Instant,
+    is_done: bool,
+}
+
+impl Engine {
+    fn new(commands: OwnedFd, batching: Batching) -> io::Result<Self> {
+        let events = EventSet::new()?;
+        events.add(commands.as_fd(), Source::Commands.token(), Interest::Read, Trigger::Level)?;
+        let (batch, offload) = match batching {
+            Batching::Batched => (BATCH, Offload::TcpAndUdp),
+            Batching::Single => (1, Offload::None),
+        };
+        Ok(Self {
+            commands,
+            events,
+            pending: Vec::new(),
+            units: Slab::default(),
+            channels: Slab::default(),
+            ports: Slab::default(),
+            down: Downlink::new(batch),
+            up: Uplink::new(),
+            sender: Sender::new(batch),
+            busy: Vec::new(),
+            touched: Vec::new(),
+            timers: BTreeSet::new(),
+            batch,
+            offload,
+            now: clock::now(),
+            is_done: false,
+        })
+    }
+
+    fn serve(mut self) {
+        while !self.is_done {
+            if self.collect_events().is_err() {
+                return;
+            }
+            self.now = clock::now();
+            let mut pending = std::mem::take(&mut self.pending);
+            for (source, ready) in pending.drain(..) {
+                self.dispatch(source, ready);
+            }
+            self.pending = pending;
+            self.run_timers();
+            self.read_devices();
+            self.settle_channels();
+            self.flush_ports();
+        }
+    }
+
+    fn collect_events(&mut self) -> io::Result<()> {
+        let timeout = self.timeout();
+        let ready = self.events.wait(timeout)?;
+        self.pending.extend(ready.filter_map(|(token, ready)| Some((Source::from_token(token)?, ready))));
+        Ok(())
+    }
+
+    /// Zero while a device is known to have more.
+    fn timeout(&self) -> Option<Duration> {
+        if self.busy.iter().any(|&unit| self.may_read(unit)) {
+            return Some(Duration::ZERO);
+        }
+        let retries = self.ports.iter().filter_map(|(_, port)| port.outgoing.retry);
+        let first_timer = self.timers.first().map(|&(deadline, _)| deadline);
+        retries.chain(first_timer).min().map(clock::until)
+    }
+
+    fn dispatch(&mut self, source: Source, ready: Ready) {
+        match source {
+            Source::Commands => self.read_commands(),
+            Source::Tun(unit) => self.note_readable(unit),
+            Source::UnitFrames(unit) => self.read_unit_frames(unit),
+            Source::ChannelFrames(channel) => self.read_channel_frames(channel),
+            Source::LifeLine(channel) => self.remove_channel(channel),
+            Source::Port(port) => {
+                if ready.writable() {
+                    self.unblock(port);
+                }
+                if ready.readable() {
+                    self.receive_from(port);
+                }
+            }
+        }
+    }
+
+    fn note_readable(&mut self, index: usize) {
+        let Some(unit) = self.units.find_mut(index) else { return };
+        if !unit.is_readable {
+            unit.is_readable = true;
+            self.busy.push(index);
+        }
+    }
+
+    fn touch(&mut self, index: usize) {
+        let Some(channel) = self.channels.find_mut(index) else { return };
+        if !channel.is_touched {
+            channel.is_touched = true;
+            self.touched.push(index);
+        }
+    }
+
+    fn run_timers(&mut self) {
+        while let Some(&(deadline, index)) = self.timers.first() {
+            if deadline > self.now {
+                return;
+            }
+            self.timers.pop_first();
+            let Some(channel) = self.channels.find_mut(index) else { continue };
+            channel.timer = None;
+            channel.session.handle_timeout(self.now, &mut self.down.inbound);
+            if channel.takes_note_of_silence(self.now) {
+                let text = silence_text(channel);
+                self.log(log::Level::Warn, text);
+            }
+            self.deliver_inbound(index);
+            self.write_deliveries();
+            self.touch(index);
+        }
+    }
+
+    /// What has to be done for channels once after everything else: what waits for the window, then acknowledgements,
+    /// then the time for the next look.
+    fn settle_channels(&mut self) {
+        let mut touched = std::mem::take(&mut self.touched);
+        for index in touched.drain(..) {
+            self.send_parked(index);
+            self.acknowledge(index);
+            let Some(channel) = self.channels.find_mut(index) else { continue };
+            channel.is_touched = false;
+            let deadline = channel.deadline();
+            if channel.timer == deadline {
+                continue;
+            }
+            if let Some(old) = std::mem::replace(&mut channel.timer, deadline) {
+                self.timers.remove(&(old, index));
+            }
+            self.timers.extend(deadline.map(|deadline| (deadline, index)));
+        }
+        self.touched = touched;
+    }
+
+    fn flush_ports(&mut self) {
+        for index in 0..self.ports.end() {
+            let Some(port) = self.ports.find_mut(index) else { continue };
+            let retries = port.outgoing.retry.is_some_and(|retry| retry <= self.now);
+            if port.outgoing.waiting() == 0 || (port.outgoing.is_blocked() && !retries) {
+                continue;
+            }
+            self.flush(index);
+        }
+    }
+
+    fn flush(&mut self, index: usize) {
+        let Some(port) = self.ports.find_mut(index) else { return };
+        let was_full = port.outgoing.retry.is_some();
+        let flushed = port.flush(&mut self.sender);
+        port.outgoing.retry = match flushed {
+            Flushed::Everything => None,
+            Flushed::Full => Some(self.now + FULL_WAIT),
+            Flushed::NoMemory => Some(self.now + MEMORY_WAIT),
+        };
+        let interest = if flushed == Flushed::Full { Interest::ReadWrite } else { Interest::Read };
+        if was_full || interest == Interest::ReadWrite {
+            let token = Source::Port(index).token();
+            // It is in the set as long as the port lives.
+            let _ = self.events.change(port.socket.as_fd(), token, interest, Trigger::Level);
+        }
+        self.note_troubles(index);
+    }
+
+    fn unblock(&mut self, index: usize) {
+        if self.ports.find(index).is_some_and(|port| port.outgoing.is_blocked()) {
+            self.flush(index);
+        }
+    }
+
+    /// Sends a line for pppd's log; one for which the socket has no room is lost.
+    fn log(&self, level: log::Level, text: String) {
+        let message = codec::encode_message(&Message::Log(LogLine { level, text }));
+        let _ = seqpacket::send(self.commands.as_fd(), &message, &[]);
+    }
+}
+
+fn silence_text(channel: &Channel) -> String {
+    let peer = channel.peer;
+    format!(
+        "no GRE packet has come from {peer} for 10 s: a firewall or NAT on the way may not pass GRE (IP protocol 47); \
+         one with Linux needs nf_conntrack_pptp"
+    )
 }

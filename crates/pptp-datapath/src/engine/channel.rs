@@ -1,0 +1,159 @@
+//! A channel: one PPTP call, pppd's descriptor for it, and what waits for the peer's window.
+
+use std::collections::VecDeque;
+use std::net::Ipv4Addr;
+use std::os::fd::OwnedFd;
+use std::time::Duration;
+
+use pptp_core::gre::{Config, Reordering, Session};
+use pptp_core::time::Instant;
+use pptp_core::wire::{CallId, PeerCallId};
+
+use crate::command::{CallConfig, Channel as ChannelNumber, TransmitWindow};
+
+/// A packet's memory.
+pub(super) type Buffer = Box<[u8]>;
+
+/// How long a peer may be silent at first before the log says so.
+const SILENCE: Duration = Duration::from_secs(10);
+
+/// Frames that wait for the window, at most: a train, and what pppd says meanwhile.
+const MOST_PARKED: usize = 2048;
+
+/// One channel.
+#[derive(Debug)]
+pub(super) struct Channel {
+    pub(super) number: ChannelNumber,
+    /// The index of its port.
+    pub(super) port: usize,
+    /// The index of its unit.
+    pub(super) unit: Option<usize>,
+    pub(super) call_id: u16,
+    pub(super) peer: Ipv4Addr,
+    pub(super) session: Session<Buffer>,
+    /// pppd's frames.
+    pub(super) frames: OwnedFd,
+    /// Readable when the call is over.
+    pub(super) life_line: OwnedFd,
+    pub(super) flags: u32,
+    /// PPP frames that the peer's window has no room for.
+    pub(super) parked: VecDeque<Vec<u8>>,
+    pub(super) trouble: Trouble,
+    /// When its timer is set to.
+    pub(super) timer: Option<Instant>,
+    /// Whether it is in the list of channels to be looked after.
+    pub(super) is_touched: bool,
+    silence: Option<Instant>,
+}
+
+/// What went wrong, besides what the session counts.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Trouble {
+    /// Frames from the peer without a whole PPP header.
+    pub(super) malformed_frames: u64,
+    /// Frames to pppd that did not fit or that it was too slow for.
+    pub(super) lost_to_pppd: u64,
+    /// Packets that came from another address than the peer's.
+    pub(super) strangers: u64,
+    /// Packets that the network did not take.
+    pub(super) unsendable: u64,
+    /// ICMP errors.
+    pub(super) icmp: u64,
+    /// Frames dropped because too many waited for the window.
+    pub(super) overflow: u64,
+}
+
+impl Channel {
+    pub(super) fn new(
+        number: ChannelNumber,
+        call: &CallConfig,
+        port: usize,
+        [frames, life_line]: [OwnedFd; 2],
+        now: Instant,
+    ) -> Self {
+        Self {
+            number,
+            port,
+            unit: None,
+            call_id: call.call_id,
+            peer: call.peer,
+            session: Session::new(&session_config(call)),
+            frames,
+            life_line,
+            flags: 0,
+            parked: VecDeque::new(),
+            trouble: Trouble::default(),
+            timer: None,
+            is_touched: false,
+            silence: Some(now + SILENCE),
+        }
+    }
+
+    /// The peer was heard.
+    pub(super) fn end_silence(&mut self) {
+        self.silence = None;
+    }
+
+    /// Whether nothing has come from the peer yet.
+    pub(super) fn is_silent(&self) -> bool {
+        self.silence.is_some()
+    }
+
+    /// Whether the peer has been silent for too long, for the first time that this is asked.
+    pub(super) fn takes_note_of_silence(&mut self, now: Instant) -> bool {
+        self.silence.take_if(|deadline| *deadline <= now).is_some()
+    }
+
+    /// When to look after it at the latest.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        [self.session.poll_timeout(), self.silence].into_iter().flatten().min()
+    }
+
+    /// Keeps a frame until the window has room.
+    pub(super) fn park(&mut self, frame: Vec<u8>) {
+        if self.parked.len() < MOST_PARKED {
+            self.parked.push_back(frame);
+        } else {
+            self.trouble.overflow += 1;
+        }
+    }
+
+    /// Every counter by name.
+    pub(super) fn counters(&self) -> Vec<(String, u64)> {
+        let session = self.session.counters();
+        let Trouble { malformed_frames, lost_to_pppd, strangers, unsendable, icmp, overflow } = self.trouble;
+        let round_trip = self.session.round_trip().map_or(0, |time| u64::try_from(time.as_micros()).unwrap_or(0));
+        let others = [
+            ("received", session.received),
+            ("delivered", session.delivered),
+            ("ack-only", session.ack_only),
+            ("waiting", u64::try_from(self.session.waiting()).unwrap_or(0)),
+            ("missing", session.missing),
+            ("reordered", session.reordered),
+            ("sent", session.sent),
+            ("acks-sent", session.acks_sent),
+            ("bogus-acks", session.bogus_acks),
+            ("timeouts", session.timeouts),
+            ("window-suspended", session.window_suspended),
+            ("round-trip-us", round_trip),
+            ("malformed-frames", malformed_frames),
+            ("lost-to-pppd", lost_to_pppd),
+            ("strangers", strangers),
+            ("unsendable", unsendable),
+            ("icmp", icmp),
+            ("overflow", overflow),
+        ];
+        others.into_iter().chain(session.drops()).map(|(name, value)| (String::from(name), value)).collect()
+    }
+}
+
+fn session_config(call: &CallConfig) -> Config {
+    let mut config = Config::new(CallId(call.call_id), PeerCallId(call.peer_call_id));
+    config.receive_window = call.receive_window;
+    config.reordering = Reordering { time: call.reorder_time, packets: call.reorder_packets };
+    config.transmit_window = match call.transmit_window {
+        TransmitWindow::Off => None,
+        TransmitWindow::On => Some(call.peer_window),
+    };
+    config
+}

@@ -1,0 +1,183 @@
+//! A port: a raw GRE socket, whose packets belong to one channel or to many, and what is on its way out through it.
+
+use std::collections::HashMap;
+use std::io;
+use std::net::Ipv4Addr;
+use std::os::fd::{AsFd, OwnedFd};
+
+use pptp_core::gre::Stamp;
+use pptp_core::time::Instant;
+use pptp_core::wire::GreHeader;
+use pptp_io::gre_socket::Sender;
+
+use super::ppp;
+use crate::command::Port as PortNumber;
+
+/// Bytes in front of a packet: GRE header and PPP header at their longest.
+pub(super) const HEADROOM: usize = GreHeader::MAX_LENGTH + ppp::HEADER_LENGTH;
+
+/// One port.
+#[derive(Debug)]
+pub(super) struct Port {
+    /// `None`: it is one channel's own, connected to the peer.
+    pub(super) number: Option<PortNumber>,
+    pub(super) socket: OwnedFd,
+    /// Channels by our call ids.
+    pub(super) calls: HashMap<u16, usize>,
+    pub(super) outgoing: Outgoing,
+    /// Packets for calls that there are not.
+    pub(super) unknown_calls: u64,
+    /// Packets too short to name a call, or longer than any frame that was agreed on.
+    pub(super) malformed: u64,
+}
+
+impl Port {
+    pub(super) fn new(number: Option<PortNumber>, socket: OwnedFd) -> Self {
+        Self { number, socket, calls: HashMap::new(), outgoing: Outgoing::default(), unknown_calls: 0, malformed: 0 }
+    }
+
+    /// Sends what is on its way.
+    pub(super) fn flush(&mut self, sender: &mut Sender) -> Flushed {
+        let mut last_error = None;
+        while let Some(channel) = self.outgoing.next_channel() {
+            let sent = match sender.send(self.socket.as_fd(), self.outgoing.packets()) {
+                Ok(count) => {
+                    self.outgoing.sent += count;
+                    last_error = None;
+                    continue;
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Flushed::Full,
+                Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => return Flushed::NoMemory,
+                Err(error) => error,
+            };
+            // The first time the error may be news of an earlier packet; the second time it means this one.
+            if last_error.replace(channel).is_none() {
+                self.outgoing.troubles.errors.push((channel, sent));
+                continue;
+            }
+            self.outgoing.troubles.lost.push(channel);
+            self.outgoing.sent += 1;
+            last_error = None;
+        }
+        self.outgoing.clear();
+        Flushed::Everything
+    }
+}
+
+/// How far a flush came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Flushed {
+    Everything,
+    /// The socket takes no more at the moment, and will say when it does.
+    Full,
+    /// Something below has no memory at the moment.
+    NoMemory,
+}
+
+/// Packets in the order in which they were numbered. None is dropped: the peer would see a gap.
+#[derive(Debug, Default)]
+pub(super) struct Outgoing {
+    /// Grows to what a batch needs; the bytes up to `used` are of packets.
+    bytes: Vec<u8>,
+    used: usize,
+    packets: Vec<Packet>,
+    /// How many of `packets` were sent.
+    sent: usize,
+    /// When to try again, if the socket is full.
+    pub(super) retry: Option<Instant>,
+    troubles: Troubles,
+}
+
+/// What sending met, by the index of the channel.
+#[derive(Debug, Default)]
+pub(super) struct Troubles {
+    pub(super) errors: Vec<(usize, io::Error)>,
+    /// Whose packets could not be sent.
+    pub(super) lost: Vec<usize>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Packet {
+    start: usize,
+    end: usize,
+    channel: usize,
+    to: Option<Ipv4Addr>,
+}
+
+/// Whose packet it is, and where it goes if the socket is not connected.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Addressee {
+    pub(super) channel: usize,
+    pub(super) to: Option<Ipv4Addr>,
+}
+
+impl Outgoing {
+    /// Packets that were not sent yet.
+    pub(super) fn waiting(&self) -> usize {
+        self.packets.len() - self.sent
+    }
+
+    pub(super) fn is_blocked(&self) -> bool {
+        self.retry.is_some()
+    }
+
+    /// Room for a packet of `length` bytes behind [`HEADROOM`]; it is nobody's until [`Outgoing::commit`].
+    pub(super) fn room(&mut self, length: usize) -> &mut [u8] {
+        let start = self.used + HEADROOM;
+        let end = start + length;
+        if self.bytes.len() < end {
+            self.bytes.resize(end.next_multiple_of(1 << 14), 0);
+        }
+        self.bytes.get_mut(start..end).unwrap_or_default()
+    }
+
+    /// The bytes in the room that was given last.
+    pub(super) fn content(&self, length: usize) -> &[u8] {
+        let start = self.used + HEADROOM;
+        self.bytes.get(start..start + length).unwrap_or_default()
+    }
+
+    /// Makes the last room's `length` bytes a packet, with the headers `ppp` and `stamp` in front.
+    pub(super) fn commit(&mut self, length: usize, ppp: &[u8], stamp: &Stamp, addressee: Addressee) {
+        let content = self.used + HEADROOM;
+        let end = content + length;
+        let middle = content - ppp.len();
+        let start = middle - stamp.as_bytes().len();
+        put(&mut self.bytes, middle, ppp);
+        put(&mut self.bytes, start, stamp.as_bytes());
+        self.packets.push(Packet { start, end, channel: addressee.channel, to: addressee.to });
+        self.used = end;
+    }
+
+    /// Adds a packet that is a header alone.
+    pub(super) fn push_bare(&mut self, stamp: &Stamp, addressee: Addressee) {
+        self.room(0);
+        self.commit(0, &[], stamp, addressee);
+    }
+
+    /// What sending has met since this was asked.
+    pub(super) fn take_troubles(&mut self) -> Troubles {
+        std::mem::take(&mut self.troubles)
+    }
+
+    fn next_channel(&self) -> Option<usize> {
+        self.packets.get(self.sent).map(|packet| packet.channel)
+    }
+
+    fn packets(&self) -> impl Iterator<Item = (&[u8], Option<Ipv4Addr>)> {
+        let waiting = self.packets.get(self.sent..).unwrap_or_default();
+        waiting.iter().map(|packet| (self.bytes.get(packet.start..packet.end).unwrap_or_default(), packet.to))
+    }
+
+    fn clear(&mut self) {
+        self.packets.clear();
+        self.sent = 0;
+        self.used = 0;
+    }
+}
+
+fn put(bytes: &mut [u8], at: usize, part: &[u8]) {
+    if let Some(place) = bytes.get_mut(at..at + part.len()) {
+        place.copy_from_slice(part);
+    }
+}

@@ -1,0 +1,259 @@
+//! From GRE to the TUN devices and pppd.
+
+use std::io::{self, IoSlice};
+use std::net::Ipv4Addr;
+use std::ops::Range;
+use std::os::fd::AsFd;
+
+use pptp_core::gre::{Frame, Inbound};
+use pptp_io::gre_socket::Receiver;
+use pptp_io::tun;
+
+use super::channel::{Buffer, Channel};
+use super::unit::Unit;
+use super::{Engine, ppp};
+use crate::command::Network;
+use crate::offload::{Coalescer, HEAD_LENGTH, MOST_MEMBERS};
+
+/// Room for an outer IP header, a GRE header and a frame of the usual size, with much to spare.
+const USUAL_SLOT: usize = 2048;
+
+/// What an outer IP header, a GRE header and a PPP header need at most, besides the frame.
+const SLOT_OVERHEAD: usize = 60 + 16 + 4;
+
+/// What receiving works with.
+#[derive(Debug)]
+pub(super) struct Downlink {
+    receiver: Receiver,
+    slots: Vec<Buffer>,
+    lengths: Vec<Option<usize>>,
+    /// Buffers that are free.
+    pool: Vec<Buffer>,
+    slot_length: usize,
+    pub(super) inbound: Inbound<Buffer>,
+    deliveries: Vec<Delivery>,
+    coalescer: Coalescer,
+}
+
+/// An IP packet on its way to a unit.
+#[derive(Debug)]
+struct Delivery {
+    unit: usize,
+    buffer: Buffer,
+    packet: Range<usize>,
+}
+
+impl AsRef<[u8]> for Delivery {
+    fn as_ref(&self) -> &[u8] {
+        self.buffer.get(self.packet.clone()).unwrap_or_default()
+    }
+}
+
+impl Downlink {
+    /// For batches of so many packets.
+    pub(super) fn new(batch: usize) -> Self {
+        Self {
+            receiver: Receiver::new(batch),
+            slots: (0..batch).map(|_| vec![0; USUAL_SLOT].into()).collect(),
+            lengths: Vec::with_capacity(batch),
+            pool: Vec::new(),
+            slot_length: USUAL_SLOT,
+            inbound: Inbound::with_capacity(batch),
+            deliveries: Vec::with_capacity(batch),
+            coalescer: Coalescer::default(),
+        }
+    }
+
+    /// Makes room for frames of `mru` bytes.
+    pub(super) fn expect(&mut self, mru: u16) {
+        let needed = usize::from(mru) + SLOT_OVERHEAD;
+        if needed <= self.slot_length {
+            return;
+        }
+        self.slot_length = needed;
+        self.pool.clear();
+        for slot in &mut self.slots {
+            *slot = vec![0; needed].into();
+        }
+    }
+
+    fn free_buffer(&mut self) -> Buffer {
+        self.pool.pop().unwrap_or_else(|| vec![0; self.slot_length].into())
+    }
+
+    fn recycle(&mut self, buffer: Buffer) {
+        if buffer.len() == self.slot_length {
+            self.pool.push(buffer);
+        }
+    }
+
+    /// Takes a received packet's buffer, and leaves another in its slot.
+    fn take_slot(&mut self, index: usize) -> Option<Buffer> {
+        let free = self.free_buffer();
+        self.slots.get_mut(index).map(|slot| std::mem::replace(slot, free))
+    }
+}
+
+/// Where a packet came from, what call it names, and where its GRE header begins.
+fn parse_outer(packet: &[u8]) -> Option<(Ipv4Addr, u16, usize)> {
+    let start = usize::from(packet.first()? & 0xf) * 4;
+    let source: [u8; 4] = *packet.get(12..)?.first_chunk()?;
+    let call: [u8; 2] = *packet.get(start + 6..)?.first_chunk()?;
+    Some((source.into(), u16::from_be_bytes(call), start))
+}
+
+impl Engine {
+    /// Takes a batch of packets from a port.
+    pub(super) fn receive_from(&mut self, index: usize) {
+        let Some(port) = self.ports.find_mut(index) else { return };
+        let Downlink { receiver, slots, lengths, .. } = &mut self.down;
+        lengths.clear();
+        let received = receiver.receive(port.socket.as_fd(), slots).map(|received| lengths.extend(received));
+        if let Err(error) = received {
+            return self.note_icmp(index, &error);
+        }
+        for slot in 0..self.down.lengths.len() {
+            self.take_packet(index, slot);
+        }
+        self.write_deliveries();
+    }
+
+    fn take_packet(&mut self, port: usize, slot: usize) {
+        let Some(port) = self.ports.find_mut(port) else { return };
+        let length = self.down.lengths.get(slot).copied().flatten().unwrap_or(0);
+        let packet = self.down.slots.get(slot).and_then(|buffer| buffer.get(..length)).unwrap_or_default();
+        let Some((source, call, start)) = parse_outer(packet) else {
+            port.malformed += 1;
+            return;
+        };
+        let Some(&index) = port.calls.get(&call) else {
+            port.unknown_calls += 1;
+            return;
+        };
+        let Some(channel) = self.channels.find_mut(index) else { return };
+        if source != channel.peer {
+            channel.trouble.strangers += 1;
+            return;
+        }
+        channel.end_silence();
+        let arrival = channel.session.accept(packet.get(start..).unwrap_or_default(), self.now);
+        self.touch(index);
+        let Some(arrival) = arrival else { return };
+        let Some(buffer) = self.down.take_slot(slot) else { return };
+        let Some(channel) = self.channels.find_mut(index) else { return };
+        channel.session.deliver(arrival.in_buffer(buffer, start), self.now, &mut self.down.inbound);
+        self.deliver_inbound(index);
+    }
+
+    /// Hands out what a session has put out.
+    pub(super) fn deliver_inbound(&mut self, channel: usize) {
+        let mut frames = std::mem::take(&mut self.down.inbound.frames);
+        for frame in frames.drain(..) {
+            self.deliver_frame(channel, frame);
+        }
+        self.down.inbound.frames = frames;
+        while let Some(buffer) = self.down.inbound.spent.pop() {
+            self.down.recycle(buffer);
+        }
+    }
+
+    fn deliver_frame(&mut self, index: usize, frame: Frame<Buffer>) {
+        let Some(channel) = self.channels.find_mut(index) else { return };
+        let Some((protocol, information)) = ppp::parse(frame.bytes()) else {
+            channel.trouble.malformed_frames += 1;
+            return self.down.recycle(frame.buffer);
+        };
+        let unit = channel.unit.and_then(|unit| Some((unit, self.units.find_mut(unit)?)));
+        let (Some((unit_index, unit)), Some(network)) = (unit, Network::from_ppp(protocol)) else {
+            self.pass_to_pppd(index, protocol, information);
+            return self.down.recycle(frame.buffer);
+        };
+        if !unit.receive(network, information, self.now) {
+            return self.down.recycle(frame.buffer);
+        }
+        let packet = frame.payload.end - information.len()..frame.payload.end;
+        self.down.deliveries.push(Delivery { unit: unit_index, buffer: frame.buffer, packet });
+    }
+
+    /// Writes the batch's packets to their devices.
+    pub(super) fn write_deliveries(&mut self) {
+        let mut deliveries = std::mem::take(&mut self.down.deliveries);
+        if !deliveries.is_sorted_by_key(|delivery| delivery.unit) {
+            deliveries.sort_by_key(|delivery| delivery.unit);
+        }
+        for packets in deliveries.chunk_by(|one, other| one.unit == other.unit) {
+            let Some(index) = packets.first().map(|packet| packet.unit) else { continue };
+            let Some(unit) = self.units.find_mut(index) else { continue };
+            self.down.coalescer.plan(packets, unit.offload);
+            if write_groups(&self.down.coalescer, packets, unit) == Device::Gone {
+                self.lose_device(index);
+            }
+        }
+        for delivery in deliveries.drain(..) {
+            self.down.recycle(delivery.buffer);
+        }
+        self.down.deliveries = deliveries;
+    }
+
+    /// An error that only tells of packets sent before: the network may recover, the call goes on.
+    fn note_icmp(&mut self, port: usize, error: &io::Error) {
+        if error.kind() == io::ErrorKind::WouldBlock {
+            return;
+        }
+        let Some(port) = self.ports.find(port) else { return };
+        let [channel] = port.calls.values().copied().collect::<Vec<_>>()[..] else { return };
+        self.note_icmp_of(channel, error);
+    }
+
+    pub(super) fn note_icmp_of(&mut self, channel: usize, error: &io::Error) {
+        let Some(channel) = self.channels.find_mut(channel) else { return };
+        channel.trouble.icmp += 1;
+        // Later ones say no more than the counter.
+        if channel.trouble.icmp > 1 || !channel.is_silent() {
+            return;
+        }
+        let text = icmp_text(channel, error);
+        self.log(log::Level::Warn, text);
+    }
+}
+
+fn icmp_text(channel: &Channel, error: &io::Error) -> String {
+    let (peer, words) = (channel.peer, pptp_io::words(error));
+    match error.raw_os_error() {
+        Some(libc::ENOPROTOOPT) => {
+            format!("{peer} or a firewall before it does not take GRE (IP protocol 47): ICMP says protocol unreachable")
+        }
+        _ => format!("GRE packets (IP protocol 47) to {peer}: {words}"),
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Device {
+    There,
+    Gone,
+}
+
+fn write_groups(coalescer: &Coalescer, packets: &[Delivery], unit: &mut Unit) -> Device {
+    let mut head = [0; HEAD_LENGTH];
+    for group in coalescer.groups() {
+        let length = group.head(packets, &mut head);
+        let mut parts = [IoSlice::new(&[]); MOST_MEMBERS + 1];
+        let bodies = coalescer.members(group).filter_map(|member| {
+            let packet = packets.get(member)?.as_ref();
+            packet.get(group.body(packet.len()))
+        });
+        let all = std::iter::once(head.get(..length).unwrap_or_default()).chain(bodies);
+        for (part, bytes) in parts.iter_mut().zip(all) {
+            *part = IoSlice::new(bytes);
+        }
+        let used = parts.get(..=group.count()).unwrap_or_default();
+        let Err(error) = tun::write(unit.tun.as_fd(), used) else { continue };
+        match error.raw_os_error() {
+            Some(libc::EBADFD) => return Device::Gone,
+            // The interface is down.
+            Some(libc::EIO) => {}
+            _ => unit.statistics.receive_errors += u64::try_from(group.count()).unwrap_or(0),
+        }
+    }
+    Device::There
+}

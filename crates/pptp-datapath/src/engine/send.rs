@@ -1,0 +1,256 @@
+//! From the TUN devices and pppd to GRE.
+
+use std::io;
+use std::os::fd::AsFd;
+
+use pptp_core::time::Instant;
+use pptp_io::tun;
+
+use super::channel::Channel;
+use super::port::{Addressee, Outgoing, Port};
+use super::slab::Slab;
+use super::unit::{Fate, Unit};
+use super::{Engine, frames, ppp};
+use crate::command::Network;
+use crate::offload::{Train, VnetHeader};
+
+/// The longest train, with its virtio header.
+const LONGEST_TRAIN: usize = VnetHeader::LENGTH + 65535;
+
+/// More packets than this do not wait for a socket that is full: control frames and acknowledgements beyond are dropped
+/// before they are numbered. Packets of the network never come to so many.
+const MOST_WAITING: usize = 4096;
+
+/// What sending works with.
+#[derive(Debug)]
+pub(super) struct Uplink {
+    train: Box<[u8]>,
+    /// For packets that do not leave.
+    scratch: Outgoing,
+}
+
+impl Uplink {
+    pub(super) fn new() -> Self {
+        Self { train: vec![0; LONGEST_TRAIN].into(), scratch: Outgoing::default() }
+    }
+}
+
+/// The way of a frame out of a channel.
+struct Lane<'a> {
+    channel: &'a mut Channel,
+    outgoing: &'a mut Outgoing,
+    addressee: Addressee,
+}
+
+impl Lane<'_> {
+    /// Sends the frame whose information is in the last room given, or keeps it until the window has room.
+    fn send(&mut self, protocol: u16, length: usize, now: Instant) {
+        let (header, used) = ppp::header(protocol, self.channel.flags);
+        let header = header.get(ppp::HEADER_LENGTH - used..).unwrap_or_default();
+        let payload_length = u16::try_from(header.len() + length).unwrap_or(u16::MAX);
+        let stamp = match self.channel.parked.is_empty() {
+            true => self.channel.session.stamp(payload_length, now).ok(),
+            false => None,
+        };
+        match stamp {
+            Some(stamp) => self.outgoing.commit(length, header, &stamp, self.addressee),
+            None => self.channel.park([header, self.outgoing.content(length)].concat()),
+        }
+    }
+}
+
+/// The way of packets out of a unit.
+struct Exit<'a> {
+    unit: &'a mut Unit,
+    lane: Option<Lane<'a>>,
+    scratch: &'a mut Outgoing,
+    now: Instant,
+}
+
+impl Exit<'_> {
+    /// Sends the packet that `fill` writes, if the unit lets it.
+    fn send(&mut self, network: Network, length: usize, fill: impl Fn(&mut [u8])) {
+        let outgoing = self.lane.as_mut().map_or(&mut *self.scratch, |lane| &mut *lane.outgoing);
+        fill(outgoing.room(length));
+        match self.unit.transmit(network, outgoing.content(length), self.now) {
+            Fate::Drop => {}
+            Fate::Loop => {
+                let packet = outgoing.content(length);
+                if frames::send_to_pppd(self.unit.frames.as_fd(), network.ppp(), packet).is_err() {
+                    self.unit.statistics.send_errors += 1;
+                }
+            }
+            Fate::Send => {
+                if let Some(lane) = &mut self.lane {
+                    lane.send(network.ppp(), length, self.now);
+                }
+            }
+        }
+    }
+}
+
+/// What reading a device came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Read {
+    Something,
+    Nothing,
+    Gone,
+}
+
+impl Engine {
+    /// Reads the devices that have something, a batch of each.
+    pub(super) fn read_devices(&mut self) {
+        let mut busy = std::mem::take(&mut self.busy);
+        busy.retain(|&unit| self.read_device(unit));
+        self.busy = busy;
+    }
+
+    /// Whether the device may have more.
+    fn read_device(&mut self, index: usize) -> bool {
+        for _ in 0..self.batch {
+            if !self.may_read(index) {
+                break;
+            }
+            match self.read_train(index) {
+                Read::Something => {}
+                Read::Nothing => {
+                    if let Some(unit) = self.units.find_mut(index) {
+                        unit.is_readable = false;
+                    }
+                    return false;
+                }
+                Read::Gone => {
+                    self.lose_device(index);
+                    return false;
+                }
+            }
+        }
+        self.units.find(index).is_some()
+    }
+
+    /// Whether what is read can go on.
+    pub(super) fn may_read(&self, unit: usize) -> bool {
+        let Some(unit) = self.units.find(unit) else { return true };
+        let Some(channel) = unit.channel.and_then(|channel| self.channels.find(channel)) else { return true };
+        let Some(port) = self.ports.find(channel.port) else { return true };
+        channel.parked.is_empty() && !port.outgoing.is_blocked() && port.outgoing.waiting() < self.batch
+    }
+
+    fn read_train(&mut self, index: usize) -> Read {
+        let Some(unit) = self.units.find_mut(index) else { return Read::Nothing };
+        let length = match tun::read(unit.tun.as_fd(), &mut self.up.train) {
+            Ok(length) => length,
+            Err(error) if error.raw_os_error() == Some(libc::EBADFD) => return Read::Gone,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Read::Something,
+            Err(_) => return Read::Nothing,
+        };
+        let bytes = self.up.train.get(..length).unwrap_or_default();
+        let train = VnetHeader::parse(bytes).and_then(|(header, packet)| Some((network_of(packet)?, header, packet)));
+        let Some((network, header, packet)) = train else {
+            unit.statistics.send_errors += 1;
+            return Read::Something;
+        };
+        if !unit.passes(network) {
+            return Read::Something;
+        }
+        let Some(train) = Train::new(header, packet) else {
+            unit.statistics.send_errors += 1;
+            return Read::Something;
+        };
+        let channel = unit.channel;
+        let lane = lane_of(unit, &mut self.channels, &mut self.ports);
+        let mut exit = Exit { unit, lane, scratch: &mut self.up.scratch, now: self.now };
+        for number in 0..train.count() {
+            exit.send(network, train.length(number), |out| train.write(number, out));
+        }
+        self.touch_some(channel);
+        Read::Something
+    }
+
+    /// Sends a packet that pppd has kept.
+    pub(super) fn transmit_packet(&mut self, unit: usize, network: Network, packet: &[u8]) {
+        let Some(unit) = self.units.find_mut(unit) else { return };
+        let channel = unit.channel;
+        let lane = lane_of(unit, &mut self.channels, &mut self.ports);
+        let mut exit = Exit { unit, lane, scratch: &mut self.up.scratch, now: self.now };
+        exit.send(network, packet.len(), |out| out.copy_from_slice(packet));
+        self.touch_some(channel);
+    }
+
+    /// Sends a control frame.
+    pub(super) fn transmit_frame(&mut self, index: usize, protocol: u16, information: &[u8]) {
+        let Some(channel) = self.channels.find_mut(index) else { return };
+        let Some(port) = self.ports.find_mut(channel.port) else { return };
+        if port.outgoing.waiting() >= MOST_WAITING {
+            channel.trouble.overflow += 1;
+            return;
+        }
+        let addressee = Addressee { channel: index, to: port.number.map(|_| channel.peer) };
+        port.outgoing.room(information.len()).copy_from_slice(information);
+        let mut lane = Lane { channel, outgoing: &mut port.outgoing, addressee };
+        lane.send(protocol, information.len(), self.now);
+        self.touch(index);
+    }
+
+    /// Sends what has waited for the window, as far as it has room.
+    pub(super) fn send_parked(&mut self, index: usize) {
+        let Some(channel) = self.channels.find_mut(index) else { return };
+        let Some(port) = self.ports.find_mut(channel.port) else { return };
+        let addressee = Addressee { channel: index, to: port.number.map(|_| channel.peer) };
+        while let Some(frame) = channel.parked.front() {
+            let length = u16::try_from(frame.len()).unwrap_or(u16::MAX);
+            let Ok(stamp) = channel.session.stamp(length, self.now) else { return };
+            port.outgoing.room(frame.len()).copy_from_slice(frame);
+            port.outgoing.commit(frame.len(), &[], &stamp, addressee);
+            channel.parked.pop_front();
+        }
+    }
+
+    /// Sends the acknowledgements that are due.
+    pub(super) fn acknowledge(&mut self, index: usize) {
+        let Some(channel) = self.channels.find_mut(index) else { return };
+        let Some(port) = self.ports.find_mut(channel.port) else { return };
+        let addressee = Addressee { channel: index, to: port.number.map(|_| channel.peer) };
+        while let Some(stamp) = channel.session.poll_ack(self.now) {
+            if port.outgoing.waiting() < MOST_WAITING {
+                port.outgoing.push_bare(&stamp, addressee);
+            }
+        }
+    }
+
+    /// Counts what sending met.
+    pub(super) fn note_troubles(&mut self, port: usize) {
+        let Some(port) = self.ports.find_mut(port) else { return };
+        let troubles = port.outgoing.take_troubles();
+        for channel in troubles.lost {
+            if let Some(channel) = self.channels.find_mut(channel) {
+                channel.trouble.unsendable += 1;
+            }
+        }
+        for (channel, error) in troubles.errors {
+            self.note_icmp_of(channel, &error);
+        }
+    }
+
+    fn touch_some(&mut self, channel: Option<usize>) {
+        if let Some(channel) = channel {
+            self.touch(channel);
+        }
+    }
+}
+
+fn lane_of<'a>(unit: &Unit, channels: &'a mut Slab<Channel>, ports: &'a mut Slab<Port>) -> Option<Lane<'a>> {
+    let index = unit.channel?;
+    let channel = channels.find_mut(index)?;
+    let port = ports.find_mut(channel.port)?;
+    let addressee = Addressee { channel: index, to: port.number.map(|_| channel.peer) };
+    Some(Lane { channel, outgoing: &mut port.outgoing, addressee })
+}
+
+fn network_of(packet: &[u8]) -> Option<Network> {
+    match packet.first()? >> 4 {
+        4 => Some(Network::Ipv4),
+        6 => Some(Network::Ipv6),
+        _ => None,
+    }
+}

@@ -1,0 +1,164 @@
+//! Two network namespaces with a cable between them, and in each one end of a tunnel.
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::PathBuf;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// One end: a process that plays pppd, in a namespace of its own.
+pub(crate) struct End {
+    process: Child,
+    input: Option<ChildStdin>,
+    output: BufReader<ChildStdout>,
+    /// Its address outside the tunnel.
+    pub(crate) outer: String,
+    /// Its addresses inside.
+    pub(crate) inner: String,
+    pub(crate) inner6: String,
+    pub(crate) interface: &'static str,
+}
+
+impl End {
+    fn new(batching: &str, number: u8) -> Self {
+        assert!(
+            nix::unistd::geteuid().is_root(),
+            "these tests make network namespaces and TUN devices: run them as root"
+        );
+        let mut process = Command::new("unshare")
+            .args(["-n", env!("CARGO_BIN_EXE_tunnel-end"), batching])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("unshare is in util-linux");
+        let (input, output) = (process.stdin.take(), BufReader::new(process.stdout.take().unwrap()));
+        let mut end = Self {
+            process,
+            input,
+            output,
+            outer: format!("192.0.2.{number}"),
+            inner: format!("10.99.0.{number}"),
+            inner6: format!("fd99::{number}"),
+            interface: "ppp7",
+        };
+        // It has unshared when it answers.
+        end.ask("log");
+        end.ip("link set lo up");
+        end
+    }
+
+    /// Says something to the end, and gives its answer.
+    pub(crate) fn ask(&mut self, line: &str) -> String {
+        let input = self.input.as_mut().unwrap();
+        writeln!(input, "{line}").unwrap();
+        let mut answer = String::new();
+        self.output.read_line(&mut answer).unwrap();
+        answer.trim().to_owned()
+    }
+
+    /// Says something that has to be answered with "ok".
+    pub(crate) fn tell(&mut self, line: &str) {
+        assert_eq!(self.ask(line), "ok", "{line}");
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// A command to be run in the namespace.
+    pub(crate) fn command(&self, program: &str, arguments: &str) -> Command {
+        let mut command = Command::new("nsenter");
+        let pid = self.pid().to_string();
+        command.args(["-n", "-t", &pid, program]).args(arguments.split_whitespace());
+        command
+    }
+
+    /// Runs a command in the namespace, and gives what it printed.
+    pub(crate) fn run(&self, program: &str, arguments: &str) -> String {
+        let output = self.command(program, arguments).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{program} {arguments}: {text}{errors}");
+        text
+    }
+
+    pub(crate) fn ip(&self, arguments: &str) {
+        self.run("ip", arguments);
+    }
+
+    /// How many of five pings are answered.
+    pub(crate) fn pings(&self, address: &str) -> usize {
+        let output = self.command("ping", &format!("-c 5 -i 0.05 -W 1 {address}")).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout);
+        text.lines().filter(|line| line.contains("bytes from")).count()
+    }
+
+    /// The engine's process id.
+    pub(crate) fn engine(&self) -> Option<i32> {
+        let namespace = |process: PathBuf| std::fs::read_link(process.join("ns/net")).ok();
+        let own = namespace(format!("/proc/{}", self.pid()).into());
+        let processes = std::fs::read_dir("/proc").unwrap().map_while(Result::ok).map(|entry| entry.path());
+        let engine = processes
+            .filter(|process| std::fs::read_to_string(process.join("comm")).is_ok_and(|name| name == "pptp-engine\n"))
+            .find(|process| namespace(process.clone()) == own)?;
+        engine.file_name()?.to_str()?.parse().ok()
+    }
+
+    /// Ends the process as pppd would end: its descriptors are closed, nothing more.
+    pub(crate) fn kill(&mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+
+    /// Puts addresses on the unit's interface, and takes it up.
+    fn configure(&self, peer: &Self) {
+        self.ip(&format!("addr add {} peer {} dev {}", self.inner, peer.inner, self.interface));
+        self.ip(&format!("link set {} mtu 1460 up", self.interface));
+        self.ip(&format!("-6 addr add {}/128 peer {} dev {} nodad", self.inner6, peer.inner6, self.interface));
+    }
+}
+
+impl Drop for End {
+    fn drop(&mut self) {
+        // At the end of its input the process ends, and with it the namespace.
+        self.input = None;
+        let _ = self.process.wait();
+    }
+}
+
+/// Two ends with a cable between them; no unit, no channel.
+pub(crate) fn ends(batching: &str) -> [End; 2] {
+    let (one, two) = (End::new(batching, 1), End::new(batching, 2));
+    one.ip(&format!("link add cable type veth peer name cable netns {}", two.pid()));
+    for end in [&one, &two] {
+        end.ip(&format!("addr add {}/24 dev cable", end.outer));
+        end.ip("link set cable up");
+    }
+    [one, two]
+}
+
+/// Two ends of a tunnel that is up; `options` go to both channels.
+pub(crate) fn tunnel(batching: &str, options: &str) -> [End; 2] {
+    let mut ends = ends(batching);
+    for end in &mut ends {
+        end.tell("unit ppp7");
+    }
+    for number in 0..2 {
+        let (local, peer) = (ends[number].outer.clone(), ends[1 - number].outer.clone());
+        let (id, peer_id) = (100 + number, 101 - number);
+        ends[number].tell(&format!("channel {local} {peer} {id} {peer_id} {options}"));
+        ends[number].tell("connect");
+    }
+    let [one, two] = &ends;
+    one.configure(two);
+    two.configure(one);
+    ends
+}
+
+/// Waits until something is so, for two seconds at most.
+pub(crate) fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
+    let begin = Instant::now();
+    while !is_so() {
+        assert!(begin.elapsed() < Duration::from_secs(2), "{what} has not happened");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}

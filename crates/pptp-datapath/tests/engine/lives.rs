@@ -1,0 +1,85 @@
+//! How units, channels and engines end.
+
+use std::path::Path;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use super::harness::{End, eventually, tunnel};
+
+fn has_interface(end: &End) -> bool {
+    end.command("ip", "link show ppp7").output().unwrap().status.success()
+}
+
+#[test]
+fn a_killed_engine_is_the_end_of_everything() {
+    let [mut one, two] = tunnel("batched", "");
+    assert_eq!(one.pings(&two.inner), 5);
+    kill(Pid::from_raw(one.engine().unwrap()), Signal::SIGKILL).unwrap();
+    assert_eq!(one.ask("read channel"), "end");
+    assert_eq!(one.ask("read unit"), "end");
+    assert_eq!(one.ask("ended"), "true");
+    eventually("the interface goes", || !has_interface(&one));
+}
+
+#[test]
+fn a_killed_pppd_is_the_end_of_its_engine_and_interface() {
+    let [mut one, two] = tunnel("batched", "");
+    assert_eq!(two.pings(&one.inner), 5);
+    let engine = one.engine().unwrap();
+    one.kill();
+    eventually("the engine ends", || !Path::new(&format!("/proc/{engine}")).exists());
+    assert_eq!(two.pings(&one.inner), 0);
+}
+
+#[test]
+fn a_deleted_interface_is_a_hang_up() {
+    let [mut one, _two] = tunnel("batched", "");
+    one.ip("link del ppp7");
+    assert_eq!(one.ask("read channel"), "end");
+    assert_eq!(one.ask("read unit"), "end");
+    assert_eq!(one.ask("ended"), "false");
+    assert_eq!(one.ask("log"), "interface of unit 7 was deleted");
+}
+
+#[test]
+fn the_end_of_the_life_line_is_a_hang_up_and_the_unit_takes_another_call() {
+    let [mut one, mut two] = tunnel("batched", "");
+    for end in [&mut one, &mut two] {
+        end.tell("close life-line");
+        assert_eq!(end.ask("read channel"), "end");
+        assert_eq!(end.ask("read unit"), "none");
+    }
+    assert!(has_interface(&one));
+    assert_eq!(one.pings(&two.inner), 0);
+    let addresses = [one.outer.clone(), two.outer.clone()];
+    one.tell(&format!("channel {} {} 300 301", addresses[0], addresses[1]));
+    two.tell(&format!("channel {} {} 301 300", addresses[1], addresses[0]));
+    one.tell("connect");
+    two.tell("connect");
+    assert_eq!(one.pings(&two.inner), 5);
+}
+
+#[test]
+fn a_channel_can_be_dropped_or_closed_and_a_unit_closed() {
+    let [mut one, mut two] = tunnel("batched", "");
+    one.tell("drop");
+    assert_eq!(one.ask("read channel"), "end");
+    two.tell("close channel");
+    eventually("the channel goes", || two.ask("counters").starts_with("error"));
+    two.tell("close unit");
+    eventually("the interface goes", || !has_interface(&two));
+    assert!(has_interface(&one));
+}
+
+#[test]
+fn an_engine_has_neither_root_nor_capabilities() {
+    let [one, _two] = tunnel("batched", "");
+    let status = std::fs::read_to_string(format!("/proc/{}/status", one.engine().unwrap())).unwrap();
+    let line = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).unwrap().trim().to_owned();
+    assert_ne!(line("Uid:").split_whitespace().next().unwrap(), "0");
+    for set in ["CapInh:", "CapPrm:", "CapEff:", "CapBnd:", "CapAmb:"] {
+        assert_eq!(line(set), "0000000000000000", "{set}");
+    }
+    assert_eq!((line("NoNewPrivs:"), line("Seccomp:")), (String::from("1"), String::from("2")));
+}

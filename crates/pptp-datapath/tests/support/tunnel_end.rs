@@ -1,0 +1,201 @@
+//! One end of a tunnel without pppd: does with an engine what standard input says, a line each, and answers with a line.
+
+use std::error::Error;
+use std::io::{self, BufRead, Write};
+use std::net::Ipv4Addr;
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::Duration;
+
+use pptp_datapath::client::{Batching, Engine, Options};
+use pptp_datapath::command::{
+    CallConfig, Channel, Command, FilterKind, Instruction, Network, NpMode, TransmitWindow, Unit,
+};
+use pptp_io::gre_socket::{self, Calls};
+use pptp_io::poller::{Interest, wait};
+use pptp_io::{seqpacket, tun};
+
+const UNIT: Unit = Unit(7);
+const CHANNEL: Channel = Channel(3);
+
+/// How long a frame may take to come.
+const FRAME_LIMIT: Duration = Duration::from_millis(1500);
+
+type Outcome = Result<String, Box<dyn Error>>;
+
+/// pppd's side of everything.
+struct End {
+    engine: Engine,
+    unit_frames: Option<OwnedFd>,
+    channel_frames: Option<OwnedFd>,
+    life_line: Option<OwnedFd>,
+}
+
+fn main() {
+    let batching = match std::env::args().nth(1).as_deref() {
+        Some("single") => Batching::Single,
+        _ => Batching::Batched,
+    };
+    let Ok(engine) = Engine::start(Options { wipe: || {}, batching }) else { return };
+    let mut end = End { engine, unit_frames: None, channel_frames: None, life_line: None };
+    for line in io::stdin().lock().lines().map_while(Result::ok) {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let answer = end.obey(&words).unwrap_or_else(|error| format!("error {error}"));
+        let _ = writeln!(io::stdout(), "{answer}");
+    }
+}
+
+impl End {
+    fn obey(&mut self, words: &[&str]) -> Outcome {
+        match *words {
+            ["unit", name] => self.unit(name),
+            ["channel", local, peer, id, peer_id, ref rest @ ..] => {
+                let call = call(local.parse()?, peer.parse()?, (id.parse()?, peer_id.parse()?), rest)?;
+                self.channel(call)
+            }
+            ["connect"] => done(self.engine.connect(CHANNEL, UNIT)),
+            ["disconnect"] => self.ask(Command::Disconnect { channel: CHANNEL }),
+            ["drop"] => self.ask(Command::DropChannel { channel: CHANNEL }),
+            ["flags", flags] => self.ask(Command::SetUnitFlags { unit: UNIT, flags: flags.parse()? }),
+            ["framing", flags] => self.ask(Command::SetChannelFlags { channel: CHANNEL, flags: flags.parse()? }),
+            ["np", protocol, mode] => self.np_mode(protocol, mode),
+            ["filter", kind, ref program @ ..] => self.filter(kind, program),
+            ["statistics"] => {
+                let all = self.engine.statistics(UNIT)?;
+                let (received, sent) = (all.received, all.sent);
+                Ok(format!("{} {} {} {}", sent.packets, sent.bytes, received.packets, received.bytes))
+            }
+            ["idle"] => {
+                let idle = self.engine.idle(UNIT)?;
+                Ok(format!("{} {}", idle.transmit.as_millis(), idle.receive.as_millis()))
+            }
+            ["counters"] => {
+                let all = self.engine.counters(CHANNEL)?;
+                Ok(all.iter().map(|(name, value)| format!("{name}={value} ")).collect())
+            }
+            ["log"] => Ok(self.engine.next_log().map_or_else(|| String::from("none"), |line| line.text)),
+            ["ended"] => Ok(self.engine.has_ended().to_string()),
+            ["write", which, hex] => self.write(which, hex),
+            ["read", which] => self.read(which),
+            ["close", which] => {
+                drop(self.descriptor(which)?.take());
+                Ok(String::from("ok"))
+            }
+            _ => Err("not understood".into()),
+        }
+    }
+
+    fn unit(&mut self, name: &str) -> Outcome {
+        let tun = tun::create(name)?;
+        let (ours, theirs) = seqpacket::pair()?;
+        self.engine.new_unit(UNIT, 1460, tun.as_fd(), theirs.as_fd())?;
+        self.unit_frames = Some(ours);
+        Ok(String::from("ok"))
+    }
+
+    fn channel(&mut self, call: CallConfig) -> Outcome {
+        let socket = gre_socket::open(None)?;
+        gre_socket::claim(socket.as_fd(), call.local, Calls::Only(call.call_id))?;
+        gre_socket::connect(socket.as_fd(), call.peer)?;
+        let (frames, their_frames) = seqpacket::pair()?;
+        let (life_line, their_life_line) = seqpacket::pair()?;
+        let descriptors = [socket.as_fd(), their_frames.as_fd(), their_life_line.as_fd()];
+        self.engine.new_channel(CHANNEL, call, descriptors)?;
+        (self.channel_frames, self.life_line) = (Some(frames), Some(life_line));
+        Ok(String::from("ok"))
+    }
+
+    fn np_mode(&mut self, protocol: &str, mode: &str) -> Outcome {
+        let network = if protocol == "4" { Network::Ipv4 } else { Network::Ipv6 };
+        let mode = if mode == "pass" { NpMode::Pass } else { NpMode::Drop };
+        done(self.engine.set_np_mode(UNIT, network, mode))
+    }
+
+    /// Instructions as `tcpdump -ddd` prints them, with commas for blanks.
+    fn filter(&mut self, kind: &str, program: &[&str]) -> Outcome {
+        let kind = if kind == "pass" { FilterKind::Pass } else { FilterKind::Active };
+        let program = program.iter().map(|text| instruction(text)).collect::<Option<_>>().ok_or("not a program")?;
+        done(self.engine.set_filter(UNIT, kind, program))
+    }
+
+    fn ask(&mut self, command: Command) -> Outcome {
+        done(self.engine.ask(&command, &[]))
+    }
+
+    fn descriptor(&mut self, which: &str) -> Result<&mut Option<OwnedFd>, Box<dyn Error>> {
+        match which {
+            "unit" => Ok(&mut self.unit_frames),
+            "channel" => Ok(&mut self.channel_frames),
+            "life-line" => Ok(&mut self.life_line),
+            _ => Err("no such descriptor".into()),
+        }
+    }
+
+    fn write(&mut self, which: &str, hex: &str) -> Outcome {
+        let frames = self.descriptor(which)?.as_ref().ok_or("closed")?;
+        let bytes = (0..hex.len() / 2).map(|at| u8::from_str_radix(&hex[at * 2..at * 2 + 2], 16));
+        seqpacket::send(frames.as_fd(), &bytes.collect::<Result<Vec<_>, _>>()?, &[])?;
+        Ok(String::from("ok"))
+    }
+
+    fn read(&mut self, which: &str) -> Outcome {
+        let frames = self.descriptor(which)?.as_ref().ok_or("closed")?;
+        wait(&[(frames.as_fd(), Interest::Read)], Some(FRAME_LIMIT))?;
+        let mut buffer = [0; 4096];
+        let received = match seqpacket::receive(frames.as_fd(), &mut buffer) {
+            Ok(received) => received.length,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(String::from("none")),
+            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => 0,
+            Err(error) => return Err(error.into()),
+        };
+        if received == 0 {
+            return Ok(String::from("end"));
+        }
+        Ok(buffer[..received].iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+}
+
+/// `window`: keep to the peer's; `reorder MS`: put in order.
+fn call(
+    local: Ipv4Addr,
+    peer: Ipv4Addr,
+    (call_id, peer_call_id): (u16, u16),
+    rest: &[&str],
+) -> Result<CallConfig, Box<dyn Error>> {
+    let mut call = CallConfig {
+        local,
+        peer,
+        call_id,
+        peer_call_id,
+        peer_window: 64,
+        receive_window: 64,
+        transmit_window: TransmitWindow::Off,
+        reorder_time: Duration::from_millis(10),
+        reorder_packets: 64,
+    };
+    match *rest {
+        [] => {}
+        ["window", packets] => {
+            call.transmit_window = TransmitWindow::On;
+            call.peer_window = packets.parse()?;
+            call.receive_window = call.peer_window;
+        }
+        _ => return Err("not understood".into()),
+    }
+    Ok(call)
+}
+
+fn instruction(text: &str) -> Option<Instruction> {
+    let mut numbers = text.split(',').map(str::parse::<u32>);
+    let mut next = || numbers.next()?.ok();
+    let (code, jump_true, jump_false, k) = (next()?, next()?, next()?, next()?);
+    Some(Instruction {
+        code: code.try_into().ok()?,
+        jump_true: jump_true.try_into().ok()?,
+        jump_false: jump_false.try_into().ok()?,
+        k,
+    })
+}
+
+fn done<T>(result: Result<T, impl Error + 'static>) -> Outcome {
+    result.map(|_| String::from("ok")).map_err(Into::into)
+}
