@@ -22,6 +22,16 @@
 /* SIGTERM or SIGINT ends pppd although it persists. */
 extern int asked_to_quit;
 
+/* The session's keys, where MS-CHAP leaves them for MPPE. A pppd that was built without MPPE has none. */
+#ifdef PPPD_2_5
+#define COMPAT_KEY_LENGTH 32
+#else
+#define COMPAT_KEY_LENGTH 16
+#endif
+extern unsigned char mppe_send_key[COMPAT_KEY_LENGTH] __attribute__((weak));
+extern unsigned char mppe_recv_key[COMPAT_KEY_LENGTH] __attribute__((weak));
+#define COMPAT_SECRETS {mppe_send_key, COMPAT_KEY_LENGTH}, {mppe_recv_key, COMPAT_KEY_LENGTH}
+
 #ifdef PPPD_2_5
 
 extern char *current_option;

@@ -20,9 +20,15 @@ static const enum opt_type types[] = {
 	[PPTP_OPTION_WILD] = o_wild,
 };
 
-static const unsigned int flags[] = {
-	[PPTP_OPTION_FOR_EVERYONE] = 0,
-	[PPTP_OPTION_PRIVILEGED] = OPT_PRIV,
+/* pppd hands the word itself to a wild option, not the one behind it. */
+static const unsigned int form_flags[] = {
+	[PPTP_OPTION_WILD] = OPT_NOARG,
+};
+
+/* What root's files set stays set: a user who may run a setuid pppd must not send root's peer elsewhere. */
+static const unsigned int right_flags[] = {
+	[PPTP_OPTION_FOR_EVERYONE] = OPT_PRIO | OPT_PRIVFIX,
+	[PPTP_OPTION_PRIVILEGED] = OPT_PRIO | OPT_PRIVFIX | OPT_PRIV,
 };
 
 void pptp_host_install(const struct pptp_callbacks *table)
@@ -45,7 +51,7 @@ void pptp_host_set_option(size_t place, const struct pptp_option *option)
 		.type = types[option->form],
 		.addr = option->form == PPTP_OPTION_WILD ? (void *)callbacks->match_word : (void *)callbacks->parse_option,
 		.description = (char *)option->help,
-		.flags = flags[option->right] | (option->value ? OPT_A2STRVAL : 0),
+		.flags = form_flags[option->form] | right_flags[option->right] | (option->value ? OPT_A2STRVAL : 0),
 		.addr2 = option->value,
 	};
 }
@@ -85,10 +91,10 @@ void pptp_host_set_remote_number(const char *text) { compat_set_remote_number(te
 int *pptp_host_wanted_mru(void) { return &lcp_wantoptions[0].mru; }
 int *pptp_host_allowed_mru(void) { return &lcp_allowoptions[0].mru; }
 
-char *pptp_host_password(size_t *length)
+struct pptp_secret pptp_host_secret(size_t place)
 {
-	*length = sizeof(passwd);
-	return passwd;
+	static const struct pptp_secret secrets[] = {{passwd, sizeof(passwd)}, COMPAT_SECRETS};
+	return place < sizeof(secrets) / sizeof(*secrets) ? secrets[place] : (struct pptp_secret) {0};
 }
 
 int pptp_host_establish(int fd) { return compat_establish(fd); }

@@ -98,8 +98,13 @@ void pptp_host_set_remote_number(const char *text);
 /* The receive unit that LCP asks for, and the largest transmit unit it lets the peer ask for, in bytes. */
 int *pptp_host_wanted_mru(void);
 int *pptp_host_allowed_mru(void);
-/* pppd's copy of the password; *length receives the size of its memory. */
-char *pptp_host_password(size_t *length);
+/* Memory of pppd's with a password or a key in it. */
+struct pptp_secret {
+	/* NULL behind the last one */
+	void *start;
+	size_t length;
+};
+struct pptp_secret pptp_host_secret(size_t place);
 
 /* ---- channel */
 

@@ -46,12 +46,15 @@ pub(crate) fn init() {
 
 unsafe extern "C" fn parse_option(argv: *mut *mut c_char) -> c_int {
     guard(0, || {
-        // SAFETY: pppd passes the rest of its argument vector, which ends with a null pointer.
-        let value = unsafe { argv.as_ref() }.copied();
-        // SAFETY: an argument is a NUL-terminated text. For an option without value this is the next word or the null
-        // pointer at the end; it is not looked at then.
-        let value = value.and_then(|value| unsafe { ffi::text(value) });
-        c_int::from(channel::parse_option(&ffi::current_option(), value.as_deref()))
+        let name = ffi::current_option();
+        let value = options::find(&name).filter(|option| option.takes_value()).and_then(|_| {
+            // SAFETY: for an option with a value, pppd passes an array with that value as its first element. For others
+            // the array may be uninitialised (an option in a file), so it is not looked at.
+            let value = unsafe { argv.as_ref() }.copied()?;
+            // SAFETY: a value is a NUL-terminated text.
+            unsafe { ffi::text(value) }
+        });
+        c_int::from(channel::parse_option(&name, value.as_deref()))
     })
 }
 

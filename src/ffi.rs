@@ -2,7 +2,7 @@
 //!
 //! The contract of all of them (`include/pppd_shim.h`): they are called from pppd's only thread, while pppd lives, and
 //! every text is NUL-terminated. Only callbacks of pppd run code of the plugin, so the first holds everywhere but in
-//! the call manager's process, which calls nothing of this module but [`password`].
+//! the call manager's process, which calls nothing of this module but [`erase_secrets`].
 
 use std::ffi::{CStr, c_char, c_int};
 use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd, RawFd};
@@ -30,7 +30,7 @@ pub(crate) fn set_option(place: usize, option: &RawOption) {
     if place >= usize::try_from(PPTP_OPTIONS_ROOM).unwrap_or(0) {
         return;
     }
-    // SAFETY: the place exists; `options::register` leaks all that an option points to.
+    // SAFETY: the place exists; `pppd::registry::register` leaks all that an option points to.
     unsafe { shim::pptp_host_set_option(place, option) }
 }
 
@@ -153,16 +153,20 @@ pub(crate) fn allowed_mru() -> &'static std::cell::Cell<c_int> {
     unsafe { cell(mru) }
 }
 
-/// Overwrites pppd's copy of the password with zeros.
-pub(crate) fn erase_password() {
-    let mut length = 0;
-    // SAFETY: `length` is a live variable.
-    let start = unsafe { shim::pptp_host_password(&raw mut length) };
-    for offset in 0..length {
-        let byte = start.wrapping_add(offset);
-        // SAFETY: within the array whose start and length the shim told. Volatile: nobody reads it afterwards, so an
-        // ordinary write could be left out.
-        unsafe { byte.write_volatile(0) };
+/// Overwrites pppd's copies of the password and of the session's keys with zeros.
+pub(crate) fn erase_secrets() {
+    for place in 0.. {
+        // SAFETY: the module's contract; any place may be asked for.
+        let secret = unsafe { shim::pptp_host_secret(place) };
+        if secret.start.is_null() {
+            return;
+        }
+        for offset in 0..secret.length {
+            let byte = secret.start.wrapping_add(offset).cast::<u8>();
+            // SAFETY: within the array whose start and length the shim told. Volatile: nobody reads it afterwards, so
+            // an ordinary write could be left out.
+            unsafe { byte.write_volatile(0) };
+        }
     }
 }
 

@@ -44,12 +44,12 @@ fn it_loads_and_tells_the_version_of_pppd_that_it_is_for() {
 fn pppd_gets_the_whole_table() {
     let ran = run(&["@list"]);
     for line in [
-        "pptp_server value everyone: Server to call",
-        "pptp_sock value privileged: Descriptor of the client's connected PPTP socket (server side)",
-        "pptp_window value everyone: Receive window, packets (default 50)",
-        "lock flag everyone: Ignored (terminal lines have it)",
-        "escape value everyone: Ignored (terminal lines have it)",
-        "speed wild everyone: Ignored (terminal lines have it)",
+        "pptp_server value everyone fixed: Server to call",
+        "pptp_sock value privileged fixed: Descriptor of the client's connected PPTP socket (server side)",
+        "pptp_window value everyone fixed: Receive window, packets (default 50)",
+        "lock flag everyone fixed: Ignored (terminal lines have it)",
+        "escape value everyone fixed: Ignored (terminal lines have it)",
+        "speed wild everyone fixed: Ignored (terminal lines have it)",
     ] {
         assert!(ran.says(line), "{line}: {ran:?}");
     }
@@ -68,6 +68,14 @@ fn given_values_are_shown_as_they_were_given() {
             "status 8 quit 0",
         ]
     );
+}
+
+#[test]
+fn ignored_words_of_terminal_lines_take_no_other_word_with_them() {
+    let ran = run(&["lock", "crtscts", "115200", "escape", "11", "pptp_window", "65", "9600", "@values"]);
+    assert!(ran.says("pptp_window 65") && ran.says("speed 9600") && ran.says("escape 11"), "{ran:?}");
+    let ran = run(&["115200", "bogus"]);
+    assert_eq!((ran.status, ran.says("unrecognized option 'bogus'")), (Some(2), true), "{ran:?}");
 }
 
 #[test]

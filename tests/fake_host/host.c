@@ -5,7 +5,7 @@
  *   host PLUGIN WORD...
  *
  * A word that is none of the commands is an option for the plugin, with its value behind it if it takes one:
- *   @list      all options: name, form, privileged or not, help
+ *   @list      all options: name, form, privileged or not, "fixed" if what root's files say is final, help
  *   @values    the options that were given, as pppd's "dump" shows them
  *   @check @connect @establish @disestablish @disconnect @cleanup @close   the channel's functions
  *   @holdoff   what the hold-off hook says; @needless: pppd needs no hold-off; @hungup: the link was hung up
@@ -53,6 +53,7 @@ int (*holdoff_hook)(void);
 lcp_options lcp_wantoptions[NUM_PPP] = {{.mru = 1500}}, lcp_allowoptions[NUM_PPP] = {{.mru = 16384}};
 int asked_to_quit, need_holdoff = 1, holdoff = 30, hungup;
 char passwd[MAXSECRETLEN] = "open sesame";
+unsigned char mppe_send_key[32] = "key", mppe_recv_key[32] = "key";
 char *current_option;
 
 static option_t lcp_table[] = {
@@ -157,7 +158,7 @@ static void report_secret(void)
 	FILE *log = path ? fopen(path, "a") : NULL;
 	if (!log)
 		return;
-	fprintf(log, "%s\n", passwd[0] ? "kept" : "gone");
+	fprintf(log, "%s\n", passwd[0] || mppe_send_key[0] || mppe_recv_key[0] ? "kept" : "gone");
 	fclose(log);
 }
 
@@ -181,6 +182,12 @@ static option_t *find(char *word, int wild)
 	return NULL;
 }
 
+/* How many words behind it belong to an option, by pppd's rule. */
+static int arguments_of(const option_t *option)
+{
+	return option->type == o_bool || option->type == o_special_noarg || option->flags & OPT_NOARG ? 0 : 1;
+}
+
 /* Takes an option; returns how many words it was. */
 static int parse(char **words)
 {
@@ -192,15 +199,24 @@ static int parse(char **words)
 		tell("unrecognized option '%s'", words[0]);
 		exit(2);
 	}
+	int count = arguments_of(option);
+	if (count && !words[1]) {
+		tell("too few parameters for option %s", words[0]);
+		exit(2);
+	}
+	/* For an option in a file, pppd fills as much of this array as the option has arguments, and no more. */
+	char *arguments[2] = {(char *)0x10, (char *)0x10};
+	if (count)
+		arguments[0] = words[1];
 	current_option = option->name;
 	if (option->type == o_wild)
-		right = ((int (*)(char *, char **, int))option->addr)(words[0], words + 1, 1);
+		right = ((int (*)(char *, char **, int))option->addr)(words[0], arguments, 1);
 	else
-		right = ((int (*)(char **))option->addr)(words + 1);
+		right = ((int (*)(char **))option->addr)(arguments);
 	if (!right)
 		exit(2);
 	option->priority = 2;
-	return option->type == o_special ? 2 : 1;
+	return 1 + count;
 }
 
 static void list(int given)
@@ -209,8 +225,8 @@ static void list(int given)
 	for (option_t *option = the_channel->options; option->name; ++option) {
 		const char *value = option->flags & OPT_A2STRVAL ? *(char **)option->addr2 : "";
 		if (!given)
-			tell("%s %s %s: %s", option->name, forms[option->type], option->flags & OPT_PRIV ? "privileged" : "everyone",
-				option->description);
+			tell("%s %s %s%s: %s", option->name, forms[option->type], option->flags & OPT_PRIV ? "privileged" : "everyone",
+				(option->flags & OPT_PRIO) && (option->flags & OPT_PRIVFIX) ? " fixed" : "", option->description);
 		else if (option->priority)
 			tell("%s %s", option->name, value);
 	}
