@@ -22,8 +22,8 @@ use crate::words;
 /// How long after its deadline a candidate that hangs in a system call is killed.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// How often a manager may go while we try to join it.
-const HANDOVERS: usize = 3;
+/// How often a manager may appear while we connect, and not take the call when it is asked.
+const ATTEMPTS: usize = 3;
 
 /// Why a candidate ends without a call.
 #[derive(Debug)]
@@ -56,6 +56,16 @@ enum Outcome {
     Ours(Winner, Option<Listening>),
 }
 
+/// Whose the control connection to a server is.
+enum Claim {
+    /// This process's, and others find it.
+    Shared(Listening),
+    /// This process's alone.
+    Alone,
+    /// Another's, since a moment ago.
+    Taken,
+}
+
 /// The whole life of the process: `kept` is the plugin's socket and the channel.
 pub(crate) fn run(directory: &Path, request: &Request, kept: Vec<OwnedFd>) {
     let Ok([plugin, channel]) = <[OwnedFd; 2]>::try_from(kept) else { return };
@@ -76,18 +86,22 @@ impl Candidate<'_> {
         if !servers.iter().any(|address| address.to_string() == self.request.server) {
             self.plugin.log(Level::Debug, format!("{} is {}", self.request.server, words::list(&servers)));
         }
-        if self.request.share {
-            for &server in &servers {
-                if self.joins_at(&sharing::socket_name(self.request, server), server) {
-                    return Ok(Outcome::HandedOver);
-                }
+        for _ in 0..ATTEMPTS {
+            let joined = |&server: &Ipv4Addr| self.joins_at(&sharing::socket_name(self.request, server), server);
+            if self.request.share && servers.iter().any(joined) {
+                return Ok(Outcome::HandedOver);
+            }
+            let winner = race::connect(self.request, servers.clone(), &self.plugin, self.deadline())?;
+            match self.claim(&winner) {
+                Claim::Alone => return Ok(Outcome::Ours(winner, None)),
+                Claim::Shared(listening) => return Ok(Outcome::Ours(winner, Some(listening))),
+                // Our own connection is closed before the other's manager is asked: servers like pptpd serve nobody
+                // else while somebody is connected and says nothing.
+                Claim::Taken => drop(winner),
             }
         }
         let winner = race::connect(self.request, servers, &self.plugin, self.deadline())?;
-        if !self.request.share {
-            return Ok(Outcome::Ours(winner, None));
-        }
-        Ok(self.claim(winner))
+        Ok(Outcome::Ours(winner, None))
     }
 
     fn deadline(&self) -> Instant {
@@ -115,31 +129,29 @@ impl Candidate<'_> {
         joined
     }
 
-    /// Makes the open connection the one that others find, or gives it up for one that was there first.
-    fn claim(&self, winner: Winner) -> Outcome {
-        let name = sharing::socket_name(self.request, winner.server);
-        for _ in 0..HANDOVERS {
-            match self.meeting.find_or_listen(&name) {
-                Ok(Place::Ours(listening)) => return Outcome::Ours(winner, Some(listening)),
-                Ok(Place::Taken(manager)) if self.hands_over(&manager, winner.server) => return Outcome::HandedOver,
-                Ok(Place::Taken(_)) => {}
-                Err(error) => {
-                    self.plugin.log(Level::Warn, format!("the control connection will not be shared: {error}"));
-                    break;
-                }
+    /// Makes the open connection the one that others find, unless there is one.
+    fn claim(&self, winner: &Winner) -> Claim {
+        if !self.request.share {
+            return Claim::Alone;
+        }
+        match self.meeting.find_or_listen(&sharing::socket_name(self.request, winner.server)) {
+            Ok(Place::Ours(listening)) => Claim::Shared(listening),
+            Ok(Place::Taken) => Claim::Taken,
+            Err(error) => {
+                self.plugin.log(Level::Warn, format!("the control connection will not be shared: {error}"));
+                Claim::Alone
             }
         }
-        Outcome::Ours(winner, None)
     }
 
     fn become_manager(self, winner: Winner, listening: Option<Listening>) {
         process::set_time_limit(None);
-        match cgroup::leave("pptp-callmgr") {
+        match cgroup::leave() {
             Ok(moved) => self.plugin.log(Level::Debug, format!("call manager: control group: {moved:?}")),
             Err(error) => self.plugin.log(Level::Debug, format!("call manager: stays in its control group: {error}")),
         }
-        for failure in confine::confine(self.meeting.account) {
-            self.plugin.log(Level::Debug, format!("call manager: {failure}"));
+        for lack in confine::confine(self.meeting.account) {
+            self.plugin.log(Level::Info, format!("call manager: {lack}"));
         }
         let deadline = self.deadline();
         let (request, plugin, channel) = (self.request.clone(), self.plugin, self.channel);

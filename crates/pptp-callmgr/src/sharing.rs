@@ -16,12 +16,16 @@ use pptp_io::poller::{Interest, wait};
 use pptp_io::rendezvous::{Directory, Locked};
 use pptp_io::{clock, netns, seqpacket};
 
-use crate::client::Request;
+use crate::client::{Quirk, Request};
 use crate::codec::{self, Join};
 use crate::reporter::Reporter;
 
-/// How long a manager may take to answer; it does nothing that could keep it from it.
+/// How long a candidate may take to say what it wants, once it is listened to.
 const HANDOVER_LIMIT: Duration = Duration::from_secs(2);
+
+/// A manager answers when the server has answered its own start request, so this much of the time that a candidate has
+/// left goes into waiting for it (one half).
+const SHARE_OF_TIME: u32 = 2;
 
 /// How often the directory may vanish in our hands.
 const ATTEMPTS: usize = 10;
@@ -37,8 +41,8 @@ pub(crate) struct Meeting {
 /// Who has the control connection.
 #[derive(Debug)]
 pub(crate) enum Place {
-    /// A manager; this is a connection to it.
-    Taken(OwnedFd),
+    /// A manager's.
+    Taken,
     /// This process, from now on.
     Ours(Listening),
 }
@@ -53,11 +57,13 @@ pub(crate) struct Listening {
 }
 
 /// The socket's name: everything that calls on one control connection have in common. A control connection to `server`
-/// from another network namespace, another local address or another user's is another one.
+/// from another network namespace, another local address, with other echoes or another user's is another one.
 pub(crate) fn socket_name(request: &Request, server: Ipv4Addr) -> String {
     let bind = request.bind.map_or_else(|| String::from("any"), compact);
     let mark = request.mark.map_or_else(|| String::from("none"), |mark| format!("{mark:x}"));
-    format!("{:x}_{server}_{}_{bind}_{mark}_{}", netns::id(), request.port, request.uid)
+    let echo = format!("{}-{}", request.echo_interval.as_secs(), request.echo_timeout.as_secs());
+    let quirk = request.quirk.map_or("", Quirk::name);
+    format!("{:x}_{server}_{}_{bind}_{mark}_{}_{echo}_{quirk}", netns::id(), request.port, request.uid)
 }
 
 impl Meeting {
@@ -78,8 +84,8 @@ impl Meeting {
         for _ in 0..ATTEMPTS {
             let directory = Directory::open(&self.directory, self.account)?;
             let Some(locked) = directory.lock()? else { continue };
-            if let Some(manager) = self.find_in(&locked, name)? {
-                return Ok(Place::Taken(manager));
+            if self.find_in(&locked, name)?.is_some() {
+                return Ok(Place::Taken);
             }
             let listener = locked.listen(name)?;
             drop(locked);
@@ -123,17 +129,37 @@ pub(crate) fn hand_over(manager: &OwnedFd, join: &Join, plugin: &Reporter, chann
     if seqpacket::send(manager.as_fd(), &codec::encode_join(join), &descriptors).is_err() {
         return false;
     }
-    let deadline = clock::now() + HANDOVER_LIMIT.min(join.request.connect_timeout.saturating_sub(join.elapsed));
+    let left = join.request.connect_timeout.saturating_sub(join.elapsed);
+    let deadline = clock::now() + left / SHARE_OF_TIME;
+    while clock::now() < deadline {
+        match answer(manager) {
+            Answer::Joined => return true,
+            Answer::TurnedAway => return false,
+            Answer::None => {}
+        }
+        // The plugin's socket says only that nobody waits for the call any more.
+        let watched = [(manager.as_fd(), Interest::Read), (plugin.fd(), Interest::Read)];
+        if wait(&watched, Some(clock::until(deadline))).is_err() || plugin.is_gone() {
+            break;
+        }
+    }
+    // From here on the manager cannot say yes any more; it may have done so a moment ago.
+    seqpacket::shut_down(manager.as_fd());
+    matches!(answer(manager), Answer::Joined)
+}
+
+enum Answer {
+    Joined,
+    TurnedAway,
+    None,
+}
+
+fn answer(manager: &OwnedFd) -> Answer {
     let mut answer = [0; codec::LONGEST_MESSAGE];
-    loop {
-        match seqpacket::receive(manager.as_fd(), &mut answer) {
-            Ok(received) => return answer.get(..received.length) == Some(&codec::JOINED_MESSAGE[..]),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock && clock::now() < deadline => {}
-            Err(_) => return false,
-        }
-        if wait(&[(manager.as_fd(), Interest::Read)], Some(clock::until(deadline))).is_err() {
-            return false;
-        }
+    match seqpacket::receive(manager.as_fd(), &mut answer) {
+        Ok(received) if answer.get(..received.length) == Some(&codec::JOINED_MESSAGE[..]) => Answer::Joined,
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Answer::None,
+        _ => Answer::TurnedAway,
     }
 }
 
@@ -229,6 +255,9 @@ mod tests {
             socket_name(&Request { mark: Some(0), ..request() }, server),
             socket_name(&Request { mark: Some(1), ..request() }, server),
             socket_name(&Request { uid: 1000, ..request() }, server),
+            socket_name(&Request { echo_interval: Duration::from_secs(10), ..request() }, server),
+            socket_name(&Request { echo_timeout: Duration::from_secs(10), ..request() }, server),
+            socket_name(&Request { quirk: Quirk::from_name("orckit"), ..request() }, server),
         ];
         let distinct: std::collections::BTreeSet<_> = different.iter().collect();
         assert_eq!(distinct.len(), different.len());
@@ -255,7 +284,10 @@ mod tests {
         assert!(meeting.find("a").unwrap().is_none());
         assert!(!meeting.directory.exists());
         let Place::Ours(listening) = meeting.find_or_listen("a").unwrap() else { panic!("taken") };
-        let Place::Taken(manager) = meeting.find_or_listen("a").unwrap() else { panic!("not taken") };
+        assert!(matches!(meeting.find_or_listen("a").unwrap(), Place::Taken));
+        // The one that only looked has gone.
+        let _ = listening.accept();
+        let manager = meeting.find("a").unwrap().unwrap();
         let candidate = listening.accept().unwrap();
         assert!(matches!(take_over(candidate.as_fd()), Arrival::Nothing));
 

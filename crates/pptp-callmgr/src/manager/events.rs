@@ -7,6 +7,7 @@ use pptp_core::wire::CallId;
 
 use crate::client::{CallInfo, FailureKind, Progress};
 use crate::reporter::Delivery;
+use crate::sharing;
 use crate::words;
 
 use super::client::Client;
@@ -25,6 +26,9 @@ impl Manager {
                     self.stop_sharing();
                 }
                 self.peer = Some(peer);
+                for (_, deadline) in &mut self.candidates {
+                    *deadline = sharing::candidates_deadline(now);
+                }
                 self.dial_waiting(now);
             }
             Event::CallConnected(parameters) => self.connect(&parameters, now),

@@ -148,7 +148,7 @@ impl Manager {
             descriptors.push((listening.fd(), Interest::Read));
         }
         let clients = self.clients.iter().filter_map(Client::timeout);
-        let candidates = self.candidates.iter().map(|(_, deadline)| *deadline);
+        let candidates = self.audible_candidates().iter().map(|(_, deadline)| *deadline);
         let next = clients.chain(candidates).chain(self.connection.poll_timeout()).min();
         wait(&descriptors, next.map(clock::until))
     }
@@ -217,12 +217,19 @@ impl Manager {
 
     fn accept_candidate(&mut self, now: Instant) {
         let Some(listening) = &self.listening else { return };
-        if let Ok(candidate) = listening.accept() {
-            self.candidates.push((candidate, sharing::candidates_deadline(now)));
+        match listening.accept() {
+            Ok(candidate) => self.candidates.push((candidate, sharing::candidates_deadline(now))),
+            // Out of descriptors: whoever waits there would wake us again and again.
+            Err(error) if matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE)) => self.stop_sharing(),
+            // A candidate that has gone, or a stranger.
+            Err(_) => {}
         }
     }
 
     fn hear_candidates(&mut self, ready: &[Ready], now: Instant) {
+        if self.peer.is_none() {
+            return;
+        }
         let candidates = std::mem::take(&mut self.candidates);
         for (index, (candidate, deadline)) in candidates.into_iter().enumerate() {
             let readable = ready.get(index).is_some_and(|ready| ready.readable());
