@@ -1,25 +1,16 @@
 //! Leaving the control group of the service that started us.
 //!
 //! A service manager that stops a service kills every process in its group. A process that several services use must
-//! not be in any of theirs.
+//! not be in any of theirs, so it moves to the root group, where processes of no service are.
 
-use std::ffi::CString;
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
-
-use crate::process;
-
-/// How long systemd may take to move us; nobody waits for it.
-const SYSTEMD_LIMIT: Duration = Duration::from_secs(10);
+use std::path::PathBuf;
 
 /// How this process left its group.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Move {
     /// It is in none that a service manager would kill.
     NotNeeded,
-    /// systemd was asked to give it a scope of its own, and does so meanwhile.
-    Scope,
     /// It is in the root group.
     Root,
 }
@@ -28,18 +19,20 @@ pub enum Move {
 ///
 /// # Errors
 /// A line that says why it is still there.
-pub fn leave(scope_name: &str) -> Result<Move, String> {
+pub fn leave() -> Result<Move, String> {
     let groups = fs::read_to_string("/proc/self/cgroup").map_err(|error| format!("/proc/self/cgroup: {error}"))?;
     if !is_in_some_group(&groups) {
         return Ok(Move::NotNeeded);
     }
-    if Path::new("/run/systemd/system").is_dir() && ask_systemd(scope_name) {
-        return Ok(Move::Scope);
-    }
     let mounts = fs::read_to_string("/proc/self/mounts").map_err(|error| format!("/proc/self/mounts: {error}"))?;
-    let root = unified_root(&mounts).ok_or("no cgroup2 file system")?;
-    let processes = root.join("cgroup.procs");
-    fs::write(&processes, "0").map_err(|error| format!("{}: {error}", processes.display()))?;
+    let roots = roots(&mounts);
+    if roots.is_empty() {
+        return Err(String::from("no file system of control groups that services are in"));
+    }
+    for root in roots {
+        let processes = root.join("cgroup.procs");
+        fs::write(&processes, "0").map_err(|error| format!("{}: {error}", processes.display()))?;
+    }
     Ok(Move::Root)
 }
 
@@ -52,50 +45,15 @@ fn is_in_some_group(groups: &str) -> bool {
     })
 }
 
-fn unified_root(mounts: &str) -> Option<PathBuf> {
-    mounts.lines().find_map(|line| {
+/// Where the hierarchies that [`is_in_some_group`] speaks of are mounted.
+fn roots(mounts: &str) -> Vec<PathBuf> {
+    let root = |line: &str| {
         let mut fields = line.split(' ').skip(1);
-        let (place, kind) = (fields.next()?, fields.next()?);
-        (kind == "cgroup2").then(|| PathBuf::from(place))
-    })
-}
-
-/// Starts a busctl that asks for a transient scope with this process in it. A scope's processes get SIGTERM when the
-/// machine shuts down, which ours ignores, hence the short time-out.
-fn ask_systemd(scope_name: &str) -> bool {
-    let Some(busctl) = ["/usr/bin/busctl", "/bin/busctl"].into_iter().find(|path| Path::new(path).exists()) else {
-        return false;
+        let (place, kind, options) = (fields.next()?, fields.next()?, fields.next()?);
+        let of_services = kind == "cgroup2" || kind == "cgroup" && options.split(',').any(|one| one == "name=systemd");
+        of_services.then(|| PathBuf::from(place))
     };
-    let scope = format!("{scope_name}-{}.scope", std::process::id());
-    let pid = std::process::id().to_string();
-    let words = [
-        "busctl",
-        "--quiet",
-        "call",
-        "org.freedesktop.systemd1",
-        "/org/freedesktop/systemd1",
-        "org.freedesktop.systemd1.Manager",
-        "StartTransientUnit",
-        "ssa(sv)a(sa(sv))",
-        &scope,
-        "fail",
-        "3",
-        "PIDs",
-        "au",
-        "1",
-        &pid,
-        "CollectMode",
-        "s",
-        "inactive-or-failed",
-        "TimeoutStopUSec",
-        "t",
-        "5000000",
-        "0",
-    ];
-    let Ok(words) = words.into_iter().map(CString::new).collect::<Result<Vec<_>, _>>() else { return false };
-    let Ok(program) = CString::new(busctl) else { return false };
-    let arguments: Vec<_> = words.iter().map(CString::as_c_str).collect();
-    process::run_aside(&program, &arguments, SYSTEMD_LIMIT).is_ok()
+    mounts.lines().filter_map(root).collect()
 }
 
 #[cfg(test)]
@@ -114,9 +72,11 @@ mod tests {
     }
 
     #[test]
-    fn the_unified_hierarchy_is_found_among_the_mounts() {
-        let mounts = "cgroup /sys/fs/cgroup/cpu cgroup rw 0 0\ncgroup2 /sys/fs/cgroup/unified cgroup2 rw 0 0\n";
-        assert_eq!(unified_root(mounts), Some(PathBuf::from("/sys/fs/cgroup/unified")));
-        assert_eq!(unified_root("proc /proc proc rw 0 0\n"), None);
+    fn the_hierarchies_of_services_are_found_among_the_mounts() {
+        let mounts = "cgroup /sys/fs/cgroup/cpu cgroup rw,cpu 0 0\n\
+                      cgroup2 /sys/fs/cgroup/unified cgroup2 rw 0 0\n\
+                      cgroup /sys/fs/cgroup/systemd cgroup rw,xattr,name=systemd 0 0\n";
+        assert_eq!(roots(mounts), ["/sys/fs/cgroup/unified", "/sys/fs/cgroup/systemd"].map(PathBuf::from));
+        assert!(roots("proc /proc proc rw 0 0\n").is_empty());
     }
 }

@@ -21,17 +21,8 @@ use nix::unistd::{Pid, chdir, setsid};
 use crate::sys::{self, Disposition, Fork};
 
 /// Signals that say "go away" to a terminal's or a service's processes. Ours goes when its sockets close.
-const IGNORED: [i32; 8] = [
-    libc::SIGHUP,
-    libc::SIGINT,
-    libc::SIGQUIT,
-    libc::SIGTERM,
-    libc::SIGUSR1,
-    libc::SIGUSR2,
-    libc::SIGPIPE,
-    // Children are reaped by the kernel.
-    libc::SIGCHLD,
-];
+const IGNORED: [i32; 7] =
+    [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM, libc::SIGUSR1, libc::SIGUSR2, libc::SIGPIPE];
 
 /// How a panic in the new process shows in its exit status.
 const PANICKED: i32 = 70;
@@ -75,19 +66,6 @@ pub fn detach(new: Detached<'_>, body: impl FnOnce(Vec<OwnedFd>)) -> io::Result<
 /// For system calls that have no time-out of their own.
 pub fn set_time_limit(limit: Option<Duration>) {
     sys::alarm(limit.map_or(0, |limit| u32::try_from(limit.as_secs()).unwrap_or(u32::MAX).saturating_add(1)));
-}
-
-/// Runs `program` with `arguments` as a child that nobody waits for, that is killed after `limit` and has no
-/// descriptors but /dev/null.
-///
-/// # Errors
-/// Out of processes or memory.
-pub fn run_aside(program: &CStr, arguments: &[&CStr], limit: Duration) -> io::Result<()> {
-    let Fork::Child = sys::fork()? else { return Ok(()) };
-    sys::close_range(3, RawFd::MAX);
-    set_time_limit(Some(limit));
-    let _ = nix::unistd::execve(program, arguments, &[] as &[&CStr]);
-    sys::exit_now(127)
 }
 
 /// The uid that the kernel asks about when this process does something.

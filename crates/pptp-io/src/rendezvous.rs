@@ -41,7 +41,8 @@ impl Directory {
     /// It is a symbolic link or no directory, belongs to a stranger or is open to others.
     pub fn open(path: &Path, owner: Option<Account>) -> io::Result<Self> {
         for _ in 0..ATTEMPTS {
-            match Self::open_once(path, owner) {
+            Self::make(path)?;
+            match Self::open_made(path, owner) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 result => return result,
             }
@@ -61,11 +62,14 @@ impl Directory {
         }
     }
 
-    fn open_once(path: &Path, owner: Option<Account>) -> io::Result<Self> {
+    fn make(path: &Path) -> io::Result<()> {
         match DirBuilder::new().mode(0o700).create(path) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(named(path, error)),
-            _ => {}
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(named(path, error)),
+            _ => Ok(()),
         }
+    }
+
+    fn open_made(path: &Path, owner: Option<Account>) -> io::Result<Self> {
         let directory = Self::open_checked(path, owner)?;
         if let Some(owner) = owner {
             let (uid, gid) = (Uid::from_raw(owner.uid), Gid::from_raw(owner.gid));
@@ -172,6 +176,14 @@ mod tests {
         let path = std::env::temp_dir().join(format!("pptp-io-{}-{name}", std::process::id()));
         let _ = fs::remove_dir_all(&path);
         path
+    }
+
+    #[test]
+    fn a_missing_parent_is_named() {
+        let path = scratch("parent").join("child");
+        let error = Directory::open(&path, None).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::NotFound);
+        assert!(error.to_string().contains("No such file"), "{error}");
     }
 
     #[test]

@@ -66,6 +66,12 @@ pub fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<Received
     Ok(Received { length: message.bytes, descriptors })
 }
 
+/// Ends both directions: what the peer sends from here on is an error to it, what it has sent before can be received.
+pub fn shut_down(socket: BorrowedFd<'_>) {
+    // A peer that has gone is as good as told.
+    let _ = nix::sys::socket::shutdown(socket.as_raw_fd(), nix::sys::socket::Shutdown::Both);
+}
+
 /// Effective uid of the process that made the other end of `socket` (for one that was connected to: that listened).
 ///
 /// # Errors
