@@ -1,7 +1,6 @@
-//! How long a session takes for a packet. Meant for a release build, and read by a person:
-//! `cargo test --release -p pptp-core --test gre_timing -- --ignored --nocapture`
+//! How long a session takes for a packet: `cargo bench -p pptp-core --bench gre`.
 #![expect(clippy::print_stdout, clippy::disallowed_methods, reason = "it measures time and says so")]
-#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+#![expect(clippy::unwrap_used, reason = "a panic is how a measurement fails")]
 
 use core::time::Duration;
 use std::hint::black_box;
@@ -65,9 +64,7 @@ fn send(transmit_window: Option<u16>) -> u128 {
     nanoseconds(start)
 }
 
-#[test]
-#[ignore = "measures; asserts nothing about time"]
-fn a_packet_takes_so_long() {
+fn main() {
     println!("receive in order: {} ns per packet, buffers and headers included", receive(|place| place));
     println!(
         "receive, every second pair changed: {} ns per packet",

@@ -1,5 +1,4 @@
-//! How long framing takes. Meant for a release build, and read by a person:
-//! `cargo test --release -p pptp-core --test hdlc_timing -- --ignored --nocapture`
+//! How long framing takes for a frame of 1400 bytes: `cargo bench -p pptp-core --bench hdlc`.
 #![expect(clippy::print_stdout, clippy::disallowed_methods, reason = "it measures time and says so")]
 
 use std::hint::black_box;
@@ -25,9 +24,7 @@ fn time(mut round: impl FnMut()) -> u128 {
     best
 }
 
-#[test]
-#[ignore = "measures; asserts nothing about time"]
-fn a_frame_of_1400_bytes_takes_so_long() {
+fn main() {
     let mut random = Random::new(1);
     let random_bytes: Vec<u8> = (0..FRAME_LENGTH).map(|_| random.next_u64().to_be_bytes()[0]).collect();
     let text: Vec<u8> = (0..FRAME_LENGTH).map(|_| 0x61).collect();
