@@ -11,6 +11,8 @@ PLUGIN = $(TARGET)/release/libpptp_rs.so
 GUEST_TESTS = $(CARGO) test --package pptp-vm --features guests --test
 
 .PHONY: help demo test test-long build plugins install uninstall bench fuzz lint setup clean
+# Set-up comes before everything else, also with -j.
+.NOTPARALLEL:
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -45,9 +47,12 @@ install: ## copy the built plugin to where pppd looks (DESTDIR, PREFIX, PLUGIN_D
 	@[ -e $(PLUGIN) ] || { echo "install: $(PLUGIN) is missing; run make build first" >&2; exit 1; }
 	@[ -n "$(PPPD_VERSION)" ] || { echo "install: no pppd here; give PLUGIN_DIR=/usr/lib/pppd/VERSION" >&2; exit 1; }
 	install -D -m 644 $(PLUGIN) $(DESTDIR)$(PLUGIN_DIR)/pptp-rs.so
+	@# Files written for accel-pptp say "plugin pptp.so". Its own plugin, if it is here, stays.
+	@[ -e $(DESTDIR)$(PLUGIN_DIR)/pptp.so ] || ln -sv pptp-rs.so $(DESTDIR)$(PLUGIN_DIR)/pptp.so
 
 uninstall: ## remove it again
 	rm -f $(DESTDIR)$(PLUGIN_DIR)/pptp-rs.so
+	@[ "$$(readlink $(DESTDIR)$(PLUGIN_DIR)/pptp.so)" != pptp-rs.so ] || rm -fv $(DESTDIR)$(PLUGIN_DIR)/pptp.so
 
 bench: setup plugins ## how long connecting takes, next to pptp-linux
 	@scripts/bench.sh

@@ -227,14 +227,17 @@ tree_for() {
   else echo "lib.sh: no pppd $1 here; make setup makes a tree that has it" >&2; return 1; fi
 }
 
-# install_built: each built plugin where the pppd that it was built for looks, and the test kit's programs
+# install_built: each built plugin where the pppd that it was built for looks, also under the name of the plugin that it
+# replaces, and the test kit's programs
 install_built() {
   local built version tree
   for built in "$GUEST_BUILD"/bin/*; do [ ! -e "$built" ] || cp "$built" /usr/local/bin/; done
   for built in "$GUEST_BUILD"/plugin/*/pptp-rs.so; do
     [ -e "$built" ] || continue
     version=${built%/*} version=${version##*/}
-    tree=$(tree_for "$version") && install -m 644 "$built" "$tree/usr/lib/pppd/$version/pptp-rs.so"
+    tree=$(tree_for "$version") || continue
+    install -m 644 "$built" "$tree/usr/lib/pppd/$version/pptp-rs.so"
+    ln -sf pptp-rs.so "$tree/usr/lib/pppd/$version/pptp.so"
   done
 }
 

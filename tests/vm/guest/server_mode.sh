@@ -15,11 +15,11 @@ printf '#!/bin/sh\necho "$@" >> %s/arguments\nexec %s "$@"\n' $WORK "${PROGRAM[*
 chmod 755 $WORK/server-pppd
 leftovers_before
 server_start --program $WORK/server-pppd \
-  --pppd "local file /etc/ppp/options.server 115200 $TUNNEL_SERVER:192.168.77.10 ipparam $CLIENT_ADDRESS plugin pptp-rs.so"
+  --pppd "local file /etc/ppp/options.server 115200 $TUNNEL_SERVER:192.168.77.10 ipparam $CLIENT_ADDRESS plugin pptp.so"
 
 pppd_start client "$version" vpn $(client_options pptp-linux) $(session_options)
 check "pppd $version as a server brings up the tunnel" tunnel_up client vpn 20
-check "with the arguments that accel-pptp's server uses" grep -Eqx "local file /etc/ppp/options.server 115200 [0-9.:]+ ipparam $CLIENT_ADDRESS plugin pptp-rs.so pptp_client $CLIENT_ADDRESS pptp_sock [0-9]+ nodetach" $WORK/arguments
+check "with the arguments that accel-pptp's server uses" grep -Eqx "local file /etc/ppp/options.server 115200 [0-9.:]+ ipparam $CLIENT_ADDRESS plugin pptp.so pptp_client $CLIENT_ADDRESS pptp_sock [0-9]+ nodetach" $WORK/arguments
 check "the kernel's PPTP socket carries it" module_in_use pptp
 check "MPPE with 128 bits is on" grep -q 'MPPE 128-bit stateless compression enabled' $WORK/server-pppd.log
 check "the server answers the client's pings" ping_peer client $TUNNEL_SERVER
