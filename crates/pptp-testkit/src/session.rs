@@ -42,6 +42,8 @@ pub struct Session {
     state: State,
     calls: Vec<Call>,
     latest: Call,
+    /// The client's ids that it asked a call for, or was given one for, and has not cleared.
+    clearable: Vec<u32>,
     later: Vec<Later>,
     manner: Manner,
     next_identifier: u32,
@@ -114,6 +116,7 @@ impl Session {
             state: State::Idle,
             calls: Vec::new(),
             latest: Call::default(),
+            clearable: Vec::new(),
             later: Vec::new(),
             manner: Manner::default(),
             next_identifier: 1,
@@ -200,9 +203,7 @@ impl Session {
             (_, State::Idle) => Some(format!("order: {short} before the connection is established")),
             (_, State::Stopped) => Some(format!("order: {short} after a Stop-Control-Connection-Request")),
             ("ocrq", _) if self.calls.iter().any(known) => Some(format!("call id {id} is in use")),
-            ("clear", _) if u32::from(self.latest.theirs) != id && !self.calls.iter().any(known) => {
-                Some(format!("no call has id {id}"))
-            }
+            ("clear", _) if !self.clearable.contains(&id) => Some(format!("no call has id {id}")),
             ("sli" | "wen", _) if !self.calls.iter().any(|call| Some(u32::from(call.ours)) == peer) => {
                 Some(format!("no call has peer id {}", peer.unwrap_or(0)))
             }

@@ -141,6 +141,20 @@ fn refusals_carry_the_codes_of_the_script() {
 }
 
 #[test]
+fn a_call_is_cleared_once_and_by_an_id_that_was_named() {
+    let mut client = connect(&["ocrq=reply:peer=9"]);
+    client.establish();
+    client.call(7);
+    for (id, count) in [(9, 0), (7, 0), (7, 1), (8, 2)] {
+        client.send("clear", &[("id", id)]);
+        client.receive();
+        let journal = std::fs::read_to_string(&client.journal).unwrap();
+        assert_eq!(journal.matches("bad no call has id").count(), count, "{journal}");
+    }
+    client.journal();
+}
+
+#[test]
 fn a_call_is_disconnected_after_a_while_with_either_id() {
     for (id, expected) in [("ours", 0x5000), ("theirs", 7), ("9", 9)] {
         let mut client = connect(&[&format!("call-up=wait:60ms,cdn:id={id}:result=0")]);

@@ -31,7 +31,7 @@ one_line() {
 }
 
 # clean_protocol: the server found nothing wrong in what the client sent
-clean_protocol() { ! grep -E ' bad (order|stream|length|magic|type|reserved|version|[a-z]+ (is|has|[0-9]))' "$JOURNAL"; }
+clean_protocol() { ! grep ' bad ' "$JOURNAL"; }
 
 # baseline: notes what there is without and with the server, for nothing_left to compare with
 baseline() {

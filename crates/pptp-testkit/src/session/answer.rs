@@ -99,7 +99,10 @@ impl Session {
                 self.state = State::Established
             }
             "echo" => self.expected_echoes.extend(message.value("identifier")),
-            "ocrp" if message.value("result") == Some(1) => self.fire("call-up", None),
+            "ocrp" if message.value("result") == Some(1) => {
+                self.clearable.extend(message.value("peer").filter(|peer| !self.clearable.contains(peer)));
+                self.fire("call-up", None);
+            }
             _ => (),
         }
     }

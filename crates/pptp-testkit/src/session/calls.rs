@@ -26,11 +26,13 @@ impl Session {
         // Recognisable in a capture, and never a number that the client might have chosen for itself by counting.
         let ours = 0x5000_u16.wrapping_add(u16::try_from(number % 0x1000).unwrap_or(0));
         self.latest = Call { ours, theirs, carrier: None };
+        self.clearable.push(u32::from(theirs));
     }
 
     /// A Call-Clear-Request: the call becomes the latest, for the reply, and carries nothing any more.
     pub(super) fn take_call(&mut self, message: &Message) {
         let id = message.value("id").unwrap_or(0);
+        self.clearable.retain(|known| *known != id);
         if let Some(place) = self.calls.iter().position(|call| u32::from(call.theirs) == id) {
             let call = self.calls.remove(place);
             self.latest = Call { ours: call.ours, theirs: call.theirs, carrier: None };
