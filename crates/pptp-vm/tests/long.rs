@@ -27,6 +27,11 @@ fn an_idle_tunnel_stays_up_for_two_minutes_of_echoes() -> Result<(), Failure> {
 }
 
 #[test]
+fn pppd_2_5_2_takes_options_where_users_write_them() -> Result<(), Failure> {
+    Guest::new("options").argument("2.5.2").limit(LONG).run()
+}
+
+#[test]
 fn faults_before_a_call_is_up_are_named_by_pppd_2_5_2() -> Result<(), Failure> {
     Guest::new("faults").argument("2.5.2").limit(LONG).run()
 }

@@ -27,6 +27,11 @@ fn pppd_2_5_2_carries_traffic_with_the_server_s_arguments() -> Result<(), Failur
 }
 
 #[test]
+fn pppd_2_4_9_takes_options_where_users_write_them() -> Result<(), Failure> {
+    Guest::new("options").argument("2.4.9").run()
+}
+
+#[test]
 fn two_pppd_share_one_control_connection() -> Result<(), Failure> {
     Guest::new("share").run()
 }
