@@ -28,7 +28,7 @@ refused() { as_user "$@"; [ $? = 2 ]; }
 for option in "pptp_server 192.0.2.9" "pptp_port 1724"; do
   check "a user cannot change root's ${option% *}" refused call office $option nodetach
   # 2.5.2 has freed the name of the file by then, so what it prints for it may be anything.
-  check "and is told so" grep -q "${option% *} option set in .*cannot be overridden" $WORK/user.log
+  check "and is told so" env LC_ALL=C grep -aq "${option% *} option set in .*cannot be overridden" $WORK/user.log
 done
 check "a user cannot mark packets" refused call office pptp_mark 7 nodetach
 check "and is told what it takes" grep -q 'pptp_mark option requires root privilege' $WORK/user.log
