@@ -50,3 +50,8 @@ fn sigterm_ends_pppd_2_5_2_in_every_phase_of_connecting() -> Result<(), Failure>
 fn persist_redials_with_pppd_2_4_9() -> Result<(), Failure> {
     Guest::new("persist").argument("2.4.9").limit(LONG).run()
 }
+
+#[test]
+fn a_tunnel_that_ends_hangs_up_pppd_2_5_2() -> Result<(), Failure> {
+    Guest::new("faults_up").argument("2.5.2").limit(LONG).run()
+}

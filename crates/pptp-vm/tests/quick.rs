@@ -62,11 +62,6 @@ fn faults_before_a_call_is_up_are_named_by_pppd_2_4_9() -> Result<(), Failure> {
 }
 
 #[test]
-fn a_tunnel_that_ends_hangs_up_pppd_2_5_2() -> Result<(), Failure> {
-    Guest::new("faults_up").argument("2.5.2").limit(LONG).run()
-}
-
-#[test]
 fn sigterm_ends_pppd_2_4_9_in_every_phase_of_connecting() -> Result<(), Failure> {
     Guest::new("faults_term").argument("2.4.9").limit(LONG).run()
 }
