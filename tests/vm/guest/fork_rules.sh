@@ -10,7 +10,8 @@ session() { ps -o sid= -p "$1" | tr -d ' '; }
 no_zombies() { ! ps -o stat=,args= --ppid "$1" | grep '^Z'; }
 no_connections() { [ "$(connections)" = 0 ]; }
 start() { pppd_start client "$version" "$1" $(client_options) $(session_options) "${@:2}"; }
-standard_descriptors() { readlink "/proc/$1/fd/0" "/proc/$1/fd/1" "/proc/$1/fd/2" | sort -u; }
+# without the tree that a pppd may be in
+standard_descriptors() { readlink "/proc/$1/fd/0" "/proc/$1/fd/1" "/proc/$1/fd/2" | sed 's|^/mnt/pppd-[^/]*||' | sort -u; }
 pidfile() { on client head -n 1 "/run/ppp-$1.pid"; }
 pidfile_lives() { [ -e "/proc/$(pidfile "$1")" ]; }
 # detached COMMAND...: its output and status; at most 30 s, because a process that holds the pipe would block for ever
@@ -30,10 +31,12 @@ refuses_to_linger() {
   pppd_stop g TERM 2
   [ "$STATUS" = 5 ] || { echo "status $STATUS instead of 5"; return 1; }
 }
-pppd_program client "$version"
 tunnel_options() { echo $(client_options) $(session_options) linkname "$1"; }
 
 network
+# Before the trees of other pppd get their views of /sys.
+mount -t cgroup2 cgroup2 /sys/fs/cgroup && on client mount -t cgroup2 cgroup2 /sys/fs/cgroup || bail "no cgroup2"
+pppd_program client "$version"
 in_client=(nsenter --target "${HOST[client]}" --net --mount --uts --)
 pool_server_start
 leftovers_before
@@ -84,7 +87,6 @@ kill -KILL "$(pidfile d)"
 check "when it is killed with SIGKILL the connection is closed" wait_for 10 no_connections
 
 # --- a service that is stopped takes every process of its control group along
-mount -t cgroup2 cgroup2 /sys/fs/cgroup && on client mount -t cgroup2 cgroup2 /sys/fs/cgroup || bail "no cgroup2"
 mkdir /sys/fs/cgroup/{first,second}
 kill_group() { echo 1 > "/sys/fs/cgroup/$1/cgroup.kill" && pppd_wait e 5; } 2> /dev/null
 # start_in GROUP NAME
