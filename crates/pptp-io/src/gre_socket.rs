@@ -52,13 +52,29 @@ pub enum Calls {
 }
 
 /// Receives only enhanced GRE with PPP inside, for the address `local` and these calls; `local` is also where packets are
-/// sent from. What came since [`open`] may still be anything.
+/// sent from. What came since [`open`] is thrown away.
 ///
 /// # Errors
 /// `AddrNotAvailable`: the address is not this machine's.
 pub fn claim(socket: BorrowedFd<'_>, local: Ipv4Addr, calls: Calls) -> io::Result<()> {
+    // Nothing comes in while what is there, of any call, is thrown away.
+    sys::attach_filter(socket, &[instruction(RETURN, 0)])?;
+    discard_all(socket);
     sys::attach_filter(socket, &filter(calls))?;
     Ok(nix::sys::socket::bind(socket.as_raw_fd(), &SockaddrIn::from(SocketAddrV4::new(local, 0)))?)
+}
+
+/// Throws away what has arrived.
+fn discard_all(socket: BorrowedFd<'_>) {
+    let mut buffers = [[0_u8; 1]; 16];
+    let mut receiver = Receiver::new(buffers.len());
+    loop {
+        match receiver.receive(socket, &mut buffers).map(drop) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+            // News of a packet that was sent are thrown away, too.
+            Ok(()) | Err(_) => {}
+        }
+    }
 }
 
 /// Receives only from `peer` and sends there.
@@ -132,32 +148,36 @@ fn address(ip: Ipv4Addr) -> libc::sockaddr_in {
     *SockaddrIn::from(SocketAddrV4::new(ip, 0)).as_ref()
 }
 
+const RETURN: u16 = 0x06;
+
+const fn instruction(code: u16, k: u32) -> libc::sock_filter {
+    libc::sock_filter { code, jt: 0, jf: 0, k }
+}
+
 /// The kernel runs it from the outer IP header on.
 fn filter(calls: Calls) -> Vec<libc::sock_filter> {
     const LOAD_HEADER_LENGTH: u16 = 0xb1; // ldxb 4*([k]&0xf)
     const LOAD_HALF: u16 = 0x48; // ldh [x+k]
     const AND: u16 = 0x54;
     const JUMP_EQUAL: u16 = 0x15;
-    const RETURN: u16 = 0x06;
 
     let (mask, value) = match calls {
         Calls::Only(id) => (u16::MAX, id),
         Calls::Matching { mask, value } => (mask, value),
     };
-    let plain = |code, k: u32| libc::sock_filter { code, jt: 0, jf: 0, k };
     let unless_drop = |k: u16, skip| libc::sock_filter { code: JUMP_EQUAL, jt: 0, jf: skip, k: k.into() };
     vec![
-        plain(LOAD_HEADER_LENGTH, 0),
-        plain(LOAD_HALF, 2), // protocol type
+        instruction(LOAD_HEADER_LENGTH, 0),
+        instruction(LOAD_HALF, 2), // protocol type
         unless_drop(0x880b, 7),
-        plain(LOAD_HALF, 0), // flags and version
-        plain(AND, 7),
+        instruction(LOAD_HALF, 0), // flags and version
+        instruction(AND, 7),
         unless_drop(1, 4),
-        plain(LOAD_HALF, 6), // call id
-        plain(AND, mask.into()),
+        instruction(LOAD_HALF, 6), // call id
+        instruction(AND, mask.into()),
         unless_drop(value & mask, 1),
-        plain(RETURN, u32::MAX),
-        plain(RETURN, 0),
+        instruction(RETURN, u32::MAX),
+        instruction(RETURN, 0),
     ]
 }
 
@@ -176,8 +196,7 @@ mod tests {
         bytes
     }
 
-    /// Two sockets on two loopback addresses, connected to each other; `None` without the capability for it. Each test has
-    /// a network of its own: a socket may hold any packet that came before its filter.
+    /// Two sockets on two loopback addresses, connected to each other; `None` without the capability for it.
     fn pair(network: u8, calls: Calls) -> Option<(OwnedFd, OwnedFd)> {
         if !nix::unistd::geteuid().is_root() {
             return None;
@@ -212,6 +231,19 @@ mod tests {
         assert_eq!(sent, 5);
         assert_eq!(received(&ours), [first, right]);
         assert!(received(&ours).is_empty());
+    }
+
+    #[test]
+    fn what_came_before_the_filter_is_thrown_away() {
+        let Some((ours, theirs)) = pair(5, Calls::Only(8)) else { return };
+        let late = open(None).unwrap();
+        let other = packet(9, 1, 0x880b);
+        Sender::new(1).send(theirs.as_fd(), std::iter::once((other.as_slice(), None))).unwrap();
+        claim(late.as_fd(), Ipv4Addr::new(127, 71, 5, 1), Calls::Only(8)).unwrap();
+        let right = packet(8, 1, 0x880b);
+        Sender::new(1).send(theirs.as_fd(), std::iter::once((right.as_slice(), None))).unwrap();
+        assert_eq!(received(&late), std::slice::from_ref(&right));
+        assert_eq!(received(&ours), [right]);
     }
 
     #[test]
