@@ -92,6 +92,41 @@ impl End {
         text.lines().filter(|line| line.contains("bytes from")).count()
     }
 
+    /// Sends traffic of a kind (`tcp`, `udp`) to `to`, where it is not answered but counted: what the sink has seen, and
+    /// what the source says.
+    pub(crate) fn send(&self, kind: &str, (to, address): (&Self, &str), arguments: &str) -> (String, String) {
+        let program = env!("CARGO_BIN_EXE_tunnel-traffic");
+        let sink = to.command(program, &format!("{kind}-sink {address}")).stdout(Stdio::piped()).spawn().unwrap();
+        let mut sink = Killed(sink);
+        let mut seen = BufReader::new(sink.0.stdout.take().unwrap()).lines().map(Result::unwrap);
+        let port = seen.next().unwrap();
+        let said = self.run(program, &format!("{kind}-source {address} {port} {arguments}"));
+        (seen.next().unwrap_or_default(), said.trim().to_owned())
+    }
+
+    /// Packets and bytes sent, packets and bytes received, by the engine's own account.
+    pub(crate) fn statistics(&mut self) -> [u64; 4] {
+        let numbers: Vec<u64> = self.ask("statistics").split_whitespace().map(|word| word.parse().unwrap()).collect();
+        numbers.try_into().unwrap()
+    }
+
+    /// One counter of the channel.
+    pub(crate) fn counter(&mut self, name: &str) -> u64 {
+        let all = self.ask("counters");
+        let found = all.split_whitespace().find_map(|one| one.strip_prefix(name)?.strip_prefix('='));
+        found.unwrap_or_else(|| panic!("no counter {name} in {all}")).parse().unwrap()
+    }
+
+    /// Packets and bytes sent, packets and bytes received, by the interface's account.
+    pub(crate) fn interface_counters(&self) -> [u64; 4] {
+        let text = self.run("ip", &format!("-s link show {}", self.interface));
+        let lines: Vec<Vec<u64>> =
+            text.lines().map(|line| line.split_whitespace().map_while(|word| word.parse().ok()).collect()).collect();
+        // Below "RX:" and below "TX:", bytes first.
+        let [received, sent] = [&lines[3], &lines[5]];
+        [sent[1], sent[0], received[1], received[0]]
+    }
+
     /// The engine's process id.
     pub(crate) fn engine(&self) -> Option<i32> {
         let namespace = |process: PathBuf| std::fs::read_link(process.join("ns/net")).ok();
@@ -114,6 +149,9 @@ impl End {
         self.ip(&format!("addr add {} peer {} dev {}", self.inner, peer.inner, self.interface));
         self.ip(&format!("link set {} mtu 1460 up", self.interface));
         self.ip(&format!("-6 addr add {}/128 peer {} dev {} nodad", self.inner6, peer.inner6, self.interface));
+        // The kernel adds the route a little later.
+        let route = format!("-6 route get {}", peer.inner6);
+        eventually("there is a route", || self.command("ip", &route).output().unwrap().status.success());
     }
 }
 
@@ -122,6 +160,16 @@ impl Drop for End {
         // At the end of its input the process ends, and with it the namespace.
         self.input = None;
         let _ = self.process.wait();
+    }
+}
+
+/// A process that does not outlive its test.
+struct Killed(Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 

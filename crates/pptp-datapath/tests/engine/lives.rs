@@ -18,7 +18,7 @@ fn a_killed_engine_is_the_end_of_everything() {
     kill(Pid::from_raw(one.engine().unwrap()), Signal::SIGKILL).unwrap();
     assert_eq!(one.ask("read channel"), "end");
     assert_eq!(one.ask("read unit"), "end");
-    assert_eq!(one.ask("ended"), "true");
+    eventually("the client sees it", || one.ask("ended") == "true");
     eventually("the interface goes", || !has_interface(&one));
 }
 
