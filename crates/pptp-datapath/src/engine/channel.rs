@@ -57,8 +57,8 @@ pub(super) struct Trouble {
     pub(super) strangers: u64,
     /// Packets that the network did not take.
     pub(super) unsendable: u64,
-    /// ICMP errors.
-    pub(super) icmp: u64,
+    /// Errors that the network told of: ICMP, no route.
+    pub(super) network_errors: u64,
     /// Frames dropped because too many waited for the window.
     pub(super) overflow: u64,
 }
@@ -121,7 +121,7 @@ impl Channel {
     /// Every counter by name.
     pub(super) fn counters(&self) -> Vec<(String, u64)> {
         let session = self.session.counters();
-        let Trouble { malformed_frames, lost_to_pppd, strangers, unsendable, icmp, overflow } = self.trouble;
+        let Trouble { malformed_frames, lost_to_pppd, strangers, unsendable, network_errors, overflow } = self.trouble;
         let round_trip = self.session.round_trip().map_or(0, |time| u64::try_from(time.as_micros()).unwrap_or(0));
         let others = [
             ("received", session.received),
@@ -140,7 +140,7 @@ impl Channel {
             ("lost-to-pppd", lost_to_pppd),
             ("strangers", strangers),
             ("unsendable", unsendable),
-            ("icmp", icmp),
+            ("network-errors", network_errors),
             ("overflow", overflow),
         ];
         others.into_iter().chain(session.drops()).map(|(name, value)| (String::from(name), value)).collect()

@@ -96,6 +96,7 @@ impl Engine {
             self.units.remove(index);
             failed("a new unit", &error)
         })?;
+        self.log(log::Level::Debug, format!("engine: unit {}: offload {offload:?}", number.0));
         Ok(Answer::Done)
     }
 

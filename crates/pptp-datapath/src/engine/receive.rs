@@ -110,7 +110,7 @@ impl Engine {
         lengths.clear();
         let received = receiver.receive(port.socket.as_fd(), slots).map(|received| lengths.extend(received));
         if let Err(error) = received {
-            return self.note_icmp(index, &error);
+            return self.note_error(index, &error);
         }
         for slot in 0..self.down.lengths.len() {
             self.take_packet(index, slot);
@@ -196,28 +196,28 @@ impl Engine {
     }
 
     /// An error that only tells of packets sent before: the network may recover, the call goes on.
-    fn note_icmp(&mut self, port: usize, error: &io::Error) {
+    fn note_error(&mut self, port: usize, error: &io::Error) {
         if error.kind() == io::ErrorKind::WouldBlock {
             return;
         }
         let Some(port) = self.ports.find(port) else { return };
         let [channel] = port.calls.values().copied().collect::<Vec<_>>()[..] else { return };
-        self.note_icmp_of(channel, error);
+        self.note_error_of(channel, error);
     }
 
-    pub(super) fn note_icmp_of(&mut self, channel: usize, error: &io::Error) {
+    pub(super) fn note_error_of(&mut self, channel: usize, error: &io::Error) {
         let Some(channel) = self.channels.find_mut(channel) else { return };
-        channel.trouble.icmp += 1;
+        channel.trouble.network_errors += 1;
         // Later ones say no more than the counter.
-        if channel.trouble.icmp > 1 || !channel.is_silent() {
+        if channel.trouble.network_errors > 1 || !channel.is_silent() {
             return;
         }
-        let text = icmp_text(channel, error);
+        let text = error_text(channel, error);
         self.log(log::Level::Warn, text);
     }
 }
 
-fn icmp_text(channel: &Channel, error: &io::Error) -> String {
+fn error_text(channel: &Channel, error: &io::Error) -> String {
     let (peer, words) = (channel.peer, pptp_io::words(error));
     match error.raw_os_error() {
         Some(libc::ENOPROTOOPT) => {

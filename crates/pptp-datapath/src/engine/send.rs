@@ -228,7 +228,7 @@ impl Engine {
             }
         }
         for (channel, error) in troubles.errors {
-            self.note_icmp_of(channel, &error);
+            self.note_error_of(channel, &error);
         }
     }
 

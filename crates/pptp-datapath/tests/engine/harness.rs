@@ -60,6 +60,16 @@ impl End {
         assert_eq!(self.ask(line), "ok", "{line}");
     }
 
+    /// The next line for the log that is not only for debugging.
+    pub(crate) fn next_warning(&mut self) -> String {
+        loop {
+            let line = self.ask("log");
+            if !line.starts_with("engine: ") {
+                return line;
+            }
+        }
+    }
+
     pub(crate) fn pid(&self) -> u32 {
         self.process.id()
     }

@@ -39,7 +39,7 @@ fn a_deleted_interface_is_a_hang_up() {
     assert_eq!(one.ask("read channel"), "end");
     assert_eq!(one.ask("read unit"), "end");
     assert_eq!(one.ask("ended"), "false");
-    assert_eq!(one.ask("log"), "interface of unit 7 was deleted");
+    assert_eq!(one.next_warning(), "interface of unit 7 was deleted");
 }
 
 #[test]

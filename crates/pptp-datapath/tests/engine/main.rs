@@ -11,3 +11,4 @@ mod lives;
 mod pppd;
 mod traffic;
 mod trouble;
+mod wire;

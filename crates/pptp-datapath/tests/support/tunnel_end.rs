@@ -28,6 +28,8 @@ struct End {
     unit_frames: Option<OwnedFd>,
     channel_frames: Option<OwnedFd>,
     life_line: Option<OwnedFd>,
+    /// A socket with which this end plays a peer that has no engine.
+    gre: Option<OwnedFd>,
 }
 
 fn main() {
@@ -36,7 +38,7 @@ fn main() {
         _ => Batching::Batched,
     };
     let Ok(engine) = Engine::start(Options { wipe: || {}, batching }) else { return };
-    let mut end = End { engine, unit_frames: None, channel_frames: None, life_line: None };
+    let mut end = End { engine, unit_frames: None, channel_frames: None, life_line: None, gre: None };
     for line in io::stdin().lock().lines().map_while(Result::ok) {
         let words: Vec<&str> = line.split_whitespace().collect();
         let answer = end.obey(&words).unwrap_or_else(|error| format!("error {error}"));
@@ -76,6 +78,17 @@ impl End {
             ["ended"] => Ok(self.engine.has_ended().to_string()),
             ["write", which, hex] => self.write(which, hex),
             ["read", which] => self.read(which),
+            ["gre", local, peer, id] => {
+                self.gre = Some(gre_to(local.parse()?, peer.parse()?, Calls::Only(id.parse()?))?);
+                Ok(String::from("ok"))
+            }
+            ["gre-send", hex] => {
+                let socket = self.gre.as_ref().ok_or("no socket")?;
+                let packet = bytes(hex)?;
+                gre_socket::Sender::new(1).send(socket.as_fd(), std::iter::once((packet.as_slice(), None)))?;
+                Ok(String::from("ok"))
+            }
+            ["gre-read"] => self.read_gre(),
             ["close", which] => {
                 drop(self.descriptor(which)?.take());
                 Ok(String::from("ok"))
@@ -93,9 +106,7 @@ impl End {
     }
 
     fn channel(&mut self, call: CallConfig) -> Outcome {
-        let socket = gre_socket::open(None)?;
-        gre_socket::claim(socket.as_fd(), call.local, Calls::Only(call.call_id))?;
-        gre_socket::connect(socket.as_fd(), call.peer)?;
+        let socket = gre_to(call.local, call.peer, Calls::Only(call.call_id))?;
         let (frames, their_frames) = seqpacket::pair()?;
         let (life_line, their_life_line) = seqpacket::pair()?;
         let descriptors = [socket.as_fd(), their_frames.as_fd(), their_life_line.as_fd()];
@@ -132,9 +143,20 @@ impl End {
 
     fn write(&mut self, which: &str, hex: &str) -> Outcome {
         let frames = self.descriptor(which)?.as_ref().ok_or("closed")?;
-        let bytes = (0..hex.len() / 2).map(|at| u8::from_str_radix(&hex[at * 2..at * 2 + 2], 16));
-        seqpacket::send(frames.as_fd(), &bytes.collect::<Result<Vec<_>, _>>()?, &[])?;
+        seqpacket::send(frames.as_fd(), &bytes(hex)?, &[])?;
         Ok(String::from("ok"))
+    }
+
+    /// The next packet from its GRE header on.
+    fn read_gre(&self) -> Outcome {
+        let socket = self.gre.as_ref().ok_or("no socket")?;
+        wait(&[(socket.as_fd(), Interest::Read)], Some(FRAME_LIMIT))?;
+        let mut buffers = [vec![0; 2048]];
+        let length = match gre_socket::Receiver::new(1).receive(socket.as_fd(), &mut buffers) {
+            Ok(mut lengths) => lengths.next().flatten().unwrap_or(0),
+            Err(_) => return Ok(String::from("none")),
+        };
+        Ok(hex(buffers[0].get(20..length).unwrap_or_default()))
     }
 
     fn read(&mut self, which: &str) -> Outcome {
@@ -150,11 +172,26 @@ impl End {
         if received == 0 {
             return Ok(String::from("end"));
         }
-        Ok(buffer[..received].iter().map(|byte| format!("{byte:02x}")).collect())
+        Ok(hex(&buffer[..received]))
     }
 }
 
-/// `window`: keep to the peer's; `reorder MS`: put in order.
+fn gre_to(local: Ipv4Addr, peer: Ipv4Addr, calls: Calls) -> io::Result<OwnedFd> {
+    let socket = gre_socket::open(None)?;
+    gre_socket::claim(socket.as_fd(), local, calls)?;
+    gre_socket::connect(socket.as_fd(), peer)?;
+    Ok(socket)
+}
+
+fn bytes(hex: &str) -> Result<Vec<u8>, std::num::ParseIntError> {
+    (0..hex.len() / 2).map(|at| u8::from_str_radix(&hex[at * 2..at * 2 + 2], 16)).collect()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// `window PACKETS`: keep to the peer's.
 fn call(
     local: Ipv4Addr,
     peer: Ipv4Addr,
