@@ -442,3 +442,6 @@ leftovers_list() {
 export PATH=/usr/local/bin:$PATH
 mount_trees
 install_built
+if [ "${CLIENT:-plugin}" = plugin ] && ! [ -e "/usr/lib/pppd/$(native_version)/pptp-rs.so" ]; then
+  bail "there is no plugin in $GUEST_BUILD: make plugins builds it"
+fi
