@@ -12,7 +12,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use nix::errno::Errno;
-use nix::sys::resource::{Resource, setrlimit};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{SigSet, SigmaskHow, sigprocmask};
 use nix::sys::stat::{Mode, umask};
 use nix::sys::wait::{WaitStatus, waitpid};
@@ -66,6 +66,15 @@ pub fn detach(new: Detached<'_>, body: impl FnOnce(Vec<OwnedFd>)) -> io::Result<
 /// For system calls that have no time-out of their own.
 pub fn set_time_limit(limit: Option<Duration>) {
     sys::alarm(limit.map_or(0, |limit| u32::try_from(limit.as_secs()).unwrap_or(u32::MAX).saturating_add(1)));
+}
+
+/// Allows this process as many descriptors as it may have.
+///
+/// # Errors
+/// None that a correct program sees.
+pub fn raise_descriptor_limit() -> io::Result<()> {
+    let (_, most) = getrlimit(Resource::RLIMIT_NOFILE)?;
+    Ok(setrlimit(Resource::RLIMIT_NOFILE, most, most)?)
 }
 
 /// The uid that the kernel asks about when this process does something.

@@ -30,7 +30,7 @@ use pptp_io::epoll::{EventSet, Trigger};
 use pptp_io::gre_socket::Sender;
 use pptp_io::poller::{Interest, Ready};
 use pptp_io::tun::Offload;
-use pptp_io::{clock, confine, seqpacket};
+use pptp_io::{clock, confine, process, seqpacket};
 
 use channel::Channel;
 use port::{Flushed, Port};
@@ -57,6 +57,10 @@ const MEMORY_WAIT: Duration = Duration::from_millis(1);
 pub(crate) fn run(kept: Vec<OwnedFd>, batching: Batching) {
     let Ok([commands]) = <[OwnedFd; 1]>::try_from(kept) else { return };
     let Ok(engine) = Engine::new(commands, batching) else { return };
+    // Four for each call.
+    if let Err(error) = process::raise_descriptor_limit() {
+        engine.log(log::Level::Debug, format!("engine: descriptor limit: {}", pptp_io::words(&error)));
+    }
     for failure in confine::confine_engine() {
         engine.log(log::Level::Debug, format!("engine: {failure}"));
     }

@@ -95,6 +95,13 @@ impl End {
         self.run("ip", arguments);
     }
 
+    /// Runs many commands of ip(8).
+    pub(crate) fn batch_of_ip(&self, commands: &str) {
+        let mut ip = self.command("ip", "-batch -").stdin(Stdio::piped()).spawn().unwrap();
+        ip.stdin.take().unwrap().write_all(commands.as_bytes()).unwrap();
+        assert!(ip.wait().unwrap().success());
+    }
+
     /// How many of five pings are answered.
     pub(crate) fn pings(&self, address: &str) -> usize {
         let output = self.command("ping", &format!("-c 5 -i 0.05 -W 1 {address}")).output().unwrap();

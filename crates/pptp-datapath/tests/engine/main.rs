@@ -8,6 +8,7 @@
 
 mod harness;
 mod lives;
+mod ports;
 mod pppd;
 mod traffic;
 mod trouble;

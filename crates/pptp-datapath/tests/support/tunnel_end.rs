@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use pptp_datapath::client::{Batching, Engine, Options};
 use pptp_datapath::command::{
-    CallConfig, Channel, Command, FilterKind, Instruction, Network, NpMode, TransmitWindow, Unit,
+    CallConfig, Channel, Command, FilterKind, Instruction, Network, NpMode, Port, TransmitWindow, Unit,
 };
 use pptp_io::gre_socket::{self, Calls};
 use pptp_io::poller::{Interest, wait};
@@ -28,6 +28,8 @@ struct End {
     unit_frames: Option<OwnedFd>,
     channel_frames: Option<OwnedFd>,
     life_line: Option<OwnedFd>,
+    /// Frames of many units and channels.
+    many: Vec<OwnedFd>,
     /// A socket with which this end plays a peer that has no engine.
     gre: Option<OwnedFd>,
 }
@@ -38,7 +40,7 @@ fn main() {
         _ => Batching::Batched,
     };
     let Ok(engine) = Engine::start(Options { wipe: || {}, batching }) else { return };
-    let mut end = End { engine, unit_frames: None, channel_frames: None, life_line: None, gre: None };
+    let mut end = End { engine, unit_frames: None, channel_frames: None, life_line: None, many: Vec::new(), gre: None };
     for line in io::stdin().lock().lines().map_while(Result::ok) {
         let words: Vec<&str> = line.split_whitespace().collect();
         let answer = end.obey(&words).unwrap_or_else(|error| format!("error {error}"));
@@ -54,6 +56,7 @@ impl End {
                 let call = call(local.parse()?, peer.parse()?, (id.parse()?, peer_id.parse()?), rest)?;
                 self.channel(call)
             }
+            ["many", count, local, peer] => self.many(count.parse()?, local.parse()?, peer.parse()?),
             ["connect"] => done(self.engine.connect(CHANNEL, UNIT)),
             ["disconnect"] => self.ask(Command::Disconnect { channel: CHANNEL }),
             ["drop"] => self.ask(Command::DropChannel { channel: CHANNEL }),
@@ -112,6 +115,28 @@ impl End {
         let descriptors = [socket.as_fd(), their_frames.as_fd(), their_life_line.as_fd()];
         self.engine.new_channel(CHANNEL, call, descriptors)?;
         (self.channel_frames, self.life_line) = (Some(frames), Some(life_line));
+        Ok(String::from("ok"))
+    }
+
+    /// Units and channels 1000, 1001 … with devices many0, many1 …, all on one port.
+    fn many(&mut self, count: u16, local: Ipv4Addr, peer: Ipv4Addr) -> Outcome {
+        let socket = gre_socket::open(None)?;
+        gre_socket::claim(socket.as_fd(), local, Calls::Matching { mask: 0, value: 0 })?;
+        self.engine.ask(&Command::NewPort { port: Port(1) }, &[socket.as_fd()])?;
+        let (life_line, their_life_line) = seqpacket::pair()?;
+        for number in 0..count {
+            let (id, wide) = (1000 + number, u32::from(number));
+            let tun = tun::create(&format!("many{number}"))?;
+            let (unit, their_unit) = seqpacket::pair()?;
+            let (channel, their_channel) = seqpacket::pair()?;
+            self.engine.new_unit(Unit(1000 + wide), 1460, tun.as_fd(), their_unit.as_fd())?;
+            let call = call(local, peer, (id, id), &[])?;
+            let command = Command::NewChannel { channel: Channel(1000 + wide), call, port: Some(Port(1)) };
+            self.engine.ask(&command, &[their_channel.as_fd(), their_life_line.as_fd()])?;
+            self.engine.connect(Channel(1000 + wide), Unit(1000 + wide))?;
+            self.many.extend([unit, channel]);
+        }
+        self.life_line = Some(life_line);
         Ok(String::from("ok"))
     }
 
