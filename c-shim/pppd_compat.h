@@ -38,6 +38,7 @@ extern char *current_option;
 extern char passwd[MAXSECRETLEN];
 extern int holdoff;
 extern int hungup;
+extern int listen_time;
 extern int need_holdoff;
 
 #define compat_got_sigterm() ppp_signaled(SIGTERM)

@@ -85,6 +85,7 @@ void pptp_host_set_status(int code) { compat_set_status(code); }
 int pptp_host_hung_up(void) { return hungup; }
 int pptp_host_needs_holdoff(void) { return need_holdoff; }
 int pptp_host_holdoff(void) { return holdoff; }
+void pptp_host_listen_first(int milliseconds) { listen_time = milliseconds; }
 void pptp_host_set_channel_name(const char *text) { compat_set_channel_name(text); }
 const char *pptp_host_remote_number(void) { return compat_remote_number(); }
 void pptp_host_set_remote_number(const char *text) { compat_set_remote_number(text); }

@@ -90,6 +90,8 @@ int pptp_host_hung_up(void);
 /* Nonzero: pppd means to wait pptp_host_holdoff() seconds before it connects again. */
 int pptp_host_needs_holdoff(void);
 int pptp_host_holdoff(void);
+/* LCP speaks when the peer has, or after so many milliseconds; for the link that is being connected. */
+void pptp_host_listen_first(int milliseconds);
 /* What "Connect: ppp0 <--> ..." shows. */
 void pptp_host_set_channel_name(const char *text);
 /* Number or address of the peer; NULL or empty: none yet. */

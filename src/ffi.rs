@@ -123,6 +123,12 @@ pub(crate) fn quit() {
     unsafe { shim::pptp_host_quit() }
 }
 
+/// LCP speaks when the peer has, or after so long.
+pub(crate) fn listen_first(milliseconds: c_int) {
+    // SAFETY: the module's contract.
+    unsafe { shim::pptp_host_listen_first(milliseconds) }
+}
+
 /// pppd's exit status.
 pub(crate) fn set_status(status: c_int) {
     // SAFETY: the module's contract.

@@ -45,13 +45,15 @@ fn call(rules: &[&str], words: &[&str]) -> Ran {
 
 #[test]
 fn a_call_comes_up_and_its_socket_is_left_to_the_call_manager() {
-    let ran = call(&[], &["@connect", "@device", "@establish", "@device", "@cleanup", "@device", "@sizes"]);
+    let ran = call(&[], &["@connect", "@device", "@establish", "@device", "@cleanup", "@device", "@sizes", "@listen"]);
     assert!(ran.says("connected yes") && ran.says("established 100"), "{ran:?}");
     assert_eq!(ran.after("device "), ["socket", "/dev/null", "closed"]);
     assert_eq!(ran.after("info: PPTP call to localhost (127.0.0.1) is up: call id ").len(), 1, "{ran:?}");
     assert!(ran.after("error: ").is_empty(), "{ran:?}");
     // The loopback interface has room for more than PPP wants to be asked for.
     assert!(ran.says("mru 1500 mtu 1500"), "{ran:?}");
+    // What comes before the server's PPP is ready would be lost.
+    assert!(ran.says("listens 500 ms"), "{ran:?}");
 }
 
 #[test]

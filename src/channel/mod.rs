@@ -24,6 +24,12 @@ use crate::pppd::{self, Interruption, Status};
 use client::{Link, Stopped};
 use mtu::Configured;
 
+/// How long LCP lets the server speak first, milliseconds.
+///
+/// Servers like pptpd start their PPP when the call is up, and lose what arrives before; the next try would come 3 s
+/// later. They speak as soon as they can listen. The wait is for those that never speak first.
+const LISTEN_FIRST: i32 = 500;
+
 /// All state of the plugin.
 #[derive(Default)]
 struct Channel {
@@ -132,6 +138,7 @@ fn call(settings: &Settings, server: &str) -> Result<RawFd, Stopped> {
     let (link, call) = client::connect(settings, server)?;
     tell_remote_number(&call.peer.to_string());
     mtu::apply(settings.mtu, mtu::known(call.outer_mtu), with(|channel| channel.configured));
+    ffi::listen_first(LISTEN_FIRST);
     let device = link.device.as_raw_fd();
     with(|channel| channel.link = Some(link));
     Ok(device)

@@ -11,6 +11,7 @@
  *   @holdoff   what the hold-off hook says; @needless: pppd needs no hold-off; @hungup: the link was hung up
  *   @hook      (before PLUGIN is loaded, so it comes first) another plugin's hold-off hook is there and says 7
  *   @sizes     MRU and MTU
+ *   @listen    how long LCP waits for the peer to speak first
  *   @mru=N @mtu=N   the user gave pppd's own option
  *   @secret    whether the password is still there
  *   @term @hup      a signal has come that pppd has not acted on
@@ -51,7 +52,7 @@
 struct channel *the_channel;
 int (*holdoff_hook)(void);
 lcp_options lcp_wantoptions[NUM_PPP] = {{.mru = 1500}}, lcp_allowoptions[NUM_PPP] = {{.mru = 16384}};
-int asked_to_quit, need_holdoff = 1, holdoff = 30, hungup;
+int asked_to_quit, need_holdoff = 1, holdoff = 30, hungup, listen_time;
 char passwd[MAXSECRETLEN] = "open sesame";
 unsigned char mppe_send_key[32] = "key", mppe_recv_key[32] = "key";
 char *current_option;
@@ -273,6 +274,7 @@ static void command(const char *word)
 	else if (!strcmp(word, "@holdoff")) tell("holdoff %d", holdoff_hook());
 	else if (!strcmp(word, "@needless")) need_holdoff = 0;
 	else if (!strcmp(word, "@hungup")) hungup = 1;
+	else if (!strcmp(word, "@listen")) tell("listens %d ms", listen_time);
 	else if (!strcmp(word, "@sizes")) tell("mru %d mtu %d", lcp_wantoptions[0].mru, lcp_allowoptions[0].mru);
 	else if (!strncmp(word, "@mru=", 5)) lcp_wantoptions[0].mru = atoi(word + 5), lcp_table[0].source = "a test";
 	else if (!strncmp(word, "@mtu=", 5)) lcp_allowoptions[0].mru = atoi(word + 5), lcp_table[2].source = "a test";
