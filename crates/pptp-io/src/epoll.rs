@@ -18,7 +18,8 @@ pub enum Trigger {
     Edge,
 }
 
-/// A set of descriptors, each with a token of the caller's. A descriptor that is closed leaves the set.
+/// A set of descriptors, each with a token of the caller's. A descriptor that is closed leaves the set, unless another
+/// process has a copy: take those out before.
 #[derive(Debug)]
 pub struct EventSet {
     epoll: Epoll,

@@ -93,7 +93,7 @@ impl Engine {
             self.events.add(unit.frames.as_fd(), Source::UnitFrames(index).token(), Interest::Read, Trigger::Level)
         });
         watched.map_err(|error| {
-            self.units.remove(index);
+            self.remove_unit(index);
             failed("a new unit", &error)
         })?;
         self.log(log::Level::Debug, format!("engine: unit {}: offload {offload:?}", number.0));
@@ -156,7 +156,9 @@ impl Engine {
             Err(error) => Some(failed("a new channel", &error)),
         };
         if let Some(refusal) = refusal {
-            self.channels.remove(index);
+            if let Some(channel) = self.channels.remove(index) {
+                self.forget([&channel.frames, &channel.life_line]);
+            }
             return Err(refusal);
         }
         if let Some(port) = self.ports.find_mut(port) {
@@ -232,6 +234,7 @@ impl Engine {
 
     pub(super) fn remove_unit(&mut self, index: usize) {
         let Some(unit) = self.units.remove(index) else { return };
+        self.forget([&unit.tun, &unit.frames]);
         if let Some(channel) = unit.channel.and_then(|channel| self.channels.find_mut(channel)) {
             channel.unit = None;
         }
@@ -241,6 +244,7 @@ impl Engine {
     /// Closes a channel's descriptors: pppd reads the end.
     pub(super) fn remove_channel(&mut self, index: usize) {
         let Some(channel) = self.channels.remove(index) else { return };
+        self.forget([&channel.frames, &channel.life_line]);
         if let Some(unit) = channel.unit.and_then(|unit| self.units.find_mut(unit)) {
             unit.channel = None;
         }
@@ -258,7 +262,16 @@ impl Engine {
 
     fn remove_unused_port(&mut self, index: usize) {
         if self.ports.find(index).is_some_and(|port| port.number.is_none() && port.calls.is_empty()) {
-            self.ports.remove(index);
+            let port = self.ports.remove(index);
+            self.forget(port.iter().map(|port| &port.socket));
+        }
+    }
+
+    /// Waits for these no more. Closing them would not do if another process had them too.
+    fn forget<'a>(&self, descriptors: impl IntoIterator<Item = &'a OwnedFd>) {
+        for descriptor in descriptors {
+            // One that is not waited for yet is no mistake.
+            let _ = self.events.remove(descriptor.as_fd());
         }
     }
 

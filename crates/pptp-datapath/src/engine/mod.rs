@@ -140,6 +140,8 @@ impl Engine {
         let timeout = self.timeout();
         let ready = self.events.wait(timeout)?;
         self.pending.extend(ready.filter_map(|(token, ready)| Some((Source::from_token(token)?, ready))));
+        // Last, so that nothing new has the number of something that has just ended and has an event left.
+        self.pending.sort_by_key(|(source, _)| *source == Source::Commands);
         Ok(())
     }
 

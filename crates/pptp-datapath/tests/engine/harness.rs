@@ -155,6 +155,13 @@ impl End {
         engine.file_name()?.to_str()?.parse().ok()
     }
 
+    /// Processor time that the engine has used, in hundredths of a second.
+    pub(crate) fn processor_time(&self) -> u64 {
+        let text = std::fs::read_to_string(format!("/proc/{}/stat", self.engine().unwrap())).unwrap();
+        let fields: Vec<&str> = text.rsplit(')').next().unwrap().split_whitespace().collect();
+        fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
+    }
+
     /// Ends the process as pppd would end: its descriptors are closed, nothing more.
     pub(crate) fn kill(&mut self) {
         self.process.kill().unwrap();

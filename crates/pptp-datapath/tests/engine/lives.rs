@@ -51,7 +51,9 @@ fn the_end_of_the_life_line_is_a_hang_up_and_the_unit_takes_another_call() {
         assert_eq!(end.ask("read unit"), "none");
     }
     assert!(has_interface(&one));
+    let begin = one.processor_time();
     assert_eq!(one.pings(&two.inner), 0);
+    assert!(one.processor_time() - begin < 20, "it spins");
     let addresses = [one.outer.clone(), two.outer.clone()];
     one.tell(&format!("channel {} {} 300 301", addresses[0], addresses[1]));
     two.tell(&format!("channel {} {} 301 300", addresses[1], addresses[0]));

@@ -11,13 +11,6 @@ fn status(end: &End, name: &str) -> u64 {
     line.split_whitespace().next().unwrap().parse().unwrap()
 }
 
-/// Processor time in hundredths of a second.
-fn processor_time(end: &End) -> u64 {
-    let text = std::fs::read_to_string(format!("/proc/{}/stat", end.engine().unwrap())).unwrap();
-    let fields: Vec<&str> = text.rsplit(')').next().unwrap().split_whitespace().collect();
-    fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
-}
-
 #[test]
 fn a_peer_without_gre_is_counted_and_costs_nothing() {
     let [mut one, mut two] = tunnel("batched", "");
@@ -32,9 +25,9 @@ fn a_peer_without_gre_is_counted_and_costs_nothing() {
         one.next_warning(),
         "192.0.2.2 or a firewall before it does not take GRE (IP protocol 47): ICMP says protocol unreachable"
     );
-    let begin = processor_time(&one);
+    let begin = one.processor_time();
     sleep(Duration::from_millis(500));
-    assert!(processor_time(&one) - begin < 10);
+    assert!(one.processor_time() - begin < 10);
     let (local, peer) = (two.outer.clone(), one.outer.clone());
     two.tell(&format!("channel {local} {peer} 101 100"));
     two.tell("connect");

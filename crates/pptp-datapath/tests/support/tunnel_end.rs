@@ -30,6 +30,8 @@ struct End {
     life_line: Option<OwnedFd>,
     /// Frames of many units and channels.
     many: Vec<OwnedFd>,
+    /// Copies of what the engine has and waits for: closing its own must be enough for it.
+    copies: Vec<OwnedFd>,
     /// A socket with which this end plays a peer that has no engine.
     gre: Option<OwnedFd>,
 }
@@ -40,7 +42,15 @@ fn main() {
         _ => Batching::Batched,
     };
     let Ok(engine) = Engine::start(Options { wipe: || {}, batching }) else { return };
-    let mut end = End { engine, unit_frames: None, channel_frames: None, life_line: None, many: Vec::new(), gre: None };
+    let mut end = End {
+        engine,
+        unit_frames: None,
+        channel_frames: None,
+        life_line: None,
+        many: Vec::new(),
+        copies: Vec::new(),
+        gre: None,
+    };
     for line in io::stdin().lock().lines().map_while(Result::ok) {
         let words: Vec<&str> = line.split_whitespace().collect();
         let answer = end.obey(&words).unwrap_or_else(|error| format!("error {error}"));
@@ -115,6 +125,7 @@ impl End {
         let descriptors = [socket.as_fd(), their_frames.as_fd(), their_life_line.as_fd()];
         self.engine.new_channel(CHANNEL, call, descriptors)?;
         (self.channel_frames, self.life_line) = (Some(frames), Some(life_line));
+        self.copies.push(their_life_line);
         Ok(String::from("ok"))
     }
 
