@@ -30,6 +30,7 @@ test: setup plugins ## unit tests, then guests in User-Mode Linux (at most 10 mi
 
 test-long: setup plugins ## the long guests, and each fuzz target for a minute
 	status=0; \
+	$(CARGO) test --package pptp-datapath --features namespaces --test engine -- --test-threads 1 || status=1; \
 	$(GUEST_TESTS) long || status=1; \
 	scripts/fuzz.sh || status=1; \
 	exit $$status
