@@ -1,5 +1,6 @@
 //! Two network namespaces with a cable between them, and in each one end of a tunnel.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -127,11 +128,16 @@ impl End {
         numbers.try_into().unwrap()
     }
 
+    /// Every counter of the channel, at one time.
+    pub(crate) fn counters(&mut self) -> BTreeMap<String, u64> {
+        let all = self.ask("counters");
+        let pairs = all.split_whitespace().filter_map(|one| one.split_once('='));
+        pairs.map(|(name, value)| (name.to_owned(), value.parse().unwrap())).collect()
+    }
+
     /// One counter of the channel.
     pub(crate) fn counter(&mut self, name: &str) -> u64 {
-        let all = self.ask("counters");
-        let found = all.split_whitespace().find_map(|one| one.strip_prefix(name)?.strip_prefix('='));
-        found.unwrap_or_else(|| panic!("no counter {name} in {all}")).parse().unwrap()
+        self.counters()[name]
     }
 
     /// Packets and bytes sent, packets and bytes received, by the interface's account.
@@ -188,7 +194,7 @@ impl Drop for End {
 }
 
 /// A process that does not outlive its test.
-struct Killed(Child);
+pub(crate) struct Killed(pub(crate) Child);
 
 impl Drop for Killed {
     fn drop(&mut self) {
@@ -211,19 +217,28 @@ pub(crate) fn ends(batching: &str) -> [End; 2] {
 /// Two ends of a tunnel that is up; `options` go to both channels.
 pub(crate) fn tunnel(batching: &str, options: &str) -> [End; 2] {
     let mut ends = ends(batching);
-    for end in &mut ends {
+    let peers = [ends[1].outer.clone(), ends[0].outer.clone()];
+    bring_up(&mut ends, [&peers[0], &peers[1]], options);
+    ends
+}
+
+/// The same, where the first end takes one address for its peer's, and the second end the other.
+pub(crate) fn tunnel_through(peers: [&str; 2], options: &str) -> [End; 2] {
+    let mut ends = ends("batched");
+    bring_up(&mut ends, peers, options);
+    ends
+}
+
+fn bring_up(ends: &mut [End; 2], peers: [&str; 2], options: &str) {
+    for (number, (end, peer)) in ends.iter_mut().zip(peers).enumerate() {
         end.tell("unit ppp7");
-    }
-    for number in 0..2 {
-        let (local, peer) = (ends[number].outer.clone(), ends[1 - number].outer.clone());
         let (id, peer_id) = (100 + number, 101 - number);
-        ends[number].tell(&format!("channel {local} {peer} {id} {peer_id} {options}"));
-        ends[number].tell("connect");
+        end.tell(&format!("channel {} {peer} {id} {peer_id} {options}", end.outer));
+        end.tell("connect");
     }
-    let [one, two] = &ends;
+    let [one, two] = &*ends;
     one.configure(two);
     two.configure(one);
-    ends
 }
 
 /// Waits until something is so, for two seconds at most.

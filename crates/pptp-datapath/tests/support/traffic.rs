@@ -5,12 +5,18 @@
 //! tunnel-traffic tcp-source ADDRESS PORT BYTES  prints bytes and sum
 //! tunnel-traffic udp-sink ADDRESS               prints the port, then how many came, out of order, broken
 //! tunnel-traffic udp-source ADDRESS PORT COUNT PACKETS-PER-SECOND
+//! tunnel-traffic gre-relay LOCAL PEER LOCAL PEER LOSS DUPLICATES LATE
+//!                                               prints "ready"; so many per cent; what is late is so by 1 to 3 ms
 //! ```
 
 use std::error::Error;
 use std::io::{self, Read, Write};
-use std::net::{IpAddr, TcpListener, TcpStream, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, TcpListener, TcpStream, UdpSocket};
+use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
+
+use pptp_io::gre_socket::{self, Calls, Receiver, Sender};
+use pptp_io::poller::{Interest, wait};
 
 /// The end of a stream of datagrams.
 const LAST: u32 = u32::MAX;
@@ -24,6 +30,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         ["udp-sink", address] => udp_sink(address.parse()?)?,
         ["udp-source", address, port, count, rate] => {
             udp_source((address.parse()?, port.parse()?), count.parse()?, rate.parse()?)?;
+        }
+        ["gre-relay", local, peer, other_local, other_peer, ref harm @ ..] => {
+            let ends = [gre(local.parse()?, peer.parse()?)?, gre(other_local.parse()?, other_peer.parse()?)?];
+            let harm: Vec<u64> = harm.iter().map(|percent| percent.parse()).collect::<Result<_, _>>()?;
+            Relay { ends, late: Vec::new(), harm: harm.try_into().map_err(|_| "three numbers")?, state: 1 }.run()?;
         }
         _ => return Err("not understood".into()),
     }
@@ -124,4 +135,75 @@ fn udp_sink(address: IpAddr) -> io::Result<()> {
         highest = highest.max(Some(number));
     }
     say(&format!("{count} {out_of_order} {broken}"))
+}
+
+fn gre(local: Ipv4Addr, peer: Ipv4Addr) -> io::Result<OwnedFd> {
+    let socket = gre_socket::open(None)?;
+    gre_socket::claim(socket.as_fd(), local, Calls::Matching { mask: 0, value: 0 })?;
+    gre_socket::connect(socket.as_fd(), peer)?;
+    Ok(socket)
+}
+
+/// Passes GRE packets on, and harms some.
+struct Relay {
+    ends: [OwnedFd; 2],
+    /// When to which end.
+    late: Vec<(Instant, usize, Vec<u8>)>,
+    /// Per cent lost, doubled, late.
+    harm: [u64; 3],
+    state: u64,
+}
+
+impl Relay {
+    fn run(mut self) -> io::Result<()> {
+        say("ready")?;
+        let mut buffers = vec![vec![0; 2048]; 16];
+        loop {
+            let pause = if self.late.is_empty() { None } else { Some(Duration::from_micros(200)) };
+            let [one, two] = &self.ends;
+            wait(&[(one.as_fd(), Interest::Read), (two.as_fd(), Interest::Read)], pause)?;
+            for end in 0..2 {
+                let lengths: Vec<_> = match Receiver::new(16).receive(self.ends[end].as_fd(), &mut buffers) {
+                    Ok(lengths) => lengths.collect(),
+                    Err(_) => continue,
+                };
+                for (buffer, length) in buffers.iter().zip(lengths) {
+                    self.pass(1 - end, buffer[20..length.unwrap_or(20)].to_vec());
+                }
+            }
+            let now = Instant::now();
+            let (due, late) = std::mem::take(&mut self.late).into_iter().partition(|(when, ..)| *when <= now);
+            self.late = late;
+            let due: Vec<_> = due;
+            for (_, to, packet) in due {
+                self.send(to, &packet);
+            }
+        }
+    }
+
+    fn pass(&mut self, to: usize, packet: Vec<u8>) {
+        let harm = self.harm;
+        let [lost, doubled, late] = harm.map(|percent| self.chance(percent));
+        if lost {
+            return;
+        }
+        if doubled {
+            self.send(to, &packet);
+        }
+        if late {
+            let delay = Duration::from_micros(1000 + random(&mut self.state) % 2000);
+            self.late.push((Instant::now() + delay, to, packet));
+        } else {
+            self.send(to, &packet);
+        }
+    }
+
+    fn chance(&mut self, percent: u64) -> bool {
+        (random(&mut self.state) >> 33) % 100 < percent
+    }
+
+    /// A socket that is full is one more loss.
+    fn send(&self, to: usize, packet: &[u8]) {
+        let _ = Sender::new(1).send(self.ends[to].as_fd(), std::iter::once((packet, None)));
+    }
 }

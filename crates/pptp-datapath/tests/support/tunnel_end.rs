@@ -227,7 +227,7 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// `window PACKETS`: keep to the peer's.
+/// `window PACKETS`: keep to the peer's. `reorder MILLISECONDS`: wait for what is late.
 fn call(
     local: Ipv4Addr,
     peer: Ipv4Addr,
@@ -247,6 +247,10 @@ fn call(
     };
     match *rest {
         [] => {}
+        ["reorder", milliseconds] => {
+            call.reorder_time = Duration::from_millis(milliseconds.parse()?);
+            call.reorder_packets = 2048;
+        }
         ["window", packets] => {
             call.transmit_window = TransmitWindow::On;
             call.peer_window = packets.parse()?;
