@@ -13,6 +13,9 @@ between_times() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.3f\n", b - a }'; }
 
 # The script runs when addresses are set: the moment from which a user can use the tunnel.
 network
+# It tells through a pipe: a script that looked again and again would take the only processor from what it measures.
+mkfifo $WORK/ip-up
+exec 9<> $WORK/ip-up
 printf '#!/bin/bash\necho "$EPOCHREALTIME" > %s/ip-up\n' $WORK | write_file client /etc/ppp/ip-up
 on client chmod 755 /etc/ppp/ip-up
 pptpd_start
@@ -20,15 +23,14 @@ install -m 644 "$GUEST_BUILD/plugin/$version/connect-time.so" "/usr/lib/pppd/$ve
 
 # one CLIENT N: seconds from pppd's start to ip-up, to the file $WORK/CLIENT.times
 one() {
-  local name=$1-$2 begun extra=()
+  local name=$1-$2 begun ended extra=()
   # The part that is connect()'s, in a plugin that both could have; it costs two lines of log.
   [ "$1" != plugin ] || extra=(plugin connect-time.so)
-  rm -f $WORK/ip-up
   begun=$EPOCHREALTIME
   pppd_start client "$version" "$name" $(client_options "$1") "${extra[@]}" user alice require-mppe-128 noauth nobsdcomp nodeflate
-  wait_for 30 test -s $WORK/ip-up || { cat "$(log_of "$name")"; return 1; }
-  between_times "$begun" "$(cat $WORK/ip-up)" >> "$WORK/$1.times"
-  echo "$begun $(cat $WORK/ip-up)" > "$WORK/$name.ends"
+  read -r -t 30 -u 9 ended || { cat "$(log_of "$name")"; return 1; }
+  between_times "$begun" "$ended" >> "$WORK/$1.times"
+  echo "$begun $ended" > "$WORK/$name.ends"
   pppd_stop "$name"
   # pptpd's pppd ends a moment later; the next run must not compete with it.
   wait_for 10 no_interface server
@@ -75,7 +77,8 @@ stub() {
   local n
   for n in 0 $(seq "$runs"); do
     pppd_start client "$version" "stub-$n" $(client_options plugin) plugin connect-time.so noauth
-    # "says" starts no process, which would compete with what is measured.
+    # Meanwhile nothing else runs: all processes would compete with what is measured.
+    read -r -t 0.7 -u 9
     wait_for 20 says "$(log_of "stub-$n")" 'connect-time: end' || { cat "$(log_of "stub-$n")"; return 1; }
     wait_for 5 says "$(log_of "stub-$n")" 'Connect: ' || { cat "$(log_of "stub-$n")"; return 1; }
     pppd_stop "stub-$n" KILL
