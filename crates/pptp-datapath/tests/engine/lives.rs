@@ -1,6 +1,7 @@
 //! How units, channels and engines end.
 
 use std::path::Path;
+use std::time::Instant;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -84,4 +85,28 @@ fn an_engine_has_neither_root_nor_capabilities() {
         assert_eq!(line(set), "0000000000000000", "{set}");
     }
     assert_eq!((line("NoNewPrivs:"), line("Seccomp:")), (String::from("1"), String::from("2")));
+}
+
+#[test]
+fn a_plugin_waits_a_second_for_an_answer_and_a_late_one_confuses_nothing() {
+    let [mut one, two] = tunnel("batched", "");
+    let engine = Pid::from_raw(one.engine().unwrap());
+    kill(engine, Signal::SIGSTOP).unwrap();
+    let begin = Instant::now();
+    assert_eq!(one.ask("idle"), "error the engine has not answered within 1 s");
+    assert!((900..2500).contains(&begin.elapsed().as_millis()));
+    kill(engine, Signal::SIGCONT).unwrap();
+    assert_eq!(one.statistics().len(), 4);
+    assert!(one.counters().contains_key("received"));
+    assert_eq!(one.pings(&two.inner), 5);
+}
+
+#[test]
+fn signals_to_the_engine_that_are_meant_for_pppd_do_nothing() {
+    let [one, two] = tunnel("batched", "");
+    let engine = Pid::from_raw(one.engine().unwrap());
+    for signal in [Signal::SIGHUP, Signal::SIGINT, Signal::SIGTERM, Signal::SIGUSR1, Signal::SIGUSR2] {
+        kill(engine, signal).unwrap();
+    }
+    assert_eq!(one.pings(&two.inner), 5);
 }
