@@ -120,9 +120,7 @@ mod tests {
 
     #[test]
     fn a_device_is_ppp_and_offers_offload_and_its_name_is_taken() {
-        if !nix::unistd::geteuid().is_root() {
-            return;
-        }
+        assert!(nix::unistd::geteuid().is_root(), "this test has to run as root");
         let name = format!("tt{}", std::process::id());
         let tun = create(&name).unwrap();
         let kind = std::fs::read_to_string(format!("/sys/class/net/{name}/type")).unwrap();
