@@ -28,7 +28,7 @@ test: setup plugins ## unit tests, then guests in User-Mode Linux (at most 10 mi
 	$(GUEST_TESTS) quick || status=1; \
 	exit $$status
 
-test-long: setup plugins ## the long guests, and each fuzz target for a minute
+test-long: setup plugins ## engines in namespaces, the long guests, and each fuzz target for a minute
 	status=0; \
 	$(CARGO) test --package pptp-datapath --features namespaces --test engine -- --test-threads 1 || status=1; \
 	$(GUEST_TESTS) long || status=1; \
