@@ -15,7 +15,8 @@ use pptp_io::{clock, process, seqpacket};
 
 use crate::codec::{self, Message};
 use crate::command::{
-    Answer, CallConfig, Channel, Command, FilterKind, Idle, Instruction, LogLine, Network, NpMode, Statistics, Unit,
+    Answer, CallConfig, Channel, Command, FilterKind, Framing, Idle, Instruction, LogLine, Network, NpMode, Statistics,
+    Unit,
 };
 use crate::engine;
 
@@ -172,9 +173,10 @@ impl Engine {
         &mut self,
         channel: Channel,
         call: CallConfig,
+        framing: Framing,
         descriptors: [BorrowedFd<'_>; 3],
     ) -> Result<(), EngineError> {
-        self.ask(&Command::NewChannel { channel, call, port: None }, &descriptors).map(drop)
+        self.ask(&Command::NewChannel { channel, call, framing, port: None }, &descriptors).map(drop)
     }
 
     /// See [`Command::Connect`].

@@ -49,6 +49,17 @@ pub enum TransmitWindow {
     On,
 }
 
+/// How a channel's frames pass between the engine and pppd's side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Framing {
+    /// One datagram each, protocol and information: a `SOCK_SEQPACKET` socket whose other end pppd reads and writes.
+    /// Packets of the network go to the channel's unit.
+    Datagrams,
+    /// A stream of HDLC-like frames (RFC 1662): the non-blocking master of a terminal (`pptp_io::pty::open`), whose
+    /// slave is a PPP channel of the kernel's. Every frame of the call passes through it, and it has no unit.
+    Hdlc,
+}
+
 /// What happens to the packets of a network protocol (`enum NPmode`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NpMode {
@@ -144,12 +155,15 @@ pub enum Command {
     },
     /// `[gre socket, frames, life line]`, or `[frames, life line]` on a shared port: a channel. The life line is a
     /// descriptor that becomes readable, at its end, when the call is over; then the engine closes `frames`, which
-    /// pppd takes as hang-up. When the other end of `frames` is closed everywhere, the channel is no more.
+    /// pppd takes as hang-up. When the other end of `frames` is closed everywhere, the channel is no more. A terminal's
+    /// slave must be open when this is asked: one that nobody has open looks like one that everybody has closed.
     NewChannel {
         /// Its number.
         channel: Channel,
         /// The call.
         call: CallConfig,
+        /// What `frames` is.
+        framing: Framing,
         /// Whose socket it uses; `None`: its own, connected to the peer.
         port: Option<Port>,
     },
@@ -160,7 +174,7 @@ pub enum Command {
     },
     /// The unit's packets go through the channel (`PPPIOCCONNECT`).
     Connect {
-        /// A channel that has no unit.
+        /// A channel of [`Framing::Datagrams`] that has no unit.
         channel: Channel,
         /// A unit that has no channel.
         unit: Unit,

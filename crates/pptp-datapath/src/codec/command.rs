@@ -5,8 +5,8 @@ use std::net::Ipv4Addr;
 use super::COMMAND;
 use super::field::{Reader, Writer};
 use crate::command::{
-    CallConfig, Channel, Command, Direction, FilterKind, Instruction, Key, Link, Network, NpMode, Port, TransmitWindow,
-    Unit,
+    CallConfig, Channel, Command, Direction, FilterKind, Framing, Instruction, Key, Link, Network, NpMode, Port,
+    TransmitWindow, Unit,
 };
 
 const NEW_UNIT: u8 = 1;
@@ -48,9 +48,10 @@ fn put_command(writer: &mut Writer, command: &Command) {
             put_unit(writer, NEW_UNIT, *unit);
             writer.u16(*mtu);
         }
-        Command::NewChannel { channel, call, port } => {
+        Command::NewChannel { channel, call, framing, port } => {
             put_channel(writer, NEW_CHANNEL, *channel);
             put_call(writer, call);
+            writer.u8(framing_code(*framing));
             writer.u8(u8::from(port.is_some()));
             writer.u32(port.map_or(0, |port| port.0));
         }
@@ -116,8 +117,9 @@ fn take_command(kind: u8, reader: &mut Reader<'_>) -> Option<Command> {
         NEW_UNIT => Command::NewUnit { unit: unit(reader)?, mtu: reader.u16()? },
         NEW_CHANNEL => {
             let (channel, call) = (channel(reader)?, call(reader)?);
+            let framing = framing(reader.u8()?)?;
             let (has_port, port) = (reader.u8()?, Port(reader.u32()?));
-            Command::NewChannel { channel, call, port: (has_port != 0).then_some(port) }
+            Command::NewChannel { channel, call, framing, port: (has_port != 0).then_some(port) }
         }
         NEW_PORT => Command::NewPort { port: Port(reader.u32()?) },
         CONNECT => Command::Connect { channel: channel(reader)?, unit: unit(reader)? },
@@ -236,6 +238,17 @@ fn instruction(reader: &mut Reader<'_>) -> Option<Instruction> {
     Some(Instruction { code: reader.u16()?, jump_true: reader.u8()?, jump_false: reader.u8()?, k: reader.u32()? })
 }
 
+fn framing_code(framing: Framing) -> u8 {
+    match framing {
+        Framing::Datagrams => 0,
+        Framing::Hdlc => 1,
+    }
+}
+
+fn framing(code: u8) -> Option<Framing> {
+    [Framing::Datagrams, Framing::Hdlc].into_iter().find(|&framing| framing_code(framing) == code)
+}
+
 fn mode_code(mode: NpMode) -> u8 {
     match mode {
         NpMode::Pass => 0,
@@ -292,10 +305,11 @@ mod tests {
         let program = vec![Instruction { code: 6, jump_true: 1, jump_false: 2, k: u32::MAX }; 4096];
         vec![
             Command::NewUnit { unit, mtu: 1460 },
-            Command::NewChannel { channel, call, port: None },
+            Command::NewChannel { channel, call, framing: Framing::Datagrams, port: None },
             Command::NewChannel {
                 channel,
                 call: CallConfig { transmit_window: TransmitWindow::Off, ..call },
+                framing: Framing::Hdlc,
                 port: Some(Port(9)),
             },
             Command::NewPort { port: Port(9) },

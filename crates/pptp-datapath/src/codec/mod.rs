@@ -11,7 +11,7 @@ use field::{Reader, Writer};
 pub(crate) use command::{decode_command, encode_command};
 
 /// Changes with every change of the messages.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// No message is longer: a filter has at most 4096 instructions of 8 bytes.
 pub(crate) const LONGEST_MESSAGE: usize = 40 * 1024;

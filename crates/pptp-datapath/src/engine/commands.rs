@@ -14,7 +14,7 @@ use super::source::Source;
 use super::unit::Unit;
 use crate::codec::{self, Message};
 use crate::command::{
-    Answer, CallConfig, Channel as ChannelNumber, Command, FilterKind, Instruction, Link, Port as PortNumber,
+    Answer, CallConfig, Channel as ChannelNumber, Command, FilterKind, Framing, Instruction, Link, Port as PortNumber,
     Unit as UnitNumber,
 };
 use crate::filter::Filter;
@@ -46,7 +46,12 @@ impl Engine {
     fn carry_out(&mut self, command: Command, descriptors: Vec<OwnedFd>) -> Outcome {
         match command {
             Command::NewUnit { unit, mtu: _ } => self.add_unit(unit, descriptors),
-            Command::NewChannel { channel, call, port } => self.add_channel(channel, &call, port, descriptors),
+            Command::NewChannel { framing: Framing::Hdlc, .. } => {
+                Err((libc::EOPNOTSUPP, String::from("terminals are not in this engine")))
+            }
+            Command::NewChannel { channel, call, framing: Framing::Datagrams, port } => {
+                self.add_channel(channel, &call, port, descriptors)
+            }
             Command::NewPort { port } => self.add_port(port, descriptors),
             Command::Connect { channel, unit } => self.connect(channel, unit),
             Command::Disconnect { channel } => self.disconnect(channel),

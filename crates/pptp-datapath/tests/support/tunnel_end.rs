@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use pptp_datapath::client::{Batching, Engine, Options};
 use pptp_datapath::command::{
-    CallConfig, Channel, Command, FilterKind, Instruction, Network, NpMode, Port, TransmitWindow, Unit,
+    CallConfig, Channel, Command, FilterKind, Framing, Instruction, Network, NpMode, Port, TransmitWindow, Unit,
 };
 use pptp_io::gre_socket::{self, Calls};
 use pptp_io::poller::{Interest, wait};
@@ -123,7 +123,7 @@ impl End {
         let (frames, their_frames) = seqpacket::pair()?;
         let (life_line, their_life_line) = seqpacket::pair()?;
         let descriptors = [socket.as_fd(), their_frames.as_fd(), their_life_line.as_fd()];
-        self.engine.new_channel(CHANNEL, call, descriptors)?;
+        self.engine.new_channel(CHANNEL, call, Framing::Datagrams, descriptors)?;
         (self.channel_frames, self.life_line) = (Some(frames), Some(life_line));
         self.copies.push(their_life_line);
         Ok(String::from("ok"))
@@ -139,13 +139,14 @@ impl End {
             let (id, wide) = (1000 + number, u32::from(number));
             let tun = tun::create(&format!("many{number}"))?;
             let (unit, their_unit) = seqpacket::pair()?;
-            let (channel, their_channel) = seqpacket::pair()?;
+            let (frames, their_channel) = seqpacket::pair()?;
             self.engine.new_unit(Unit(1000 + wide), 1460, tun.as_fd(), their_unit.as_fd())?;
             let call = call(local, peer, (id, id), &[])?;
-            let command = Command::NewChannel { channel: Channel(1000 + wide), call, port: Some(Port(1)) };
+            let (channel, port) = (Channel(1000 + wide), Some(Port(1)));
+            let command = Command::NewChannel { channel, call, framing: Framing::Datagrams, port };
             self.engine.ask(&command, &[their_channel.as_fd(), their_life_line.as_fd()])?;
-            self.engine.connect(Channel(1000 + wide), Unit(1000 + wide))?;
-            self.many.extend([unit, channel]);
+            self.engine.connect(channel, Unit(1000 + wide))?;
+            self.many.extend([unit, frames]);
         }
         self.life_line = Some(life_line);
         Ok(String::from("ok"))
