@@ -8,4 +8,5 @@ mod codec;
 pub mod command;
 mod engine;
 mod filter;
+pub mod offer;
 mod offload;

@@ -2,8 +2,8 @@
 
 use std::net::Ipv4Addr;
 
-use super::COMMAND;
 use super::field::{Reader, Writer};
+use super::{COMMAND, OFFER};
 use crate::command::{
     CallConfig, Channel, Command, Direction, FilterKind, Framing, Instruction, Key, Link, Network, NpMode, Port,
     TransmitWindow, Unit,
@@ -40,6 +40,23 @@ pub(crate) fn decode_command(message: &[u8]) -> Option<(u32, Command)> {
     let kind = reader.u8()?;
     let command = take_command(kind, &mut reader)?;
     reader.finish((serial, command))
+}
+
+/// Version, kind, addresses, numbers, whether there is a transmit window, time.
+pub(crate) const LONGEST_OFFER: usize = 2 + 8 + 10 + 1 + 8;
+
+/// The offer of a call.
+pub(crate) fn encode_offer(call: &CallConfig) -> Vec<u8> {
+    let mut writer = Writer::begin(OFFER);
+    put_call(&mut writer, call);
+    writer.finish()
+}
+
+/// The call that is offered; `None`: not an offer of this version.
+pub(crate) fn decode_offer(message: &[u8]) -> Option<CallConfig> {
+    let (OFFER, mut reader) = Reader::open(message)? else { return None };
+    let call = call(&mut reader)?;
+    reader.finish(call)
 }
 
 fn put_command(writer: &mut Writer, command: &Command) {

@@ -1,4 +1,5 @@
-//! The messages between plugin and engine: one datagram each, big-endian, texts and lists with their length before them.
+//! The messages between plugin and engine, and the offer of a call ([`crate::offer`]): one datagram each, big-endian,
+//! texts and lists with their length before them.
 //!
 //! Both ends are one binary, forked; [`VERSION`] only guards against a plugin file that was replaced meanwhile.
 
@@ -8,7 +9,7 @@ mod field;
 use crate::command::{Answer, Idle, LogLine, Statistics, Traffic};
 use field::{Reader, Writer};
 
-pub(crate) use command::{decode_command, encode_command};
+pub(crate) use command::{LONGEST_OFFER, decode_command, decode_offer, encode_command, encode_offer};
 
 /// Changes with every change of the messages.
 const VERSION: u8 = 2;
@@ -19,6 +20,7 @@ pub(crate) const LONGEST_MESSAGE: usize = 40 * 1024;
 const COMMAND: u8 = 1;
 const ANSWER: u8 = 2;
 const LOG: u8 = 3;
+const OFFER: u8 = 4;
 
 const DONE: u8 = 1;
 const REFUSED: u8 = 2;
