@@ -5,6 +5,7 @@ pub mod clock;
 pub mod confine;
 pub mod epoll;
 pub mod gre_socket;
+pub mod imports;
 pub mod netns;
 pub mod poller;
 pub mod pppox;

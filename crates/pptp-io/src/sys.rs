@@ -1,5 +1,6 @@
 //! All of this crate's `unsafe`: one operation per block. What is not here goes through `nix`.
 
+pub(crate) mod imports;
 pub(crate) mod messages;
 
 use std::io;
