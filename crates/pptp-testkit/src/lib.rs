@@ -1,7 +1,7 @@
 //! A scripted PPTP server for tests: it answers as RFC 2637 asks, or as badly as its script says, and writes one line
 //! for every event, so that a test can read what the client under test really sent.
 //!
-//! It is a second opinion: it shares no code with `pptp-core`, and its message layouts ([`layout`]) were written from
+//! It is a second opinion: its control connection shares no code with `pptp-core`, and its message layouts ([`layout`]) were written from
 //! the figures of RFC 2637 §2. It plays the PAC (the server of outgoing calls) only.
 
 pub mod hdlc;

@@ -113,6 +113,17 @@ pub(crate) fn die_with_parent(command: &mut Command) {
     unsafe { command.pre_exec(before_exec) };
 }
 
+/// Lets the program that `command` starts, and no other, inherit `fd`.
+pub(crate) fn pass_on(command: &mut Command, fd: RawFd) {
+    let before_exec = move || {
+        // SAFETY: the call takes no pointers; it is async-signal-safe.
+        checked(unsafe { libc::fcntl(fd, libc::F_SETFD, 0) })?;
+        Ok(())
+    };
+    // SAFETY: the closure makes one async-signal-safe call and allocates nothing unless that fails.
+    unsafe { command.pre_exec(before_exec) };
+}
+
 /// Asks a child of ours to end.
 pub(crate) fn terminate(pid: u32) {
     let Ok(pid) = libc::pid_t::try_from(pid) else { return };

@@ -3,13 +3,14 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use pptp_testkit::journal::Journal;
+use pptp_testkit::kernel_call::{Carrier, Plan};
 use pptp_testkit::layout::by_short;
 use pptp_testkit::message::{Message, Taken, take};
 use pptp_testkit::script::Script;
@@ -23,15 +24,22 @@ struct Client {
 }
 
 fn connect(rules: &[&str]) -> Client {
+    connect_with(rules, None)
+}
+
+fn temporary_file() -> PathBuf {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
     let name = format!("fake-pptp-{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
-    let journal = std::env::temp_dir().join(name);
+    std::env::temp_dir().join(name)
+}
+
+fn connect_with(rules: &[&str], plan: Option<Plan>) -> Client {
+    let journal = temporary_file();
     let mut script = Script::default();
     for rule in rules {
         script.add(rule).unwrap();
     }
-    let server =
-        Server { script, journal: Journal::open(Some(&journal)).unwrap(), plan: None, calls: AtomicU32::new(0) };
+    let server = Server { script, journal: Journal::open(Some(&journal)).unwrap(), plan, calls: AtomicU32::new(0) };
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
@@ -233,4 +241,44 @@ fn octets_come_one_at_a_time() {
     }
     assert!(reads > 4, "{reads}");
     client.journal();
+}
+
+/// In place of pppd: writes down its arguments and which of its descriptors are sockets, and stays.
+const PRETENDER: &str = r#"#!/bin/sh
+out=$1; shift
+{ echo $$ "$@"; for fd in /proc/$$/fd/*; do case $(readlink $fd) in socket:*) echo "socket ${fd##*/}";; esac; done; } > $out.new
+mv $out.new $out
+exec sleep 60
+"#;
+
+#[test]
+fn the_plugin_s_pppd_inherits_the_offer_and_is_gone_after_the_call() {
+    let (program, out) = (temporary_file(), temporary_file());
+    std::fs::write(&program, PRETENDER).unwrap();
+    let arguments = format!("{} {} call%n", program.display(), out.display());
+    let plan = Plan { carrier: Carrier::Plugin, program: "/bin/sh".to_string(), arguments };
+    let mut client = connect_with(&[], Some(plan));
+    client.establish();
+    assert_eq!(client.call(7).value("result"), Some(1));
+    let began = Instant::now();
+    while !out.exists() {
+        assert!(began.elapsed() < Duration::from_secs(5), "the program has not started");
+        thread::sleep(Duration::from_millis(5));
+    }
+    let said = std::fs::read_to_string(&out).unwrap();
+    let words: Vec<&str> = said.split_whitespace().collect();
+    let [pid, "call1", "pptp_client", "127.0.0.1", "pptp_sock", fd, "nodetach", "socket", inherited] = words[..] else {
+        panic!("{said}");
+    };
+    assert_eq!(fd, inherited);
+    client.send("clear", &[("id", 7)]);
+    client.receive();
+    while Path::new("/proc").join(pid).exists() {
+        assert!(began.elapsed() < Duration::from_secs(10), "the program has not ended");
+        thread::sleep(Duration::from_millis(20));
+    }
+    client.journal();
+    for file in [program, out] {
+        std::fs::remove_file(file).unwrap();
+    }
 }

@@ -12,13 +12,15 @@ use pptp_testkit::script::Script;
 use pptp_testkit::session::{Server, Session};
 
 const USAGE: &str = "usage: fake-pptp-server [--listen ADDRESS[:PORT]] [--on TRIGGER[@N]=ACTION[,ACTION...]]...
-       [--log FILE] [--pppd ARGUMENTS | --pty-pppd ARGUMENTS] [--program PPPD]
-  --listen    where (default 127.0.0.1:1723)
-  --on        a rule of the script: see crates/pptp-testkit/src/script.rs
-  --log       the journal goes to this file, not to standard output
-  --pppd      start pppd for every call, on a kernel PPTP socket; ARGUMENTS must load a plugin with a server mode
-  --pty-pppd  start pppd for every call, on a pty with a GRE relay: needs no plugin
-  --program   the pppd to start (default pppd)";
+       [--log FILE] [--pppd ARGUMENTS | --plugin-pppd ARGUMENTS | --pty-pppd ARGUMENTS] [--program PPPD]
+  --listen       where (default 127.0.0.1:1723)
+  --on           a rule of the script: see crates/pptp-testkit/src/script.rs
+  --log          the journal goes to this file, not to standard output
+  --pppd         start pppd for every call, on a kernel PPTP socket; ARGUMENTS must load a plugin with a server mode
+  --plugin-pppd  start pppd for every call, and offer the call to the plugin that ARGUMENTS load, which brings the data path
+  --pty-pppd     start pppd for every call, on a pty with a GRE relay: needs no plugin
+  --program      the pppd to start (default pppd)
+In ARGUMENTS %n is the number of the call.";
 
 #[derive(Default)]
 struct Arguments {
@@ -55,6 +57,7 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments, String> {
             "--log" => arguments.log = Some(value),
             "--on" => arguments.script.add(&value)?,
             "--pppd" => arguments.pppd = Some((Carrier::Kernel, value)),
+            "--plugin-pppd" => arguments.pppd = Some((Carrier::Plugin, value)),
             "--pty-pppd" => arguments.pppd = Some((Carrier::Pty, value)),
             "--program" => arguments.program = Some(value),
             _ => return Err(format!("`{option}` is not an option")),

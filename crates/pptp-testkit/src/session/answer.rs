@@ -6,6 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::{Pace, Session, State, Voice};
+use crate::kernel_call::RECEIVE_WINDOW;
 use crate::layout::{Layout, by_short};
 use crate::message::Message;
 use crate::script::{Action, Changes, Value};
@@ -119,7 +120,7 @@ impl Session {
             ("firmware", 1),
             ("result", if layout.short == "cdn" { 3 } else { 1 }),
             ("reason", 3),
-            ("window", 64),
+            ("window", u32::from(RECEIVE_WINDOW)),
             ("speed", 10_000_000),
             ("sendaccm", u32::MAX),
             ("receiveaccm", u32::MAX),

@@ -16,16 +16,19 @@ use crate::script::Value;
 pub(super) struct Call {
     pub(super) ours: u16,
     pub(super) theirs: u16,
+    /// The client's window.
+    window: u16,
     carrier: Option<KernelCall>,
 }
 
 impl Session {
     pub(super) fn begin_call(&mut self, message: &Message) {
         let number = self.server.calls.fetch_add(1, Ordering::Relaxed);
-        let theirs = u16::try_from(message.value("id").unwrap_or(0)).unwrap_or(0);
+        let field = |name| u16::try_from(message.value(name).unwrap_or(0)).unwrap_or(0);
+        let (theirs, window) = (field("id"), field("window"));
         // Recognisable in a capture, and never a number that the client might have chosen for itself by counting.
         let ours = 0x5000_u16.wrapping_add(u16::try_from(number % 0x1000).unwrap_or(0));
-        self.latest = Call { ours, theirs, carrier: None };
+        self.latest = Call { ours, theirs, window, carrier: None };
         self.clearable.push(u32::from(theirs));
     }
 
@@ -35,7 +38,7 @@ impl Session {
         self.clearable.retain(|known| *known != id);
         if let Some(place) = self.calls.iter().position(|call| u32::from(call.theirs) == id) {
             let call = self.calls.remove(place);
-            self.latest = Call { ours: call.ours, theirs: call.theirs, carrier: None };
+            self.latest = Call { ours: call.ours, theirs: call.theirs, ..Call::default() };
             // Ending pppd takes a while, and the reply must not wait for it.
             thread::spawn(move || drop(call));
         }
@@ -43,26 +46,26 @@ impl Session {
 
     /// Opens the latest call, unless it is open.
     pub(super) fn connect_call(&mut self) -> bool {
-        let (ours, theirs) = (self.latest.ours, self.latest.theirs);
+        let Call { ours, theirs, window, .. } = self.latest;
         if self.calls.iter().any(|call| call.ours == ours) {
             return true;
         }
-        let carrier = match self.start_carrier(ours, theirs) {
+        let carrier = match self.start_carrier((ours, theirs), window) {
             Ok(carrier) => carrier,
             Err(error) => {
                 self.log(&format!("bad carrier: {error}"));
                 return false;
             }
         };
-        self.calls.push(Call { ours, theirs, carrier });
+        self.calls.push(Call { ours, theirs, window, carrier });
         true
     }
 
-    fn start_carrier(&self, ours: u16, theirs: u16) -> io::Result<Option<KernelCall>> {
+    fn start_carrier(&self, (ours, theirs): (u16, u16), peer_window: u16) -> io::Result<Option<KernelCall>> {
         let Some(plan) = &self.server.plan else { return Ok(None) };
         let (local, peer) = (v4(self.stream.local_addr()?)?, v4(self.stream.peer_addr()?)?);
         let number = self.server.calls.load(Ordering::Relaxed);
-        KernelCall::start(plan, &Ends { number, local, peer, ours, theirs }).map(Some)
+        KernelCall::start(plan, &Ends { number, local, peer, ours, theirs, peer_window }).map(Some)
     }
 
     /// A pppd that ended takes its call with it.
@@ -75,7 +78,7 @@ impl Session {
         };
         self.log(&format!("pppd ended status={status}"));
         let call = self.calls.remove(place);
-        self.latest = Call { ours: call.ours, theirs: call.theirs, carrier: None };
+        self.latest = Call { ours: call.ours, theirs: call.theirs, ..Call::default() };
         if let Some(layout) = by_short("cdn") {
             self.send_message(layout, &vec![("result".to_string(), Value::Number(1))], None);
         }
