@@ -151,6 +151,7 @@ mod calls {
         libc::SYS_writev,
         libc::SYS_recvfrom,
         libc::SYS_recvmsg,
+        libc::SYS_recvmmsg,
         libc::SYS_sendto,
         libc::SYS_sendmsg,
         libc::SYS_ioctl,
@@ -196,7 +197,7 @@ mod calls {
         libc::SYS_unlinkat,
     ];
 
-    const PACKETS: &[c_long] = &[libc::SYS_recvmmsg, libc::SYS_sendmmsg, libc::SYS_epoll_pwait, libc::SYS_epoll_ctl];
+    const PACKETS: &[c_long] = &[libc::SYS_sendmmsg, libc::SYS_epoll_pwait, libc::SYS_epoll_ctl];
 
     const fn joined<const N: usize>(lists: [&[c_long]; 3]) -> [c_long; N] {
         let mut all = [0; N];

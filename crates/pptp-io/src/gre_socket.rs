@@ -17,6 +17,9 @@ const RECEIVE_BUFFER: i32 = 4 << 20;
 /// Small, so that we are told to wait before a queueing discipline below silently drops: 64 KiB, which the kernel doubles.
 const SEND_BUFFER: i32 = 64 << 10;
 
+/// An error that comes more often is no news.
+const MOST_NEWS: usize = 16;
+
 /// Every GRE packet of any peer until [`claim`] and [`connect`] say otherwise; close-on-exec and non-blocking. While it is
 /// open, the kernel does not answer GRE packets with ICMP errors. Needs `CAP_NET_RAW`; `mark` needs `CAP_NET_ADMIN`.
 ///
@@ -55,24 +58,27 @@ pub enum Calls {
 /// sent from. What came since [`open`] is thrown away.
 ///
 /// # Errors
-/// `AddrNotAvailable`: the address is not this machine's.
+/// `AddrNotAvailable`: the address is not this machine's. Or not such a socket, or one that is connected.
 pub fn claim(socket: BorrowedFd<'_>, local: Ipv4Addr, calls: Calls) -> io::Result<()> {
     // Nothing comes in while what is there, of any call, is thrown away.
     sys::attach_filter(socket, &[instruction(RETURN, 0)])?;
-    discard_all(socket);
+    discard_all(socket)?;
     sys::attach_filter(socket, &filter(calls))?;
     Ok(nix::sys::socket::bind(socket.as_raw_fd(), &SockaddrIn::from(SocketAddrV4::new(local, 0)))?)
 }
 
 /// Throws away what has arrived.
-fn discard_all(socket: BorrowedFd<'_>) {
+fn discard_all(socket: BorrowedFd<'_>) -> io::Result<()> {
     let mut buffers = [[0_u8; 1]; 16];
     let mut receiver = Receiver::new(buffers.len());
+    let mut news = 0;
     loop {
         match receiver.receive(socket, &mut buffers).map(drop) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-            // News of a packet that was sent are thrown away, too.
-            Ok(()) | Err(_) => {}
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+            // News of packets that were sent (ICMP) are told once each; this error stays.
+            Err(error) if news == MOST_NEWS => return Err(error),
+            Err(_) => news += 1,
         }
     }
 }
@@ -242,6 +248,27 @@ mod tests {
         Sender::new(1).send(theirs.as_fd(), std::iter::once((right.as_slice(), None))).unwrap();
         assert_eq!(received(&late), std::slice::from_ref(&right));
         assert_eq!(received(&ours), [right]);
+    }
+
+    /// A TCP socket without a connection can be given a filter, but never gives a packet.
+    #[test]
+    fn a_socket_that_cannot_be_read_is_not_claimed() {
+        let tcp = sys::socket(libc::AF_INET, libc::SOCK_STREAM, 0).unwrap();
+        let error = claim(tcp.as_fd(), Ipv4Addr::LOCALHOST, Calls::Only(1)).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::NotConnected);
+    }
+
+    #[test]
+    fn a_socket_can_be_claimed_for_another_call() {
+        let (_ours, theirs) = pair(6, Calls::Only(1));
+        let socket = open(None).unwrap();
+        let here = Ipv4Addr::new(127, 71, 6, 1);
+        for (claimed, other) in [(8, 9), (9, 8)] {
+            claim(socket.as_fd(), here, Calls::Only(claimed)).unwrap();
+            let both = [packet(other, 1, 0x880b), packet(claimed, 1, 0x880b)];
+            Sender::new(2).send(theirs.as_fd(), both.iter().map(|bytes| (bytes.as_slice(), None))).unwrap();
+        }
+        assert_eq!(received(&socket), [packet(9, 1, 0x880b)]);
     }
 
     #[test]
