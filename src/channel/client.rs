@@ -40,7 +40,8 @@ pub(super) enum Stopped {
 pub(super) fn connect(settings: &Settings, server: &str) -> Result<(Link, CallInfo), Stopped> {
     let deadline = Instant::now() + settings.connect_timeout + GRACE;
     let device = open_device(settings).map_err(Stopped::Failed)?;
-    let mut call = client::start(&request(settings, server), device.as_fd(), ffi::erase_secrets)
+    let channel = client::Channel { held: device.as_fd(), gre: None };
+    let mut call = client::start(&request(settings, server), channel, ffi::erase_secrets)
         .map_err(|error| Stopped::Failed(format!("cannot start the call manager: {}", words(&error))))?;
     let info = wait_for_call(&mut call, deadline, || {
         format!("no call to {server} within {} s", settings.connect_timeout.as_secs())

@@ -10,6 +10,7 @@ use log::Level;
 use pptp_core::time::Instant;
 use pptp_io::{cgroup, clock, confine, process};
 
+use crate::channel::Channel;
 use crate::client::{Failure, Request};
 use crate::codec::Join;
 use crate::manager::{self, Start};
@@ -43,7 +44,7 @@ impl Stop {
 struct Candidate<'a> {
     request: &'a Request,
     plugin: Reporter,
-    channel: OwnedFd,
+    channel: Channel,
     begin: Instant,
     meeting: Meeting,
 }
@@ -66,9 +67,11 @@ enum Claim {
     Taken,
 }
 
-/// The whole life of the process: `kept` is the plugin's socket and the channel.
+/// The whole life of the process: `kept` is the plugin's socket and the channel's descriptors.
 pub(crate) fn run(directory: &Path, request: &Request, kept: Vec<OwnedFd>) {
-    let Ok([plugin, channel]) = <[OwnedFd; 2]>::try_from(kept) else { return };
+    let mut kept = kept.into_iter();
+    let Some(plugin) = kept.next() else { return };
+    let Some(channel) = Channel::from_descriptors(kept) else { return };
     let (plugin, begin) = (Reporter::new(plugin), clock::now());
     process::set_time_limit(Some(request.connect_timeout.saturating_add(GRACE)));
     let meeting = Meeting::new(directory, confine::service_account());

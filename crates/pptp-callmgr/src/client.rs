@@ -107,7 +107,7 @@ pub enum Progress {
         /// The line, without a newline.
         text: String,
     },
-    /// The call is up and the channel's socket is connected.
+    /// The call is up and the channel is connected.
     Connected(CallInfo),
     /// There will be no call.
     Failed(Failure),
@@ -176,17 +176,26 @@ impl Call {
     }
 }
 
+/// What a call is to be connected to. The caller keeps its own descriptors.
+#[derive(Clone, Copy, Debug)]
+pub struct Channel<'a> {
+    /// Held by the call manager and closed when the call ends, which hangs pppd up. A PPTP socket (`AF_PPPOX`) is also
+    /// bound and connected; anything else is only held.
+    pub held: BorrowedFd<'a>,
+    /// A raw socket ([`pptp_io::gre_socket::open`]). By [`Progress::Connected`] it is the call's: what the server has sent
+    /// since it was asked for the call is there to be read, and the call manager has closed its copy.
+    pub gre: Option<BorrowedFd<'a>>,
+}
+
 /// Asks for a call: starts the process that makes it and returns at once.
 ///
-/// `channel` is what the call manager holds for the call and closes when the call ends, which hangs pppd up. A PPTP
-/// socket (`AF_PPPOX`) is also bound and connected; anything else is only held. The caller keeps its own descriptor.
 /// `wipe` is called first thing in the new process, to erase the secrets of pppd's memory.
 ///
 /// The process that calls this must have a single thread.
 ///
 /// # Errors
 /// The process cannot be started.
-pub fn start(request: &Request, channel: BorrowedFd<'_>, wipe: fn()) -> io::Result<Call> {
+pub fn start(request: &Request, channel: Channel<'_>, wipe: fn()) -> io::Result<Call> {
     start_in(Path::new(RUN_DIRECTORY), request, channel, wipe)
 }
 
@@ -195,9 +204,9 @@ pub fn start(request: &Request, channel: BorrowedFd<'_>, wipe: fn()) -> io::Resu
 /// # Errors
 /// As [`start`].
 #[doc(hidden)]
-pub fn start_in(directory: &Path, request: &Request, channel: BorrowedFd<'_>, wipe: fn()) -> io::Result<Call> {
+pub fn start_in(directory: &Path, request: &Request, channel: Channel<'_>, wipe: fn()) -> io::Result<Call> {
     let (ours, managers) = seqpacket::pair()?;
-    let keep = [managers.as_fd(), channel];
+    let keep: Vec<_> = [managers.as_fd(), channel.held].into_iter().chain(channel.gre).collect();
     let new = process::Detached { name: PROCESS_NAME, keep: &keep, wipe };
     process::detach(new, |kept| candidate::run(directory, request, kept))?;
     Ok(Call { socket: ours, stage: Stage::SettingUp })

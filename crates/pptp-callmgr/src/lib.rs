@@ -5,6 +5,7 @@
 //! connection to that server or opens one and becomes the manager itself, and ends when its last call has ended.
 
 mod candidate;
+mod channel;
 pub mod client;
 mod codec;
 mod manager;

@@ -1,7 +1,7 @@
 //! How processes agree on who has the control connection to a server.
 //!
 //! A manager listens on a socket in a private directory, named after everything that calls must have in common to share
-//! a control connection. A candidate hands its call over by sending the request with both descriptors, and may go when
+//! a control connection. A candidate hands its call over by sending the request with its descriptors, and may go when
 //! the manager has said that it has it.
 
 use std::io;
@@ -16,6 +16,7 @@ use pptp_io::poller::{Interest, wait};
 use pptp_io::rendezvous::{Directory, Locked};
 use pptp_io::{clock, netns, seqpacket};
 
+use crate::channel::Channel;
 use crate::client::{Quirk, Request};
 use crate::codec::{self, Join};
 use crate::reporter::Reporter;
@@ -124,8 +125,8 @@ impl Listening {
 }
 
 /// Whether the manager at the other end of `manager` has taken the call over.
-pub(crate) fn hand_over(manager: &OwnedFd, join: &Join, plugin: &Reporter, channel: &OwnedFd) -> bool {
-    let descriptors = [plugin.fd(), channel.as_fd()];
+pub(crate) fn hand_over(manager: &OwnedFd, join: &Join, plugin: &Reporter, channel: &Channel) -> bool {
+    let descriptors: Vec<_> = std::iter::once(plugin.fd()).chain(channel.descriptors()).collect();
     if seqpacket::send(manager.as_fd(), &codec::encode_join(join), &descriptors).is_err() {
         return false;
     }
@@ -167,7 +168,7 @@ fn answer(manager: &OwnedFd) -> Answer {
 #[derive(Debug)]
 pub(crate) enum Arrival {
     /// Its call, and the candidate knows that we have it.
-    Joined { join: Box<Join>, plugin: OwnedFd, channel: OwnedFd },
+    Joined { join: Box<Join>, plugin: OwnedFd, channel: Channel },
     /// Nothing yet.
     Nothing,
     /// It has gone, or is of another version.
@@ -183,7 +184,9 @@ pub(crate) fn take_over(candidate: BorrowedFd<'_>) -> Arrival {
         Err(_) => return Arrival::Useless,
     };
     let Some(join) = message.get(..received.length).and_then(codec::decode_join) else { return Arrival::Useless };
-    let Ok([plugin, channel]) = <[OwnedFd; 2]>::try_from(received.descriptors) else { return Arrival::Useless };
+    let mut descriptors = received.descriptors.into_iter();
+    let Some(plugin) = descriptors.next() else { return Arrival::Useless };
+    let Some(channel) = Channel::from_descriptors(descriptors) else { return Arrival::Useless };
     // A candidate that has given up waiting has closed its end, and makes the call in another way.
     match seqpacket::send(candidate, &codec::JOINED_MESSAGE, &[]) {
         Ok(()) => Arrival::Joined { join: Box::new(join), plugin, channel },
@@ -236,6 +239,11 @@ mod tests {
             quirk: None,
             uid: 0,
         }
+    }
+
+    fn channel() -> (Channel, OwnedFd) {
+        let (held, far) = seqpacket::pair().unwrap();
+        (Channel::from_descriptors([held]).unwrap(), far)
     }
 
     fn meeting(name: &str) -> Meeting {
@@ -292,7 +300,7 @@ mod tests {
         assert!(matches!(take_over(candidate.as_fd()), Arrival::Nothing));
 
         let (socket, _plugin) = seqpacket::pair().unwrap();
-        let (channel, _far) = seqpacket::pair().unwrap();
+        let (channel, _far) = channel();
         let join = Join { request: request(), elapsed: Duration::ZERO };
         let sent = join.clone();
         let waiting = std::thread::spawn(move || hand_over(&manager, &sent, &Reporter::new(socket), &channel));
@@ -312,7 +320,7 @@ mod tests {
         let manager = meeting.find("a").unwrap().unwrap();
         listening.close();
         let (socket, _plugin) = seqpacket::pair().unwrap();
-        let (channel, _far) = seqpacket::pair().unwrap();
+        let (channel, _far) = channel();
         let join = Join { request: request(), elapsed: Duration::ZERO };
         assert!(!hand_over(&manager, &join, &Reporter::new(socket), &channel));
     }
@@ -325,6 +333,20 @@ mod tests {
         let (socket, channel) = seqpacket::pair().unwrap();
         seqpacket::send(candidate.as_fd(), &message, &[socket.as_fd(), channel.as_fd()]).unwrap();
         assert!(matches!(take_over(manager.as_fd()), Arrival::Useless));
+    }
+
+    #[test]
+    fn a_channel_has_one_descriptor_or_two() {
+        let joins = |count: usize| {
+            let (candidate, manager) = seqpacket::pair().unwrap();
+            let message = codec::encode_join(&Join { request: request(), elapsed: Duration::ZERO });
+            let sockets: Vec<_> = (0..count).map(|_| seqpacket::pair().unwrap().0).collect();
+            let descriptors: Vec<_> = sockets.iter().map(OwnedFd::as_fd).collect();
+            seqpacket::send(candidate.as_fd(), &message, &descriptors).unwrap();
+            let Arrival::Joined { channel, .. } = take_over(manager.as_fd()) else { return None };
+            Some(channel.descriptors().count())
+        };
+        assert_eq!((0..=4).map(joins).collect::<Vec<_>>(), [None, None, Some(1), Some(2), None]);
     }
 
     #[test]

@@ -2,13 +2,12 @@
 
 use std::io;
 use std::net::Ipv4Addr;
-use std::os::fd::{AsFd, OwnedFd};
 
 use pptp_core::control::{Connection, OutgoingCall};
 use pptp_core::time::Instant;
 use pptp_core::wire::{CallId, PeerCallId};
-use pptp_io::pppox;
 
+use crate::channel::Channel;
 use crate::client::{Failure, FailureKind, Progress, Request};
 use crate::reporter::{Delivery, Reporter};
 use crate::words;
@@ -31,7 +30,7 @@ pub(crate) enum Stage {
 pub(crate) struct Client {
     pub(crate) plugin: Reporter,
     /// What pppd's hang-up hangs on: closed when the call ends.
-    channel: OwnedFd,
+    channel: Channel,
     pub(crate) request: Request,
     /// The server, for the user.
     pub(crate) server: String,
@@ -45,7 +44,7 @@ pub(crate) struct Client {
 impl Client {
     pub(crate) fn new(
         plugin: Reporter,
-        channel: OwnedFd,
+        channel: Channel,
         request: Request,
         server: Ipv4Addr,
         deadline: Instant,
@@ -89,14 +88,15 @@ impl Client {
                 Ok(id) => id,
                 Err(misuse) => break Err(words::local(format!("cannot call {}: {misuse}", self.server))),
             };
-            match self.bind_to(id, local) {
+            match self.channel.bind(id, local) {
                 Ok(()) => break Ok(id),
                 // Another program's. It stays reserved meanwhile, so that another is tried.
                 Err(error) if is_taken(&error) && taken.len() < MOST_TAKEN_IDS => taken.push(id),
                 Err(error) => {
                     taken.push(id);
                     let reason = pptp_io::words(&error);
-                    break Err(words::local(format!("cannot bind the PPTP socket to {local}: {reason}")));
+                    let name = self.channel.name();
+                    break Err(words::local(format!("cannot bind {name} to {local}: {reason}")));
                 }
             }
         };
@@ -106,24 +106,15 @@ impl Client {
         result
     }
 
-    fn bind_to(&self, id: CallId, local: Ipv4Addr) -> io::Result<()> {
-        if pppox::is_pppox(self.channel.as_fd()) {
-            return pppox::bind(self.channel.as_fd(), id.0, local);
-        }
-        Ok(())
-    }
-
     /// Opens the channel to the server's end of the call.
-    pub(crate) fn connect_channel(&self, peer_call: PeerCallId, server: Ipv4Addr) -> Result<(), Failure> {
-        if !pppox::is_pppox(self.channel.as_fd()) {
-            return Ok(());
-        }
-        pppox::connect(self.channel.as_fd(), peer_call.0, server).map_err(|error| {
+    pub(crate) fn connect_channel(&mut self, peer_call: PeerCallId, server: Ipv4Addr) -> Result<(), Failure> {
+        self.channel.connect(peer_call, server).map_err(|error| {
             if error.raw_os_error() == Some(libc::EALREADY) {
                 let text = format!("{} gave call id {}, which another call here has", self.server, peer_call.0);
                 return Failure { kind: FailureKind::Protocol, text };
             }
-            words::local(format!("cannot connect the PPTP socket to {server}: {}", pptp_io::words(&error)))
+            let (name, reason) = (self.channel.name(), pptp_io::words(&error));
+            words::local(format!("cannot connect {name} to {server}: {reason}"))
         })
     }
 

@@ -18,6 +18,7 @@ use pptp_core::wire::StopReason;
 use pptp_io::poller::{Interest, Ready, wait};
 use pptp_io::{clock, random, tcp};
 
+use crate::channel::Channel;
 use crate::client::{FailureKind, Request};
 use crate::race::Winner;
 use crate::reporter::Reporter;
@@ -40,7 +41,7 @@ pub(crate) struct Start {
     pub(crate) listening: Option<Listening>,
     pub(crate) request: Request,
     pub(crate) plugin: Reporter,
-    pub(crate) channel: OwnedFd,
+    pub(crate) channel: Channel,
     /// When the first call has failed.
     pub(crate) deadline: Instant,
 }

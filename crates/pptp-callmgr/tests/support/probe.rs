@@ -2,19 +2,22 @@
 //! input does. It has a single thread, as pppd has, which a test process has not.
 
 use std::io::{Read, Write};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use pptp_callmgr::client::{self, Call, Progress, Request};
+use pptp_callmgr::client::{self, Call, Channel, Progress, Request};
+use pptp_io::gre_socket::{self, Receiver};
 use pptp_io::poller::{Interest, wait};
 use pptp_io::seqpacket;
 
 struct Arguments {
     directory: PathBuf,
     request: Request,
+    /// Whether to have a GRE socket too, and print what can be read from it when the call is up.
+    gre: bool,
     /// Milliseconds after the start at which the process closes everything and goes.
     give_up: Option<Duration>,
 }
@@ -22,8 +25,10 @@ struct Arguments {
 fn main() -> ExitCode {
     let arguments = parse();
     let begin = Instant::now();
-    let Ok((pppd, channel)) = seqpacket::pair() else { return ExitCode::from(3) };
-    let call = match client::start_in(&arguments.directory, &arguments.request, channel.as_fd(), wipe) {
+    let Ok((pppd, held)) = seqpacket::pair() else { return ExitCode::from(3) };
+    let Ok(gre) = arguments.gre.then(|| gre_socket::open(None)).transpose() else { return ExitCode::from(3) };
+    let channel = Channel { held: held.as_fd(), gre: gre.as_ref().map(AsFd::as_fd) };
+    let call = match client::start_in(&arguments.directory, &arguments.request, channel, wipe) {
         Ok(call) => call,
         Err(error) => {
             say(&format!("start: {error}"));
@@ -31,9 +36,15 @@ fn main() -> ExitCode {
         }
     };
     // From here on the manager holds the only one, as it does when pppd has registered a channel.
-    drop(channel);
+    drop(held);
     say(&format!("started us={}", begin.elapsed().as_micros()));
-    follow(call, &pppd, &arguments, begin)
+    follow(call, &Ends { pppd, gre }, &arguments, begin)
+}
+
+/// What pppd and an engine have of a channel.
+struct Ends {
+    pppd: OwnedFd,
+    gre: Option<OwnedFd>,
 }
 
 /// What the manager must not find in its memory; here only that it is called.
@@ -42,15 +53,16 @@ fn wipe() {
 }
 
 /// Waits as pppd does: for the manager until the call is up, then for a hang-up.
-fn follow(mut call: Call, pppd: &OwnedFd, arguments: &Arguments, begin: Instant) -> ExitCode {
+fn follow(mut call: Call, ends: &Ends, arguments: &Arguments, begin: Instant) -> ExitCode {
     let mut up = false;
     loop {
         let timeout = arguments.give_up.map(|limit| limit.saturating_sub(begin.elapsed()));
         let stdin = std::io::stdin();
         let read = Interest::Read;
-        let watched = [(call.fd(), read), (pppd.as_fd(), Interest::Nothing), (stdin.as_fd(), read)];
-        let watched = if up { &watched[1..] } else { &watched[..] };
-        let ready = wait(watched, timeout).unwrap_or_default();
+        let news = if up { ends.gre.as_ref().map(AsFd::as_fd) } else { Some(call.fd()) };
+        let mut watched: Vec<_> = news.map(|news| (news, read)).into_iter().collect();
+        watched.extend([(ends.pppd.as_fd(), Interest::Nothing), (stdin.as_fd(), read)]);
+        let ready = wait(&watched, timeout).unwrap_or_default();
         if timeout == Some(Duration::ZERO) || (ready.last().is_some_and(|ready| ready.readable()) && stdin_ended()) {
             return ExitCode::SUCCESS;
         }
@@ -58,6 +70,9 @@ fn follow(mut call: Call, pppd: &OwnedFd, arguments: &Arguments, begin: Instant)
             hear_last_words(&mut call, begin);
             say("hangup");
             return ExitCode::from(16);
+        }
+        if let Some(gre) = ends.gre.as_ref().filter(|_| up) {
+            say_packets(gre);
         }
         while let Some(progress) = if up { None } else { call.next() } {
             report(&progress, begin);
@@ -67,6 +82,17 @@ fn follow(mut call: Call, pppd: &OwnedFd, arguments: &Arguments, begin: Instant)
                 _ => {}
             }
         }
+    }
+}
+
+/// One line for each packet: where it came from, its call id, its last octet.
+fn say_packets(gre: &OwnedFd) {
+    let mut buffers = [[0; 100]; 16];
+    let Ok(lengths) = Receiver::new(16).receive(gre.as_fd(), &mut buffers).map(Vec::from_iter) else { return };
+    for (length, packet) in lengths.into_iter().zip(buffers) {
+        let source = Ipv4Addr::new(packet[12], packet[13], packet[14], packet[15]);
+        let call = u16::from_be_bytes([packet[26], packet[27]]);
+        say(&format!("gre from={source} call={call} last={}", packet[length.unwrap_or(0).saturating_sub(1)]));
     }
 }
 
@@ -131,6 +157,7 @@ fn parse() -> Arguments {
             quirk: None,
             uid: 0,
         },
+        gre: false,
         give_up: None,
     };
     let mut words = std::env::args().skip(1);
@@ -150,6 +177,7 @@ fn parse() -> Arguments {
             "--echo-interval" => request.echo_interval = time(),
             "--echo-timeout" => request.echo_timeout = time(),
             "--share" => request.share = value == "on",
+            "--gre" => arguments.gre = value == "on",
             "--uid" => request.uid = number(),
             "--give-up" => arguments.give_up = Some(time()),
             _ => say(&format!("unknown option {option}")),
