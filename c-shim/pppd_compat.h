@@ -14,6 +14,8 @@
 #endif
 
 #include <pppd/fsm.h>
+#include <pppd/ccp.h>
+#include <pppd/ipcp.h>
 #include <pppd/lcp.h>
 
 #include <signal.h>
@@ -40,6 +42,7 @@ extern int holdoff;
 extern int hungup;
 extern int listen_time;
 extern int need_holdoff;
+extern bool multilink;
 
 #define compat_got_sigterm() ppp_signaled(SIGTERM)
 #define compat_got_sighup() ppp_signaled(SIGHUP)
@@ -50,6 +53,8 @@ extern int need_holdoff;
 #define compat_option_error ppp_option_error
 #define compat_establish ppp_generic_establish
 #define compat_disestablish ppp_generic_disestablish
+#define compat_timeout ppp_timeout
+#define compat_untimeout ppp_untimeout
 
 #else
 
@@ -66,6 +71,8 @@ extern int got_sighup;
 #define compat_option_error option_error
 #define compat_establish generic_establish_ppp
 #define compat_disestablish generic_disestablish_ppp
+#define compat_timeout timeout
+#define compat_untimeout untimeout
 
 #endif
 #endif

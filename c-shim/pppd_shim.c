@@ -92,6 +92,25 @@ void pptp_host_set_remote_number(const char *text) { compat_set_remote_number(te
 int *pptp_host_wanted_mru(void) { return &lcp_wantoptions[0].mru; }
 int *pptp_host_allowed_mru(void) { return &lcp_allowoptions[0].mru; }
 
+int pptp_host_is_channel(void) { return the_channel == &channel; }
+int pptp_host_multilink(void) { return multilink; }
+int pptp_host_wants_mppe(void) { return ccp_wantoptions[0].mppe != 0; }
+void pptp_host_refuse_header_compression(void) { ipcp_wantoptions[0].neg_vj = ipcp_allowoptions[0].neg_vj = 0; }
+int pptp_host_lcp_is_unheard(void) { return lcp_fsm[0].state == REQSENT; }
+
+static void run_timer(void *unused)
+{
+	(void)unused;
+	callbacks->timer();
+}
+
+void pptp_host_set_timer(int seconds)
+{
+	compat_untimeout(run_timer, NULL);
+	if (seconds > 0)
+		compat_timeout(run_timer, NULL, seconds, 0);
+}
+
 struct pptp_secret pptp_host_secret(size_t place)
 {
 	static const struct pptp_secret secrets[] = {{passwd, sizeof(passwd)}, COMPAT_SECRETS};

@@ -100,6 +100,18 @@ void pptp_host_set_remote_number(const char *text);
 /* The receive unit that LCP asks for, and the largest transmit unit it lets the peer ask for, in bytes. */
 int *pptp_host_wanted_mru(void);
 int *pptp_host_allowed_mru(void);
+/* Nonzero: this plugin is pppd's channel, no other that was loaded later. */
+int pptp_host_is_channel(void);
+/* Nonzero: several links are to be one bundle. */
+int pptp_host_multilink(void);
+/* Nonzero: MPPE is required. */
+int pptp_host_wants_mppe(void);
+/* IPCP neither offers nor accepts header compression. */
+void pptp_host_refuse_header_compression(void);
+/* Nonzero: LCP asks, and no frame of the peer's has answered it or asked. */
+int pptp_host_lcp_is_unheard(void);
+/* pptp_callbacks.timer is called once after so many seconds; not at all for 0. Takes the place of what was set before. */
+void pptp_host_set_timer(int seconds);
 /* Memory of pppd's with a password or a key in it. */
 struct pptp_secret {
 	/* NULL behind the last one */

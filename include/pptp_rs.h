@@ -53,6 +53,10 @@ struct pptp_callbacks {
    * Called in a child that is about to run a script: closes descriptors and does nothing else.
    */
   void (*close)(void);
+  /**
+   * The time of pptp_host_set_timer is over.
+   */
+  void (*timer)(void);
 };
 
 /**

@@ -3,7 +3,7 @@
 use std::ffi::{c_char, c_int};
 
 use crate::guard::{guard, report_panics};
-use crate::{channel, ffi, options, pppd};
+use crate::{channel, ffi, options, ppp_device, pppd};
 
 /// What pppd calls: its channel's functions, and the parsers of its options. Each may be called at any time after
 /// plugin_init, in pppd's only thread.
@@ -28,10 +28,22 @@ pub(crate) struct Callbacks {
     pub(crate) cleanup: extern "C" fn(),
     /// Called in a child that is about to run a script: closes descriptors and does nothing else.
     pub(crate) close: extern "C" fn(),
+    /// The time of pptp_host_set_timer is over.
+    pub(crate) timer: extern "C" fn(),
 }
 
-static CALLBACKS: Callbacks =
-    Callbacks { parse_option, match_word, check_options, connect, disconnect, establish, disestablish, cleanup, close };
+static CALLBACKS: Callbacks = Callbacks {
+    parse_option,
+    match_word,
+    check_options,
+    connect,
+    disconnect,
+    establish,
+    disestablish,
+    cleanup,
+    close,
+    timer,
+};
 
 /// Makes the plugin pppd's channel.
 pub(crate) fn init() {
@@ -41,6 +53,7 @@ pub(crate) fn init() {
         ffi::install(&CALLBACKS);
         pppd::register_options(options::table());
         channel::holdoff::install(holdoff_hook);
+        ppp_device::install(channel::wants_device);
     });
 }
 
@@ -96,6 +109,10 @@ extern "C" fn cleanup() {
 
 extern "C" fn close() {
     guard((), channel::close);
+}
+
+extern "C" fn timer() {
+    guard((), channel::watch::look);
 }
 
 unsafe extern "C" fn holdoff_hook() -> c_int {

@@ -115,12 +115,32 @@ int_readers! {
     needs_holdoff => pptp_host_needs_holdoff;
     /// How long it would, in seconds.
     holdoff => pptp_host_holdoff;
+    /// Nonzero: this plugin is the channel.
+    is_channel => pptp_host_is_channel;
+    /// Nonzero: several links are to be one.
+    multilink => pptp_host_multilink;
+    /// Nonzero: MPPE is required.
+    wants_mppe => pptp_host_wants_mppe;
+    /// Nonzero: nothing of LCP's has come from the peer.
+    lcp_is_unheard => pptp_host_lcp_is_unheard;
 }
 
 /// pppd ends although it persists.
 pub(crate) fn quit() {
     // SAFETY: the module's contract.
     unsafe { shim::pptp_host_quit() }
+}
+
+/// IPCP does without header compression.
+pub(crate) fn refuse_header_compression() {
+    // SAFETY: the module's contract.
+    unsafe { shim::pptp_host_refuse_header_compression() }
+}
+
+/// The callback `timer` is called once after so many seconds; 0: not at all.
+pub(crate) fn set_timer(seconds: c_int) {
+    // SAFETY: the module's contract; the callbacks are installed before anything is called.
+    unsafe { shim::pptp_host_set_timer(seconds) }
 }
 
 /// LCP speaks when the peer has, or after so long.

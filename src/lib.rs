@@ -7,11 +7,15 @@
 //! - [`pppd`]: what the plugin asks of its host, in Rust's words; the `log` crate's logger.
 //! - [`options`]: the table of options, their parser and their values. Knows nothing of pppd.
 //! - [`channel`]: what the callbacks do.
+//! - [`ppp_device`]: a /dev/ppp of our own. Knows nothing of PPTP.
+//! - [`engine`]: the engine's process, which both of them talk to.
 
 mod channel;
+mod engine;
 mod entry;
 mod export;
 mod ffi;
 mod guard;
 mod options;
+mod ppp_device;
 mod pppd;

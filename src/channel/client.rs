@@ -1,20 +1,21 @@
-//! The call as the plugin of a client sees it: made by the call manager, waited for here.
+//! The call as the plugin sees it: made by the call manager and waited for here, or offered by a server.
 
 use std::fs::OpenOptions;
 use std::io;
 use std::net::IpAddr;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::time::{Duration, Instant};
 
 use log::{info, log};
 use nix::fcntl::OFlag;
 use nix::unistd::{dup3, getuid};
 use pptp_callmgr::client::{self, Call, CallInfo, Progress, Request};
-use pptp_io::{pppox, tcp, words};
+use pptp_io::{gre_socket, pppox, tcp, words};
 
+use super::userspace::{self, Ends};
 use super::wait::{HeldSignals, Woken};
 use crate::ffi;
-use crate::options::Settings;
+use crate::options::{Path, Settings};
 use crate::pppd::{Interruption, NOTICE};
 
 /// How much longer than the call manager the plugin waits: the manager knows better what took so long.
@@ -22,8 +23,10 @@ const GRACE: Duration = Duration::from_millis(500);
 
 /// A call that is up.
 pub(super) struct Link {
-    call: Call,
-    /// The PPTP socket; once pppd has registered it, /dev/null.
+    /// The control connection's; `None`: a server has it.
+    call: Option<Call>,
+    path: Path,
+    /// What pppd attaches to; a PPTP socket of the kernel's is /dev/null once pppd has done so.
     pub(super) device: OwnedFd,
 }
 
@@ -36,27 +39,58 @@ pub(super) enum Stopped {
     Interrupted(Interruption),
 }
 
+/// What a call needs before it is made.
+enum Outfit {
+    Kernel { socket: OwnedFd },
+    Userspace { held: OwnedFd, ends: Ends },
+}
+
 /// Calls `server` and waits until the call is up, a signal comes, or the time is over.
-pub(super) fn connect(settings: &Settings, server: &str) -> Result<(Link, CallInfo), Stopped> {
+pub(super) fn connect(settings: &Settings, server: &str, path: Path) -> Result<(Link, CallInfo), Stopped> {
     let deadline = Instant::now() + settings.connect_timeout + GRACE;
-    let device = open_device(settings).map_err(Stopped::Failed)?;
-    let channel = client::Channel { held: device.as_fd(), gre: None };
-    let mut call = client::start(&request(settings, server), channel, ffi::erase_secrets)
+    let outfit = Outfit::new(path, settings).map_err(Stopped::Failed)?;
+    let mut call = client::start(&request(settings, server), outfit.channel(), ffi::erase_secrets)
         .map_err(|error| Stopped::Failed(format!("cannot start the call manager: {}", words(&error))))?;
     let info = wait_for_call(&mut call, deadline, || {
         format!("no call to {server} within {} s", settings.connect_timeout.as_secs())
     })?;
     log_connected(server, &info);
-    Ok((Link { call, device }, info))
+    let device = match outfit {
+        Outfit::Kernel { socket } => socket,
+        Outfit::Userspace { ends, .. } => {
+            let call = userspace::describe(&info, settings);
+            userspace::make_device(path, call, ends).map_err(Stopped::Failed)?
+        }
+    };
+    Ok((Link { call: Some(call), path, device }, info))
 }
 
-fn open_device(settings: &Settings) -> Result<OwnedFd, String> {
-    let device = pppox::open().map_err(|error| format!("cannot make a PPTP socket (AF_PPPOX): {}", words(&error)))?;
+impl Outfit {
+    fn new(path: Path, settings: &Settings) -> Result<Self, String> {
+        if path == Path::Kernel {
+            return Ok(Self::Kernel { socket: open_socket(settings)? });
+        }
+        let failed = |error: io::Error| format!("cannot make a GRE socket: {}", words(&error));
+        let gre = gre_socket::open(settings.mark).map_err(failed)?;
+        let (held, life_line) = userspace::life_line().map_err(failed)?;
+        Ok(Self::Userspace { held, ends: Ends { gre, life_line } })
+    }
+
+    fn channel(&self) -> client::Channel<'_> {
+        match self {
+            Self::Kernel { socket } => client::Channel { held: socket.as_fd(), gre: None },
+            Self::Userspace { held, ends } => client::Channel { held: held.as_fd(), gre: Some(ends.gre.as_fd()) },
+        }
+    }
+}
+
+fn open_socket(settings: &Settings) -> Result<OwnedFd, String> {
+    let socket = pppox::open().map_err(|error| format!("cannot make a PPTP socket (AF_PPPOX): {}", words(&error)))?;
     if let Some(mark) = settings.mark {
-        tcp::set_mark(device.as_fd(), mark)
+        tcp::set_mark(socket.as_fd(), mark)
             .map_err(|error| format!("cannot set pptp_mark {mark:#x}: {}", words(&error)))?;
     }
-    Ok(device)
+    Ok(socket)
 }
 
 fn request(settings: &Settings, server: &str) -> Request {
@@ -116,17 +150,25 @@ fn log_connected(server: &str, info: &CallInfo) {
 }
 
 impl Link {
-    /// Leaves the PPTP socket to the call manager: with no other descriptor of it left, pppd sees when it is closed.
+    /// The link of a call that a server offers.
+    pub(super) fn offered(path: Path, device: OwnedFd) -> Self {
+        Self { call: None, path, device }
+    }
+
+    /// Leaves a PPTP socket to the call manager: with no other descriptor of it left, pppd sees when it is closed.
     ///
     /// pppd goes on using the descriptor's number, so it stays open, on /dev/null.
     pub(super) fn let_go_of_device(&mut self) -> io::Result<()> {
+        if self.path != Path::Kernel {
+            return Ok(());
+        }
         let null = OpenOptions::new().read(true).write(true).open("/dev/null")?;
         Ok(dup3(&null, &mut self.device, OFlag::O_CLOEXEC)?)
     }
 
     /// Logs what the call manager said since; whether the call has ended.
     pub(super) fn report(&mut self) -> bool {
-        while let Some(progress) = self.call.next() {
+        while let Some(progress) = self.call.as_mut().and_then(Call::next) {
             match progress {
                 Progress::Log { level, text } => log!(level, "{text}"),
                 Progress::Connected(_) => {}
@@ -141,6 +183,7 @@ impl Link {
 
     /// The numbers of the call's descriptors.
     pub(super) fn descriptors(&self) -> Vec<RawFd> {
-        vec![self.device.as_raw_fd(), self.call.fd().as_raw_fd()]
+        let call = self.call.as_ref().map(Call::fd);
+        std::iter::once(self.device.as_fd()).chain(call).map(|fd: BorrowedFd<'_>| fd.as_raw_fd()).collect()
     }
 }

@@ -1,15 +1,19 @@
 //! What pppd's callbacks do: one call, from the options to the hang-up.
 //!
-//! In client mode the call manager holds the only descriptor of the PPTP socket once pppd has registered the channel;
-//! pppd sees it closed as a hang-up. In server mode (`pptp_client`, `pptp_sock`) somebody else made the call, and the
-//! socket is used as it is.
+//! In client mode on the kernel's data path the call manager holds the only descriptor of the PPTP socket once pppd has
+//! registered the channel; pppd sees it closed as a hang-up. On the other paths it holds a life line instead, whose other
+//! end is the engine's. In server mode (`pptp_client`, `pptp_sock`) somebody else made the call; a socket of the kernel's
+//! is used as it is.
 
+mod choice;
 mod client;
+mod datapath;
 pub(crate) mod holdoff;
 mod mtu;
-mod readiness;
 mod server;
+mod userspace;
 mod wait;
+pub(crate) mod watch;
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -18,11 +22,13 @@ use std::os::fd::{AsRawFd, RawFd};
 use log::{debug, error, info};
 
 use crate::ffi;
-use crate::options::{self, Settings, Shape, Side};
+use crate::options::{self, Path, Settings, Shape, Side};
 use crate::pppd::{self, Interruption, Status};
 
+use choice::{Choice, Origin};
 use client::{Link, Stopped};
 use mtu::Configured;
+use userspace::Ends;
 
 /// How long LCP lets the server speak first, milliseconds.
 ///
@@ -38,8 +44,14 @@ struct Channel {
     configured: Configured,
     /// Options that have been reported as ignored.
     ignored: BTreeSet<&'static str>,
-    /// The call, in client mode.
+    /// The data path, once it is chosen.
+    choice: Option<Choice>,
+    /// The call, unless it is a server's on a socket of the kernel's.
     link: Option<Link>,
+    /// The peer, for the log.
+    peer: String,
+    /// How often a young call was looked at.
+    looks: u32,
     /// The peer's address that the plugin told pppd, not the user.
     remote_number: Option<String>,
     /// Whether the last call was ended by the other side.
@@ -103,10 +115,36 @@ fn report_ignored(name: &'static str, shape: Shape) {
     }
 }
 
-/// All options are known: checks that they go together and that the kernel can do what they ask for.
+/// pppd opens /dev/ppp: whether it gets the plugin's own. The first time, this decides on the data path.
+pub(crate) fn wants_device() -> bool {
+    if ffi::is_channel() == 0 {
+        return false;
+    }
+    choose().unwrap_or_else(|status| pppd::exit(status)) == Path::Tun
+}
+
+/// The data path.
+fn choose() -> Result<Path, Status> {
+    let (settings, chosen) =
+        with(|channel| (channel.settings.clone(), channel.choice.as_ref().map(|choice| choice.path)));
+    if let Some(path) = chosen {
+        return Ok(path);
+    }
+    let choice = datapath::decide(&settings)?;
+    let path = choice.path;
+    with(|channel| channel.choice = Some(choice));
+    Ok(path)
+}
+
+/// All options are known: checks that they go together and that this machine can do what they ask for.
 pub(crate) fn check_options() -> Result<(), Status> {
     let settings = with(|channel| channel.settings.clone());
-    readiness::check(&settings)?;
+    if choose()? == Path::Tun {
+        ffi::refuse_header_compression();
+    }
+    if let Some(choice) = with(|channel| channel.choice.clone()) {
+        datapath::report(&choice, &settings);
+    }
     let configured = Configured::read();
     // The path is not known yet, but `demand` makes the interface now.
     mtu::apply(settings.mtu, None, configured);
@@ -124,9 +162,12 @@ pub(crate) fn connect() -> RawFd {
     });
     let connected = match settings.side() {
         Ok(Side::Client { server }) => call(&settings, &server),
-        Ok(Side::Server { client, socket }) => Ok(take(&settings, &client, socket)),
+        Ok(Side::Server { client, socket }) => take(&settings, &client, socket).map_err(Stopped::Failed),
         Err(error) => Err(Stopped::Failed(error.to_string())),
     };
+    if connected.is_ok() {
+        watch::begin();
+    }
     connected.unwrap_or_else(|stopped| {
         report_stop(&stopped);
         -1
@@ -135,21 +176,35 @@ pub(crate) fn connect() -> RawFd {
 
 fn call(settings: &Settings, server: &str) -> Result<RawFd, Stopped> {
     pppd::set_channel_name(&format!("pptp ({server})"));
-    let (link, call) = client::connect(settings, server)?;
+    let path = choose().map_err(|_| Stopped::Failed(String::from("there is no data path")))?;
+    let (link, call) = client::connect(settings, server, path)?;
     tell_remote_number(&call.peer.to_string());
     mtu::apply(settings.mtu, mtu::known(call.outer_mtu), with(|channel| channel.configured));
     ffi::listen_first(LISTEN_FIRST);
     let device = link.device.as_raw_fd();
-    with(|channel| channel.link = Some(link));
+    with(|channel| {
+        channel.peer = call.peer.to_string();
+        channel.link = Some(link);
+    });
     Ok(device)
 }
 
-fn take(settings: &Settings, client: &str, socket: RawFd) -> RawFd {
+fn take(settings: &Settings, client: &str, socket: RawFd) -> Result<RawFd, String> {
     pppd::set_channel_name(&format!("pptp ({client})"));
     tell_remote_number(client);
     server::keep_from_scripts(socket);
     mtu::apply(settings.mtu, server::outer_mtu(client), with(|channel| channel.configured));
-    socket
+    with(|channel| channel.peer = String::from(client));
+    if server::check_socket(socket)? == Origin::KernelSocket {
+        return Ok(socket);
+    }
+    let path = choose().map_err(|_| String::from("there is no data path"))?;
+    let offer = server::take_offer(socket)?;
+    let call = userspace::with_choices(offer.call, settings);
+    let device = userspace::make_device(path, call, Ends { gre: offer.gre, life_line: offer.life_line })?;
+    let number = device.as_raw_fd();
+    with(|channel| channel.link = Some(Link::offered(path, device)));
+    Ok(number)
 }
 
 /// Says why there is no call, and gives pppd the exit status unless it has it already (8, no connection).
@@ -198,6 +253,7 @@ pub(crate) fn establish(device: RawFd) -> RawFd {
 /// Undoes [`establish`], and says why the call ended if the other side ended it.
 pub(crate) fn disestablish(device: RawFd) {
     ffi::disestablish(device);
+    watch::end();
     let hung_up = pppd::hung_up();
     with(|channel| {
         let ended = channel.link.as_mut().is_some_and(Link::report);
@@ -225,10 +281,13 @@ fn release() {
 
 /// In a child that is about to run a script: closes descriptors and does nothing else.
 pub(crate) fn close() {
-    let descriptors = with(|channel| match (&channel.link, channel.settings.side()) {
-        (Some(link), _) => link.descriptors(),
-        (None, Ok(Side::Server { socket, .. })) => vec![socket],
-        (None, _) => Vec::new(),
+    let descriptors = with(|channel| {
+        let link = channel.link.as_ref().map(Link::descriptors).unwrap_or_default();
+        let socket = match channel.settings.side() {
+            Ok(Side::Server { socket, .. }) => Some(socket),
+            _ => None,
+        };
+        link.into_iter().chain(socket).collect::<Vec<_>>()
     });
     descriptors.into_iter().for_each(ffi::close_in_child);
 }

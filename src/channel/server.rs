@@ -1,24 +1,39 @@
-//! Server mode: the socket of a call that somebody else accepted.
+//! Server mode: a call that somebody else accepted, as a socket of the kernel's or as an offer.
 
 use std::net::{Ipv4Addr, UdpSocket};
 use std::os::fd::{AsFd, RawFd};
+use std::time::Duration;
 
 use log::warn;
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
-use pptp_io::{pppox, tcp, words};
+use pptp_datapath::offer::{self, Offer};
+use pptp_io::{pppox, seqpacket, tcp, words};
 
+use super::choice::Origin;
 use crate::ffi;
 
-/// Whether the descriptor is a PPTP socket, or one line that says what is wrong with it.
-pub(super) fn check_socket(socket: RawFd) -> Result<(), String> {
+/// How long an offer may take; it is there before pppd starts.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What the descriptor is, or one line that says what is wrong with it.
+pub(super) fn check_socket(socket: RawFd) -> Result<Origin, String> {
     let borrowed = ffi::borrow(socket).filter(|fd| fcntl(fd, FcntlArg::F_GETFD).is_ok());
     let Some(borrowed) = borrowed else {
         return Err(format!("option pptp_sock: {socket} is not an open descriptor; allowed: a connected PPTP socket"));
     };
-    if !pppox::is_pppox(borrowed) {
-        return Err(format!("option pptp_sock: descriptor {socket} is not a PPTP socket (AF_PPPOX)"));
+    if pppox::is_pppox(borrowed) {
+        return Ok(Origin::KernelSocket);
     }
-    Ok(())
+    if seqpacket::is_one(borrowed) {
+        return Ok(Origin::Offer);
+    }
+    Err(format!("option pptp_sock: descriptor {socket} is not a PPTP socket (AF_PPPOX), nor one that offers a call"))
+}
+
+/// Takes the call that is offered on the descriptor.
+pub(super) fn take_offer(socket: RawFd) -> Result<Offer, String> {
+    let borrowed = ffi::borrow(socket).ok_or_else(|| format!("pptp_sock {socket} is no descriptor"))?;
+    offer::receive(borrowed, PATIENCE).map_err(|error| format!("no call on pptp_sock {socket}: {}", words(&error)))
 }
 
 /// Programs that pppd starts do not inherit the call.

@@ -8,7 +8,7 @@ mod table;
 
 use parse::OptionError;
 
-pub(crate) use settings::{Datapath, Mtu, Settings, Side};
+pub(crate) use settings::{Datapath, Mtu, Path, Settings, Side};
 pub(crate) use table::{is_speed, table};
 
 /// One option.
@@ -52,10 +52,9 @@ pub(crate) enum Kind {
     /// Also in hexadecimal, with 0x before it; all 32 bits.
     Mark(fn(&mut Settings, u32)),
     Address(fn(&mut Settings, std::net::Ipv4Addr)),
-    /// One of `allowed`. `planned` are those that the design has and this version has not.
+    /// One of `allowed`.
     Choice {
         allowed: &'static [&'static str],
-        planned: &'static [&'static str],
         set: fn(&mut Settings, &str),
     },
     Mtu(fn(&mut Settings, Mtu)),

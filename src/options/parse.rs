@@ -18,37 +18,28 @@ const SHOWN_CHARACTERS: usize = 80;
 pub(crate) struct OptionError {
     option: &'static str,
     value: String,
-    problem: Problem,
     allowed: String,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Problem {
-    NotAllowed,
-    NotBuiltIn,
-}
+/// A value is not one of those that are.
+struct NotAllowed;
 
 impl fmt::Display for OptionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { option, value, problem, allowed } = self;
-        let problem = match problem {
-            Problem::NotAllowed => "is not allowed",
-            Problem::NotBuiltIn => "is not built in yet",
-        };
-        write!(f, "option {option}: '{value}' {problem}; allowed: {allowed}")
+        let Self { option, value, allowed } = self;
+        write!(f, "option {option}: '{value}' is not allowed; allowed: {allowed}")
     }
 }
 
 pub(super) fn apply(option: &OptionSpec, settings: &mut Settings, value: &str) -> Result<(), OptionError> {
-    apply_kind(&option.kind, settings, value).map_err(|problem| OptionError {
+    apply_kind(&option.kind, settings, value).map_err(|NotAllowed| OptionError {
         option: option.name,
         value: value.chars().take(SHOWN_CHARACTERS).flat_map(char::escape_debug).collect(),
-        problem,
         allowed: option.kind.allowed(),
     })
 }
 
-fn apply_kind(kind: &Kind, settings: &mut Settings, value: &str) -> Result<(), Problem> {
+fn apply_kind(kind: &Kind, settings: &mut Settings, value: &str) -> Result<(), NotAllowed> {
     match kind {
         Kind::Text { shape, longest, set } => {
             check_text(*shape, *longest, value)?;
@@ -56,56 +47,51 @@ fn apply_kind(kind: &Kind, settings: &mut Settings, value: &str) -> Result<(), P
         }
         Kind::Number { lowest, highest, set } => set(settings, number(value, *lowest..=*highest)?),
         Kind::Mark(set) => set(settings, mark(value)?),
-        Kind::Address(set) => set(settings, value.parse().map_err(|_| Problem::NotAllowed)?),
-        Kind::Choice { allowed, planned, set } => {
-            check_choice(allowed, planned, value)?;
+        Kind::Address(set) => set(settings, value.parse().map_err(|_| NotAllowed)?),
+        Kind::Choice { allowed, set } => {
+            if !allowed.contains(&value) {
+                return Err(NotAllowed);
+            }
             set(settings, value);
         }
         Kind::Mtu(set) => set(settings, mtu(value)?),
-        Kind::Quirk(set) => set(settings, Quirk::from_name(value).ok_or(Problem::NotAllowed)?),
+        Kind::Quirk(set) => set(settings, Quirk::from_name(value).ok_or(NotAllowed)?),
         Kind::Ignored(_) => {}
     }
     Ok(())
 }
 
-fn check_text(shape: TextShape, longest: usize, value: &str) -> Result<(), Problem> {
+fn check_text(shape: TextShape, longest: usize, value: &str) -> Result<(), NotAllowed> {
     let well_formed = match shape {
         TextShape::Host => !value.is_empty() && !value.contains(char::is_whitespace),
         TextShape::Phone => true,
     };
     let printable = !value.contains(char::is_control);
-    if well_formed && printable && value.len() <= longest { Ok(()) } else { Err(Problem::NotAllowed) }
-}
-
-fn check_choice(allowed: &[&str], planned: &[&str], value: &str) -> Result<(), Problem> {
-    if allowed.contains(&value) {
-        return Ok(());
-    }
-    Err(if planned.contains(&value) { Problem::NotBuiltIn } else { Problem::NotAllowed })
+    if well_formed && printable && value.len() <= longest { Ok(()) } else { Err(NotAllowed) }
 }
 
 /// Digits alone: no sign, no blanks.
-fn number(value: &str, range: RangeInclusive<u32>) -> Result<u32, Problem> {
+fn number(value: &str, range: RangeInclusive<u32>) -> Result<u32, NotAllowed> {
     let number = value.bytes().all(|byte| byte.is_ascii_digit()).then(|| value.parse().ok()).flatten();
-    number.filter(|number| range.contains(number)).ok_or(Problem::NotAllowed)
+    number.filter(|number| range.contains(number)).ok_or(NotAllowed)
 }
 
-fn mark(value: &str) -> Result<u32, Problem> {
+fn mark(value: &str) -> Result<u32, NotAllowed> {
     let Some(hexadecimal) = value.strip_prefix("0x").or_else(|| value.strip_prefix("0X")) else {
         return number(value, 0..=u32::MAX);
     };
     if !hexadecimal.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return Err(Problem::NotAllowed);
+        return Err(NotAllowed);
     }
-    u32::from_str_radix(hexadecimal, 16).map_err(|_| Problem::NotAllowed)
+    u32::from_str_radix(hexadecimal, 16).map_err(|_| NotAllowed)
 }
 
-fn mtu(value: &str) -> Result<Mtu, Problem> {
+fn mtu(value: &str) -> Result<Mtu, NotAllowed> {
     if value == "auto" {
         return Ok(Mtu::Auto);
     }
     let bytes = number(value, u32::from(*MTUS.start())..=u32::from(*MTUS.end()))?;
-    u16::try_from(bytes).map(Mtu::Bytes).map_err(|_| Problem::NotAllowed)
+    u16::try_from(bytes).map(Mtu::Bytes).map_err(|_| NotAllowed)
 }
 
 impl Kind {

@@ -36,6 +36,12 @@ pub(crate) struct Settings {
     pub(crate) share: bool,
     pub(crate) mtu: Mtu,
     pub(crate) quirk: Option<Quirk>,
+    /// How long a packet that came early waits for those before it; zero: not at all.
+    pub(crate) reorder_time: Duration,
+    /// How many packets may wait.
+    pub(crate) reorder_packets: u16,
+    /// Whether the sender keeps to the peer's window (RFC 2637 §4.4).
+    pub(crate) transmit_window: bool,
 }
 
 /// What carries the packets.
@@ -43,8 +49,19 @@ pub(crate) struct Settings {
 pub(crate) enum Datapath {
     /// The best that is possible.
     Auto,
-    /// The kernel's pptp.ko.
+    /// This one.
+    Only(Path),
+}
+
+/// A way for packets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Path {
+    /// pptp.ko and /dev/ppp.
     Kernel,
+    /// The engine, and a TUN device for an interface.
+    Tun,
+    /// The engine, and a terminal with the kernel's ppp line discipline.
+    Pty,
 }
 
 /// The largest packet through the tunnel, in bytes.
@@ -102,6 +119,10 @@ impl Default for Settings {
             share: true,
             mtu: Mtu::Auto,
             quirk: None,
+            // Longer than a link with several queues mixes packets up, shorter than what TCP takes for a loss.
+            reorder_time: Duration::from_millis(10),
+            reorder_packets: 64,
+            transmit_window: false,
         }
     }
 }
@@ -114,6 +135,20 @@ impl Settings {
             (None, Some(client), Some(socket)) => Ok(Side::Server { client: client.clone(), socket }),
             (None, Some(_), None) => Err(ModeError::SocketMissing),
             (None, None, _) | (Some(_), Some(_), _) => Err(ModeError::Unknown),
+        }
+    }
+}
+
+impl Path {
+    /// All of them, the best first.
+    pub(crate) const ALL: [Self; 3] = [Self::Kernel, Self::Tun, Self::Pty];
+
+    /// As the user writes it.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Kernel => "kernel",
+            Self::Tun => "tun",
+            Self::Pty => "pty",
         }
     }
 }

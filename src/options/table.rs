@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Datapath, Kind, OptionSpec, Right, Settings, Shape, TextShape};
+use super::{Datapath, Kind, OptionSpec, Path, Right, Settings, Shape, TextShape};
 
 use Right::{Everyone, Privileged};
 
@@ -13,6 +13,11 @@ const LONGEST_HOST: usize = 254;
 const LONGEST_PHONE: usize = 63;
 
 const LONGEST_TIMEOUT: u32 = 3600;
+
+/// What waits longer is lost to who waits for it: TCP has sent it again.
+const LONGEST_REORDERING: u32 = 1000;
+
+const MOST_REORDERED: u32 = 1024;
 
 const HIGHEST_DESCRIPTOR: u32 = 1_048_575;
 
@@ -76,9 +81,11 @@ static TABLE: &[OptionSpec] = &[
     option(
         "pptp_datapath",
         Kind::Choice {
-            allowed: &["auto", "kernel"],
-            planned: &["tun", "pty"],
-            set: |s, v| s.datapath = if v == "kernel" { Datapath::Kernel } else { Datapath::Auto },
+            allowed: &["auto", "kernel", "tun", "pty"],
+            set: |s, v| {
+                let path = Path::ALL.into_iter().find(|path| path.name() == v);
+                s.datapath = path.map_or(Datapath::Auto, Datapath::Only);
+            },
         },
         "auto",
         Everyone,
@@ -110,12 +117,33 @@ static TABLE: &[OptionSpec] = &[
     ),
     option(
         "pptp_share",
-        Kind::Choice { allowed: &["on", "off"], planned: &[], set: |s, v| s.share = v == "on" },
+        Kind::Choice { allowed: &["on", "off"], set: |s, v| s.share = v == "on" },
         "on",
         Everyone,
         "Whether calls to one server share a control connection",
     ),
     option("pptp_mtu", Kind::Mtu(|s, v| s.mtu = v), "auto", Everyone, "MTU and MRU, unless mtu or mru is given"),
+    option(
+        "pptp_reorder_ms",
+        number(0, LONGEST_REORDERING, |s, v| s.reorder_time = Duration::from_millis(v.into())),
+        "10",
+        Everyone,
+        "Milliseconds that a packet waits for earlier ones (tun, pty)",
+    ),
+    option(
+        "pptp_reorder_packets",
+        number(0, MOST_REORDERED, |s, v| s.reorder_packets = narrow(v)),
+        "64",
+        Everyone,
+        "Packets that may wait for earlier ones (tun, pty)",
+    ),
+    option(
+        "pptp_tx_window",
+        Kind::Choice { allowed: &["off", "on"], set: |s, v| s.transmit_window = v == "on" },
+        "off",
+        Everyone,
+        "Whether to send no more than the server's window (tun, pty)",
+    ),
     option(
         "pptp_quirks",
         Kind::Quirk(|s, v| s.quirk = Some(v)),

@@ -65,6 +65,16 @@ pub(crate) fn quit() {
     ffi::quit();
 }
 
+/// Whether the user requires MPPE.
+pub(crate) fn wants_mppe() -> bool {
+    ffi::wants_mppe() != 0
+}
+
+/// Whether several links are to be one bundle.
+pub(crate) fn is_multilink() -> bool {
+    ffi::multilink() != 0
+}
+
 /// Whether the link ended because the channel did.
 pub(crate) fn hung_up() -> bool {
     ffi::hung_up() != 0

@@ -6,6 +6,7 @@ pub mod confine;
 pub mod epoll;
 pub mod gre_socket;
 pub mod imports;
+pub mod modules;
 pub mod netns;
 pub mod poller;
 pub mod pppox;

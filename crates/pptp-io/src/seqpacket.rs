@@ -14,6 +14,13 @@ use crate::sys;
 /// The most descriptors that one message carries.
 pub const MOST_DESCRIPTORS: usize = 4;
 
+/// Whether `fd` is such a socket.
+pub fn is_one(fd: BorrowedFd<'_>) -> bool {
+    let kind = getsockopt(&fd, sockopt::SockType);
+    kind.is_ok_and(|kind| kind == SockType::SeqPacket)
+        && sys::socket_domain(fd).is_ok_and(|domain| domain == libc::AF_UNIX)
+}
+
 /// Two connected sockets, close-on-exec.
 ///
 /// # Errors

@@ -43,6 +43,14 @@ pub enum Offload {
     TcpAndUdp,
 }
 
+/// Whether there can be TUN devices: opens the file that makes them, which makes none.
+///
+/// # Errors
+/// `NotFound`, `ENODEV`: no TUN in this kernel or no /dev/net/tun. `PermissionDenied`.
+pub fn probe() -> io::Result<()> {
+    OpenOptions::new().read(true).write(true).open(DEVICE).map(drop)
+}
+
 /// Makes the TUN device `name`, down, without addresses, ARPHRD_PPP; its descriptor is non-blocking and close-on-exec, and
 /// the device lives as long as it. Needs `CAP_NET_ADMIN`.
 ///

@@ -1,0 +1,77 @@
+//! A call whose GRE packets the engine carries, as a channel for pppd.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use pptp_callmgr::client::CallInfo;
+use pptp_datapath::client::EngineError;
+use pptp_datapath::command::{CallConfig, Channel, Framing, TransmitWindow};
+use pptp_io::{pty, seqpacket, words};
+
+use crate::options::{Path, Settings};
+use crate::{engine, ppp_device};
+
+/// The call's own descriptors, all for the engine.
+#[derive(Debug)]
+pub(super) struct Ends {
+    pub(super) gre: OwnedFd,
+    /// Its other end is closed when the call is over.
+    pub(super) life_line: OwnedFd,
+}
+
+/// The two ends of a life line.
+pub(super) fn life_line() -> io::Result<(OwnedFd, OwnedFd)> {
+    seqpacket::pair()
+}
+
+/// The call of the control connection, with this end's choices.
+pub(super) fn describe(info: &CallInfo, settings: &Settings) -> CallConfig {
+    let call = CallConfig {
+        local: info.local,
+        peer: info.peer,
+        call_id: info.call_id,
+        peer_call_id: info.peer_call_id,
+        peer_window: info.peer_window,
+        receive_window: settings.window,
+        transmit_window: TransmitWindow::Off,
+        reorder_time: settings.reorder_time,
+        reorder_packets: settings.reorder_packets,
+    };
+    with_choices(call, settings)
+}
+
+/// A call that somebody else has made, with this end's choices.
+pub(super) fn with_choices(call: CallConfig, settings: &Settings) -> CallConfig {
+    let transmit_window = if settings.transmit_window { TransmitWindow::On } else { TransmitWindow::Off };
+    let (reorder_time, reorder_packets) = (settings.reorder_time, settings.reorder_packets);
+    CallConfig { transmit_window, reorder_time, reorder_packets, ..call }
+}
+
+/// The descriptor to which pppd attaches.
+pub(super) fn make_device(path: Path, call: CallConfig, ends: Ends) -> Result<OwnedFd, String> {
+    match path {
+        Path::Pty => make_line(call, &ends),
+        Path::Kernel | Path::Tun => {
+            let attach: ppp_device::Attach = Box::new(move |engine, channel, frames| {
+                let descriptors = [ends.gre.as_fd(), frames, ends.life_line.as_fd()];
+                engine.new_channel(channel, call, Framing::Datagrams, descriptors)
+            });
+            ppp_device::offer_line(attach).map_err(|error| format!("cannot make a channel: {}", words(&error)))
+        }
+    }
+}
+
+/// A terminal with the engine at its other end.
+fn make_line(call: CallConfig, ends: &Ends) -> Result<OwnedFd, String> {
+    static LAST: AtomicU32 = AtomicU32::new(0);
+
+    let failed = |error: io::Error| format!("cannot make a PPP terminal: {}", words(&error));
+    let (master, slave) = pty::open().map_err(failed)?;
+    pty::set_ppp_discipline(slave.as_fd()).map_err(failed)?;
+    let channel = Channel(LAST.fetch_add(1, Ordering::Relaxed));
+    let descriptors = [ends.gre.as_fd(), master.as_fd(), ends.life_line.as_fd()];
+    engine::ask(|engine| engine.new_channel(channel, call, Framing::Hdlc, descriptors))
+        .map_err(|error: EngineError| format!("the engine does not take the call: {error}"))?;
+    Ok(slave)
+}

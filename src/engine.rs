@@ -1,0 +1,55 @@
+//! The engine of this pppd, started when it is first needed and anew when it has ended.
+//!
+//! It is reached through pppd's memory, so that it moves with pppd when that detaches: the parent, which ends, never
+//! talks to it again.
+
+use std::cell::RefCell;
+
+use log::log;
+use pptp_datapath::client::{Batching, Engine, EngineError, Options};
+use pptp_datapath::command::Channel;
+
+use crate::ffi;
+
+thread_local! {
+    static ENGINE: RefCell<Option<Engine>> = const { RefCell::new(None) };
+}
+
+/// Lets `body` talk to the engine.
+///
+/// `body` must not call a function of pppd's.
+pub(crate) fn ask<T>(body: impl FnOnce(&mut Engine) -> Result<T, EngineError>) -> Result<T, EngineError> {
+    let result = ENGINE.with_borrow_mut(|engine| {
+        if engine.as_mut().is_some_and(Engine::has_ended) {
+            *engine = None;
+        }
+        let engine = match engine {
+            Some(engine) => engine,
+            None => engine.insert(start()?),
+        };
+        body(engine)
+    });
+    pass_log_on();
+    result
+}
+
+fn start() -> Result<Engine, EngineError> {
+    Engine::start(Options { wipe: ffi::erase_secrets, batching: Batching::Batched }).map_err(EngineError::Io)
+}
+
+/// Lets an engine that runs deal with everything that has happened, and logs what it has to say.
+pub(crate) fn catch_up() {
+    ENGINE.with_borrow_mut(|engine| {
+        // The engine looks at commands last. There is no such channel; the answer does not matter.
+        let _ = engine.as_mut().map(|engine| engine.counters(Channel(0)));
+    });
+    pass_log_on();
+}
+
+/// Logs what the engine has had to say.
+pub(crate) fn pass_log_on() {
+    let next = || ENGINE.with_borrow_mut(|engine| engine.as_mut().and_then(Engine::next_log));
+    while let Some(line) = next() {
+        log!(line.level, "{}", line.text);
+    }
+}
