@@ -36,6 +36,22 @@ pub fn set_ppp_discipline(slave: BorrowedFd<'_>) -> io::Result<()> {
     sys::ioctl_int(slave, libc::TIOCSETD, &mut discipline)
 }
 
+/// Reads what was written to the slave: how many bytes, at most 4096 with the terminals of today.
+///
+/// # Errors
+/// `WouldBlock`: there is nothing. `EIO`: there is nothing, and nobody has the slave open.
+pub fn read(master: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<usize> {
+    Ok(nix::unistd::read(master, buffer)?)
+}
+
+/// Writes as many of `bytes` as the terminal takes: how many of the first.
+///
+/// # Errors
+/// `WouldBlock`: the terminal is full. `EIO`: nobody has the slave open.
+pub fn write(master: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize> {
+    Ok(nix::unistd::write(master, bytes)?)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
