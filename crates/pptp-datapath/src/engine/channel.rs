@@ -9,7 +9,8 @@ use pptp_core::gre::{Config, Reordering, Session};
 use pptp_core::time::Instant;
 use pptp_core::wire::{CallId, PeerCallId};
 
-use crate::command::{CallConfig, Channel as ChannelNumber, TransmitWindow};
+use super::line::Line;
+use crate::command::{CallConfig, Channel as ChannelNumber, Framing, TransmitWindow};
 
 /// A packet's memory.
 pub(super) type Buffer = Box<[u8]>;
@@ -31,8 +32,12 @@ pub(super) struct Channel {
     pub(super) call_id: u16,
     pub(super) peer: Ipv4Addr,
     pub(super) session: Session<Buffer>,
-    /// pppd's frames.
+    /// How many packets may wait for others.
+    pub(super) reorder_packets: u16,
+    /// pppd's frames: a socket, or the master of a terminal.
     pub(super) frames: OwnedFd,
+    /// Of a terminal.
+    pub(super) line: Option<Box<Line>>,
     /// Readable when the call is over.
     pub(super) life_line: OwnedFd,
     pub(super) flags: u32,
@@ -66,7 +71,7 @@ pub(super) struct Trouble {
 impl Channel {
     pub(super) fn new(
         number: ChannelNumber,
-        call: &CallConfig,
+        (call, framing): (&CallConfig, Framing),
         port: usize,
         [frames, life_line]: [OwnedFd; 2],
         now: Instant,
@@ -78,7 +83,9 @@ impl Channel {
             call_id: call.call_id,
             peer: call.peer,
             session: Session::new(&session_config(call)),
+            reorder_packets: call.reorder_packets,
             frames,
+            line: (framing == Framing::Hdlc).then(|| Box::new(Line::new())),
             life_line,
             flags: 0,
             parked: VecDeque::new(),
@@ -106,7 +113,8 @@ impl Channel {
 
     /// When to look after it at the latest.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        [self.session.poll_timeout(), self.silence].into_iter().flatten().min()
+        let retry = self.line.as_ref().and_then(|line| line.retry);
+        [self.session.poll_timeout(), self.silence, retry].into_iter().flatten().min()
     }
 
     /// Keeps a frame until the window has room.
@@ -143,7 +151,8 @@ impl Channel {
             ("network-errors", network_errors),
             ("overflow", overflow),
         ];
-        others.into_iter().chain(session.drops()).map(|(name, value)| (String::from(name), value)).collect()
+        let line = self.line.iter().flat_map(|line| line.drops());
+        others.into_iter().chain(session.drops()).chain(line).map(|(name, value)| (String::from(name), value)).collect()
     }
 }
 

@@ -46,11 +46,8 @@ impl Engine {
     fn carry_out(&mut self, command: Command, descriptors: Vec<OwnedFd>) -> Outcome {
         match command {
             Command::NewUnit { unit, mtu: _ } => self.add_unit(unit, descriptors),
-            Command::NewChannel { framing: Framing::Hdlc, .. } => {
-                Err((libc::EOPNOTSUPP, String::from("terminals are not in this engine")))
-            }
-            Command::NewChannel { channel, call, framing: Framing::Datagrams, port } => {
-                self.add_channel(channel, &call, port, descriptors)
+            Command::NewChannel { channel, call, framing, port } => {
+                self.add_channel(channel, (&call, framing), port, descriptors)
             }
             Command::NewPort { port } => self.add_port(port, descriptors),
             Command::Connect { channel, unit } => self.connect(channel, unit),
@@ -128,7 +125,7 @@ impl Engine {
     fn add_channel(
         &mut self,
         number: ChannelNumber,
-        call: &CallConfig,
+        call: (&CallConfig, Framing),
         port: Option<PortNumber>,
         descriptors: Vec<OwnedFd>,
     ) -> Outcome {
@@ -145,13 +142,21 @@ impl Engine {
         self.insert_channel(number, call, port_index, ends).inspect_err(|_| self.remove_unused_port(port_index))
     }
 
-    fn insert_channel(&mut self, number: ChannelNumber, call: &CallConfig, port: usize, ends: [OwnedFd; 2]) -> Outcome {
-        let index = self.channels.insert(Channel::new(number, call, port, ends, self.now));
+    fn insert_channel(
+        &mut self,
+        number: ChannelNumber,
+        (call, framing): (&CallConfig, Framing),
+        port: usize,
+        ends: [OwnedFd; 2],
+    ) -> Outcome {
+        let channel = Channel::new(number, (call, framing), port, ends, self.now);
+        let index = self.channels.insert(channel);
         let calls = self.ports.find_mut(port).map(|port| &mut port.calls);
         let is_free = calls.is_some_and(|calls| !calls.contains_key(&call.call_id));
         let watched = self.channels.find(index).map_or(Ok(()), |channel| {
             let frames = Source::ChannelFrames(index).token();
-            self.events.add(channel.frames.as_fd(), frames, Interest::Read, Trigger::Level)?;
+            let trigger = if framing == Framing::Hdlc { Trigger::Edge } else { Trigger::Level };
+            self.events.add(channel.frames.as_fd(), frames, Interest::Read, trigger)?;
             let life_line = Source::LifeLine(index).token();
             self.events.add(channel.life_line.as_fd(), life_line, Interest::Read, Trigger::Level)
         });
@@ -175,6 +180,9 @@ impl Engine {
 
     fn connect(&mut self, channel: ChannelNumber, unit: UnitNumber) -> Outcome {
         let (channel_index, unit_index) = (self.channel_index(channel)?, self.unit_index(unit)?);
+        if self.has_terminal(channel_index) {
+            return Err((libc::EINVAL, String::from("a terminal has no unit")));
+        }
         let (channel, unit) = (self.channel(channel)?.unit, self.unit(unit)?.channel);
         if channel.is_some() || unit.is_some() {
             return Err((libc::EINVAL, String::from("connected already")));
@@ -243,7 +251,7 @@ impl Engine {
         if let Some(channel) = unit.channel.and_then(|channel| self.channels.find_mut(channel)) {
             channel.unit = None;
         }
-        self.busy.retain(|&busy| busy != index);
+        self.busy.retain(|&busy| busy != Source::Tun(index));
     }
 
     /// Closes a channel's descriptors: pppd reads the end.
@@ -257,6 +265,8 @@ impl Engine {
             self.timers.remove(&(timer, index));
         }
         self.touched.retain(|&touched| touched != index);
+        self.busy.retain(|&busy| busy != Source::ChannelFrames(index));
+        self.down.terminals.retain(|&terminal| terminal != index);
         if let Some(port) = self.ports.find_mut(channel.port) {
             port.calls.remove(&channel.call_id);
         }

@@ -3,21 +3,24 @@
 //! ```text
 //!  pppd <-> frames of units and channels <-> engine <-> ports (raw GRE sockets) <-> peers
 //!                      TUN devices (pppN) <-> engine
+//!        the kernel's PPP channels <-> terminals <-> engine
 //! ```
 //!
-//! A packet that the engine has taken from a TUN device is sent: while a socket takes no more, or the peer's window is
-//! closed, the device is not read, and its queue holds the senders back. Without traffic nothing wakes the process but
+//! A packet that the engine has taken from a TUN device or a terminal is sent: while a socket takes no more, or the peer's
+//! window is closed, neither is read, and its queue holds the senders back. Without traffic nothing wakes the process but
 //! acknowledgements that are due.
 
 mod channel;
 mod commands;
 mod frames;
+mod line;
 mod port;
 mod ppp;
 mod receive;
 mod send;
 mod slab;
 mod source;
+mod terminal;
 mod unit;
 
 use std::collections::BTreeSet;
@@ -77,8 +80,8 @@ struct Engine {
     down: Downlink,
     up: Uplink,
     sender: Sender,
-    /// Units whose device may have something to read.
-    busy: Vec<usize>,
+    /// TUN devices and terminals that may have something to read.
+    busy: Vec<Source>,
     /// Channels that may have something to send or a new deadline.
     touched: Vec<usize>,
     /// When channels have to be looked after.
@@ -147,7 +150,7 @@ impl Engine {
 
     /// Zero while a device is known to have more.
     fn timeout(&self) -> Option<Duration> {
-        if self.busy.iter().any(|&unit| self.may_read(unit)) {
+        if self.busy.iter().any(|&source| self.may_read(source)) {
             return Some(Duration::ZERO);
         }
         let retries = self.ports.iter().filter_map(|(_, port)| port.outgoing.retry);
@@ -160,13 +163,15 @@ impl Engine {
             Source::Commands => self.read_commands(),
             Source::Tun(unit) => self.note_readable(unit),
             Source::UnitFrames(unit) => self.read_unit_frames(unit),
+            Source::ChannelFrames(channel) if self.has_terminal(channel) => self.handle_terminal(channel, ready),
             Source::ChannelFrames(channel) => self.read_channel_frames(channel),
             Source::LifeLine(channel) => self.remove_channel(channel),
             Source::Port(port) => {
                 if ready.writable() {
                     self.unblock(port);
                 }
-                if ready.readable() {
+                // An error has to be taken in any case, or it would be reported again and again.
+                if ready.failed() || (ready.readable() && !self.is_held(port)) {
                     self.receive_from(port);
                 }
             }
@@ -177,8 +182,16 @@ impl Engine {
         let Some(unit) = self.units.find_mut(index) else { return };
         if !unit.is_readable {
             unit.is_readable = true;
-            self.busy.push(index);
+            self.busy.push(Source::Tun(index));
         }
+    }
+
+    fn has_terminal(&self, index: usize) -> bool {
+        self.channels.find(index).is_some_and(|channel| channel.line.is_some())
+    }
+
+    fn is_held(&self, index: usize) -> bool {
+        self.ports.find(index).is_some_and(|port| port.is_held)
     }
 
     fn touch(&mut self, index: usize) {
@@ -204,6 +217,7 @@ impl Engine {
             }
             self.deliver_inbound(index);
             self.write_deliveries();
+            self.retry_terminal(index);
             self.touch(index);
         }
     }
@@ -242,20 +256,25 @@ impl Engine {
 
     fn flush(&mut self, index: usize) {
         let Some(port) = self.ports.find_mut(index) else { return };
-        let was_full = port.outgoing.retry.is_some();
         let flushed = port.flush(&mut self.sender);
         port.outgoing.retry = match flushed {
             Flushed::Everything => None,
             Flushed::Full => Some(self.now + FULL_WAIT),
             Flushed::NoMemory => Some(self.now + MEMORY_WAIT),
         };
-        let interest = if flushed == Flushed::Full { Interest::ReadWrite } else { Interest::Read };
-        if was_full || interest == Interest::ReadWrite {
-            let token = Source::Port(index).token();
-            // It is in the set as long as the port lives.
-            let _ = self.events.change(port.socket.as_fd(), token, interest, Trigger::Level);
-        }
+        port.is_full = flushed == Flushed::Full;
+        self.watch_port(index);
         self.note_troubles(index);
+    }
+
+    /// Waits for what the port can do something with.
+    fn watch_port(&mut self, index: usize) {
+        let Some(port) = self.ports.find_mut(index) else { return };
+        let interest = port.interest();
+        if std::mem::replace(&mut port.watched_for, interest) != interest {
+            // It is in the set as long as the port lives.
+            let _ = self.events.change(port.socket.as_fd(), Source::Port(index).token(), interest, Trigger::Level);
+        }
     }
 
     fn unblock(&mut self, index: usize) {

@@ -9,6 +9,7 @@ use pptp_core::gre::Stamp;
 use pptp_core::time::Instant;
 use pptp_core::wire::GreHeader;
 use pptp_io::gre_socket::Sender;
+use pptp_io::poller::Interest;
 
 use super::ppp;
 use crate::command::Port as PortNumber;
@@ -25,6 +26,12 @@ pub(super) struct Port {
     /// Channels by our call ids.
     pub(super) calls: HashMap<u16, usize>,
     pub(super) outgoing: Outgoing,
+    /// Whether the socket will say when it takes packets again.
+    pub(super) is_full: bool,
+    /// Whether nothing is received, because its only channel has no room.
+    pub(super) is_held: bool,
+    /// What is waited for on the socket.
+    pub(super) watched_for: Interest,
     /// Packets for calls that there are not.
     pub(super) unknown_calls: u64,
     /// Packets too short to name a call, or longer than any frame that was agreed on.
@@ -33,7 +40,27 @@ pub(super) struct Port {
 
 impl Port {
     pub(super) fn new(number: Option<PortNumber>, socket: OwnedFd) -> Self {
-        Self { number, socket, calls: HashMap::new(), outgoing: Outgoing::default(), unknown_calls: 0, malformed: 0 }
+        Self {
+            number,
+            socket,
+            calls: HashMap::new(),
+            outgoing: Outgoing::default(),
+            is_full: false,
+            is_held: false,
+            watched_for: Interest::Read,
+            unknown_calls: 0,
+            malformed: 0,
+        }
+    }
+
+    /// What has to be waited for.
+    pub(super) const fn interest(&self) -> Interest {
+        match (self.is_held, self.is_full) {
+            (false, false) => Interest::Read,
+            (false, true) => Interest::ReadWrite,
+            (true, false) => Interest::Nothing,
+            (true, true) => Interest::Write,
+        }
     }
 
     /// Sends what is on its way.

@@ -31,6 +31,8 @@ pub(super) struct Downlink {
     pool: Vec<Buffer>,
     slot_length: usize,
     pub(super) inbound: Inbound<Buffer>,
+    /// Channels for whose terminals the batch has brought something.
+    pub(super) terminals: Vec<usize>,
     deliveries: Vec<Delivery>,
     coalescer: Coalescer,
 }
@@ -59,6 +61,7 @@ impl Downlink {
             pool: Vec::new(),
             slot_length: USUAL_SLOT,
             inbound: Inbound::with_capacity(batch),
+            terminals: Vec::new(),
             deliveries: Vec::with_capacity(batch),
             coalescer: Coalescer::default(),
         }
@@ -81,7 +84,12 @@ impl Downlink {
         self.pool.pop().unwrap_or_else(|| vec![0; self.slot_length].into())
     }
 
-    fn recycle(&mut self, buffer: Buffer) {
+    /// Bytes of the longest packet that is received.
+    pub(super) fn slot_length(&self) -> usize {
+        self.slot_length
+    }
+
+    pub(super) fn recycle(&mut self, buffer: Buffer) {
         if buffer.len() == self.slot_length {
             self.pool.push(buffer);
         }
@@ -159,6 +167,9 @@ impl Engine {
 
     fn deliver_frame(&mut self, index: usize, frame: Frame<Buffer>) {
         let Some(channel) = self.channels.find_mut(index) else { return };
+        if channel.line.is_some() {
+            return self.deliver_to_line(index, frame);
+        }
         let Some((protocol, information)) = ppp::parse(frame.bytes()) else {
             channel.trouble.malformed_frames += 1;
             return self.down.recycle(frame.buffer);
@@ -175,8 +186,9 @@ impl Engine {
         self.down.deliveries.push(Delivery { unit: unit_index, buffer: frame.buffer, packet });
     }
 
-    /// Writes the batch's packets to their devices.
+    /// Writes the batch's packets to their devices and terminals.
     pub(super) fn write_deliveries(&mut self) {
+        self.write_terminals();
         let mut deliveries = std::mem::take(&mut self.down.deliveries);
         if !deliveries.is_sorted_by_key(|delivery| delivery.unit) {
             deliveries.sort_by_key(|delivery| delivery.unit);

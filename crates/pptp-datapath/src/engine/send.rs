@@ -9,6 +9,7 @@ use pptp_io::tun;
 use super::channel::Channel;
 use super::port::{Addressee, Outgoing, Port};
 use super::slab::Slab;
+use super::source::Source;
 use super::unit::{Fate, Unit};
 use super::{Engine, frames, ppp};
 use crate::command::Network;
@@ -98,17 +99,21 @@ enum Read {
 }
 
 impl Engine {
-    /// Reads the devices that have something, a batch of each.
+    /// Reads the devices and terminals that have something, a batch of each.
     pub(super) fn read_devices(&mut self) {
         let mut busy = std::mem::take(&mut self.busy);
-        busy.retain(|&unit| self.read_device(unit));
+        busy.retain(|&source| match source {
+            Source::Tun(unit) => self.read_device(unit),
+            Source::ChannelFrames(channel) => self.read_terminal(channel),
+            _ => false,
+        });
         self.busy = busy;
     }
 
     /// Whether the device may have more.
     fn read_device(&mut self, index: usize) -> bool {
         for _ in 0..self.batch {
-            if !self.may_read(index) {
+            if !self.may_read_device(index) {
                 break;
             }
             match self.read_train(index) {
@@ -129,7 +134,15 @@ impl Engine {
     }
 
     /// Whether what is read can go on.
-    pub(super) fn may_read(&self, unit: usize) -> bool {
+    pub(super) fn may_read(&self, source: Source) -> bool {
+        match source {
+            Source::Tun(unit) => self.may_read_device(unit),
+            Source::ChannelFrames(channel) => self.may_read_terminal(channel),
+            _ => false,
+        }
+    }
+
+    fn may_read_device(&self, unit: usize) -> bool {
         let Some(unit) = self.units.find(unit) else { return true };
         let Some(channel) = unit.channel.and_then(|channel| self.channels.find(channel)) else { return true };
         let Some(port) = self.ports.find(channel.port) else { return true };

@@ -6,6 +6,7 @@ mod impaired;
 mod lives;
 mod ports;
 mod pppd;
+mod terminals;
 mod traffic;
 mod trouble;
 mod wire;

@@ -1,5 +1,7 @@
 //! One end of a tunnel without pppd: does with an engine what standard input says, a line each, and answers with a line.
 
+mod slave;
+
 use std::error::Error;
 use std::io::{self, BufRead, Write};
 use std::net::Ipv4Addr;
@@ -12,7 +14,8 @@ use pptp_datapath::command::{
 };
 use pptp_io::gre_socket::{self, Calls};
 use pptp_io::poller::{Interest, wait};
-use pptp_io::{seqpacket, tun};
+use pptp_io::{pty, seqpacket, tun};
+use slave::Slave;
 
 const UNIT: Unit = Unit(7);
 const CHANNEL: Channel = Channel(3);
@@ -28,6 +31,8 @@ struct End {
     unit_frames: Option<OwnedFd>,
     channel_frames: Option<OwnedFd>,
     life_line: Option<OwnedFd>,
+    /// What the kernel's PPP has in the place of the channel's frames.
+    slave: Option<Slave>,
     /// Frames of many units and channels.
     many: Vec<OwnedFd>,
     /// Copies of what the engine has and waits for: closing its own must be enough for it.
@@ -47,6 +52,7 @@ fn main() {
         unit_frames: None,
         channel_frames: None,
         life_line: None,
+        slave: None,
         many: Vec::new(),
         copies: Vec::new(),
         gre: None,
@@ -65,6 +71,28 @@ impl End {
             ["channel", local, peer, id, peer_id, ref rest @ ..] => {
                 let call = call(local.parse()?, peer.parse()?, (id.parse()?, peer_id.parse()?), rest)?;
                 self.channel(call)
+            }
+            ["terminal", local, peer, id, peer_id, ref rest @ ..] => {
+                let call = call(local.parse()?, peer.parse()?, (id.parse()?, peer_id.parse()?), rest)?;
+                self.terminal(call)
+            }
+            ["line-write", hex] => {
+                self.slave()?.write(&bytes(hex)?)?;
+                Ok(String::from("ok"))
+            }
+            ["line-read"] => Ok(match self.slave()?.read(FRAME_LIMIT) {
+                Ok(bytes) if bytes.is_empty() => String::from("none"),
+                Ok(bytes) => hex(&bytes),
+                Err(_) => String::from("end"),
+            }),
+            ["line-garbage", length] => {
+                self.slave()?.write_garbage(length.parse()?)?;
+                Ok(String::from("ok"))
+            }
+            ["line-exchange", send, receive] => Ok(self.slave()?.exchange(send.parse()?, receive.parse()?)?),
+            ["close", "line"] => {
+                self.slave = None;
+                Ok(String::from("ok"))
             }
             ["many", count, local, peer] => self.many(count.parse()?, local.parse()?, peer.parse()?),
             ["connect"] => done(self.engine.connect(CHANNEL, UNIT)),
@@ -127,6 +155,21 @@ impl End {
         (self.channel_frames, self.life_line) = (Some(frames), Some(life_line));
         self.copies.push(their_life_line);
         Ok(String::from("ok"))
+    }
+
+    fn terminal(&mut self, call: CallConfig) -> Outcome {
+        let socket = gre_to(call.local, call.peer, Calls::Only(call.call_id))?;
+        let (master, slave) = pty::open()?;
+        let (life_line, their_life_line) = seqpacket::pair()?;
+        let descriptors = [socket.as_fd(), master.as_fd(), their_life_line.as_fd()];
+        self.engine.new_channel(CHANNEL, call, Framing::Hdlc, descriptors)?;
+        (self.slave, self.life_line) = (Some(Slave::new(slave)), Some(life_line));
+        self.copies.push(their_life_line);
+        Ok(String::from("ok"))
+    }
+
+    fn slave(&self) -> Result<&Slave, Box<dyn Error>> {
+        self.slave.as_ref().ok_or_else(|| "no terminal".into())
     }
 
     /// Units and channels 1000, 1001 … with devices many0, many1 …, all on one port.

@@ -1,0 +1,192 @@
+//! Channels whose frames pass through a terminal: every frame of the call, HDLC-framed, both ways.
+//!
+//! Neither side is read while the other takes no more: what cannot be written to a terminal waits in the GRE socket, and
+//! what a socket cannot take waits in the terminal, which holds the kernel's PPP back.
+
+use std::io;
+use std::os::fd::AsFd;
+
+use pptp_core::gre::Frame;
+use pptp_core::hdlc::Encoder;
+use pptp_io::epoll::Trigger;
+use pptp_io::poller::{Interest, Ready};
+use pptp_io::pty;
+
+use super::channel::Buffer;
+use super::port::Addressee;
+use super::source::Source;
+use super::{Engine, FULL_WAIT, ppp};
+
+/// How often one terminal is read before others have their turn, if there are few frames in what is read.
+const MOST_READS: usize = 16;
+
+/// How far the frames that were read have got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sent {
+    /// All are on their way.
+    Everything,
+    /// The rest has to wait.
+    Some,
+}
+
+/// What reading a terminal came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Read {
+    Something,
+    Nothing,
+    /// Nobody has the slave open.
+    Gone,
+}
+
+impl Engine {
+    pub(super) fn handle_terminal(&mut self, index: usize, ready: Ready) {
+        let is_full =
+            self.channels.find(index).and_then(|channel| channel.line.as_ref()).is_some_and(|line| line.is_full());
+        if is_full && ready.writable() {
+            self.write_terminal(index);
+        }
+        if ready.readable() {
+            self.note_terminal(index);
+        }
+    }
+
+    fn note_terminal(&mut self, index: usize) {
+        let Some(line) = self.channels.find_mut(index).and_then(|channel| channel.line.as_mut()) else { return };
+        if !line.is_readable {
+            line.is_readable = true;
+            self.busy.push(Source::ChannelFrames(index));
+        }
+    }
+
+    /// Whether a frame from the terminal can go on.
+    pub(super) fn may_read_terminal(&self, index: usize) -> bool {
+        let Some(channel) = self.channels.find(index) else { return true };
+        let Some(port) = self.ports.find(channel.port) else { return true };
+        channel.session.room() > 0 && !port.outgoing.is_blocked() && port.outgoing.waiting() < self.batch
+    }
+
+    /// Sends what comes from the terminal. Whether it may have more.
+    pub(super) fn read_terminal(&mut self, index: usize) -> bool {
+        for _ in 0..MOST_READS {
+            if self.send_from_line(index) == Sent::Some {
+                return true;
+            }
+            match self.fill_line(index) {
+                Read::Something => {}
+                Read::Nothing => return false,
+                Read::Gone => {
+                    self.remove_channel(index);
+                    return false;
+                }
+            }
+        }
+        true
+    }
+
+    /// Sends the frames that were read, as far as they can go on.
+    fn send_from_line(&mut self, index: usize) -> Sent {
+        let Some(channel) = self.channels.find_mut(index) else { return Sent::Everything };
+        let Some(port) = self.ports.find_mut(channel.port) else { return Sent::Everything };
+        let Some(line) = channel.line.as_mut() else { return Sent::Everything };
+        let addressee = Addressee { channel: index, to: port.number.map(|_| channel.peer) };
+        let outgoing = &mut port.outgoing;
+        let mut sent = Sent::Everything;
+        loop {
+            if channel.session.room() == 0 || outgoing.is_blocked() || outgoing.waiting() >= self.batch {
+                sent = Sent::Some;
+                break;
+            }
+            let Some(frame) = line.next_frame() else { break };
+            let length = u16::try_from(frame.len()).unwrap_or(u16::MAX);
+            let Ok(stamp) = channel.session.stamp(length, self.now) else { break };
+            outgoing.room(frame.len()).copy_from_slice(frame);
+            outgoing.commit(frame.len(), &[], &stamp, addressee);
+        }
+        self.touch(index);
+        sent
+    }
+
+    fn fill_line(&mut self, index: usize) -> Read {
+        let Some(channel) = self.channels.find_mut(index) else { return Read::Nothing };
+        let Some(line) = channel.line.as_mut() else { return Read::Nothing };
+        match line.fill(|room| pty::read(channel.frames.as_fd(), room)) {
+            Ok(0) => Read::Gone,
+            Ok(_) => Read::Something,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Read::Something,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                line.is_readable = false;
+                Read::Nothing
+            }
+            Err(_) => Read::Gone,
+        }
+    }
+
+    /// Keeps a frame of the peer's for its channel's terminal, to be written with the rest of the batch.
+    pub(super) fn deliver_to_line(&mut self, index: usize, frame: Frame<Buffer>) {
+        let Some(channel) = self.channels.find_mut(index) else { return };
+        let Some(line) = channel.line.as_mut() else { return };
+        // A batch, one more that comes with an error, and all that can wait for others: a port of one channel never gives
+        // more. One of many is read on, whatever one terminal does.
+        let most_frames = 2 * self.batch + usize::from(channel.reorder_packets);
+        let limit = most_frames * Encoder::longest(self.down.slot_length());
+        if ppp::parse(frame.bytes()).is_none() {
+            channel.trouble.malformed_frames += 1;
+        } else if !line.push(frame.bytes(), limit) {
+            channel.trouble.lost_to_pppd += 1;
+        } else if !line.is_full() && self.down.terminals.last() != Some(&index) {
+            self.down.terminals.push(index);
+        }
+        self.down.recycle(frame.buffer);
+    }
+
+    /// Writes what the batch has brought.
+    pub(super) fn write_terminals(&mut self) {
+        while let Some(index) = self.down.terminals.pop() {
+            self.write_terminal(index);
+        }
+    }
+
+    /// Tries a full terminal again when it is time.
+    pub(super) fn retry_terminal(&mut self, index: usize) {
+        let line = self.channels.find(index).and_then(|channel| channel.line.as_ref());
+        if line.and_then(|line| line.retry).is_some_and(|retry| retry <= self.now) {
+            self.write_terminal(index);
+        }
+    }
+
+    fn write_terminal(&mut self, index: usize) {
+        let Some(channel) = self.channels.find_mut(index) else { return };
+        let Some(line) = channel.line.as_mut() else { return };
+        let was_full = line.is_full();
+        if !line.waiting().is_empty() {
+            match pty::write(channel.frames.as_fd(), line.waiting()) {
+                Ok(length) => line.consume(length),
+                Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}
+                // Reading tells why, after the last that was written to the slave.
+                Err(_) => line.discard(),
+            }
+        }
+        let is_full = !line.waiting().is_empty();
+        line.retry = is_full.then(|| self.now + FULL_WAIT);
+        if is_full != was_full {
+            self.hold(index, is_full);
+        }
+        if is_full || was_full {
+            self.touch(index);
+        }
+    }
+
+    /// Waits for a full terminal instead of the port of which it is the only one; and the other way round.
+    fn hold(&mut self, index: usize, is_full: bool) {
+        let Some(channel) = self.channels.find(index) else { return };
+        let interest = if is_full { Interest::ReadWrite } else { Interest::Read };
+        let token = Source::ChannelFrames(index).token();
+        // It is in the set as long as the channel lives.
+        let _ = self.events.change(channel.frames.as_fd(), token, interest, Trigger::Edge);
+        let port_index = channel.port;
+        if let Some(port) = self.ports.find_mut(port_index).filter(|port| port.number.is_none()) {
+            port.is_held = is_full;
+        }
+        self.watch_port(port_index);
+    }
+}
