@@ -1,4 +1,5 @@
 //! The GRE socket of a plugin without a kernel's data path: what is there to be read from it when a call is up.
+#![expect(clippy::unwrap_used, reason = "the helpers of tests, too")]
 
 mod support;
 
