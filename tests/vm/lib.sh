@@ -338,11 +338,12 @@ session_options() { echo user alice require-mppe-128 noauth nobsdcomp nodeflate 
 client_secrets() { write_file "${1:-client}" /etc/ppp/chap-secrets <<< 'alice * "open sesame" *'; }
 
 # ---------------------------------------------------------------- pptpd
-# pptpd_start [PPPD OPTION LINES...]: Debian's real server on host "server", MS-CHAPv2 and MPPE-128 required
+# pptpd_start [PPPD OPTION LINES...]: Debian's real server on host "server", MS-CHAPv2 required, and MPPE-128 unless
+# PPTPD_MPPE says otherwise
 pptpd_start() {
   write_file server /etc/ppp/chap-secrets <<< 'alice pptpd "open sesame" *'
-  { printf '%s\n' 'name pptpd' refuse-pap refuse-chap refuse-mschap require-mschap-v2 require-mppe-128 nodefaultroute \
-    nobsdcomp nodeflate novj novjccomp nologfd debug "logfile $WORK/pptpd-pppd.log" "$@"; } | write_file server /etc/ppp/pptpd-options
+  { printf '%s\n' 'name pptpd' refuse-pap refuse-chap refuse-mschap require-mschap-v2 "${PPTPD_MPPE-require-mppe-128}" \
+    nodefaultroute nobsdcomp nodeflate novj novjccomp nologfd debug "logfile $WORK/pptpd-pppd.log" "$@"; } | write_file server /etc/ppp/pptpd-options
   write_file server /run/pptpd.conf << CONF
 option /etc/ppp/pptpd-options
 localip $TUNNEL_SERVER
