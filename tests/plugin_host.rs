@@ -126,20 +126,20 @@ fn the_server_side_needs_a_pptp_socket() {
     assert!(closed.says(line), "{closed:?}");
     let other = run(&["pptp_client", "192.0.2.1", "pptp_sock", "0", "@check"]);
     assert_eq!(other.status, Some(2));
-    assert!(other.says("option error: option pptp_sock: descriptor 0 is not a PPTP socket (AF_PPPOX)"), "{other:?}");
+    assert!(other.says("option error: option pptp_sock: descriptor 0 is not a PPTP socket (AF_PPPOX), nor one that offers a call"), "{other:?}");
 }
 
 /// Whatever this machine's kernel can do, the plugin says so; both outcomes are checked by tests/vm as well.
 #[test]
 fn a_kernel_without_pptp_is_named_with_its_remedy() {
-    let ran = run(&["pptp_server", "192.0.2.1", "@check"]);
+    let ran = run(&["pptp_server", "192.0.2.1", "pptp_datapath", "kernel", "@check"]);
     if ran.status == Some(0) {
         assert!(ran.says("checked"), "{ran:?}");
         return;
     }
     assert_eq!(ran.status, Some(4), "{ran:?}");
     let [line] = ran.after("option error: ")[..] else { panic!("one line: {ran:?}") };
-    for word in ["pptp.ko", "pppox.ko", "gre.ko", "modprobe pptp"] {
+    for word in ["option pptp_datapath: 'kernel' is not possible", "pptp.ko", "pppox.ko", "gre.ko", "modprobe pptp"] {
         assert!(line.contains(word), "{line}");
     }
 }

@@ -51,7 +51,12 @@ fn values_reach_their_settings() {
     assert_eq!(set("pptp_echo_timeout", "1").unwrap().echo_timeout, Duration::from_secs(1));
     assert!(!set("pptp_share", "off").unwrap().share);
     assert_eq!(set("pptp_mtu", "1400").unwrap().mtu, options::Mtu::Bytes(1400));
-    assert_eq!(set("pptp_datapath", "kernel").unwrap().datapath, options::Datapath::Kernel);
+    for path in options::Path::ALL {
+        assert_eq!(set("pptp_datapath", path.name()).unwrap().datapath, options::Datapath::Only(path));
+    }
+    assert_eq!(set("pptp_reorder_ms", "25").unwrap().reorder_time, Duration::from_millis(25));
+    assert_eq!(set("pptp_reorder_packets", "0").unwrap().reorder_packets, 0);
+    assert!(set("pptp_tx_window", "on").unwrap().transmit_window);
     assert_eq!(set("pptp_quirks", "bezeq_israel").unwrap().quirk.map(|quirk| quirk.name()), Some("orckit"));
 }
 
@@ -62,9 +67,9 @@ fn a_refusal_names_the_option_the_value_and_what_is_allowed() {
         ("pptp_window", "0", "option pptp_window: '0' is not allowed; allowed: a number from 1 to 65535"),
         ("pptp_share", "yes", "option pptp_share: 'yes' is not allowed; allowed: on, off"),
         ("pptp_bind", "::1", "option pptp_bind: '::1' is not allowed; allowed: an IPv4 address of this machine"),
-        ("pptp_datapath", "tun", "option pptp_datapath: 'tun' is not built in yet; allowed: auto, kernel"),
-        ("pptp_datapath", "pty", "option pptp_datapath: 'pty' is not built in yet; allowed: auto, kernel"),
-        ("pptp_datapath", "ppp", "option pptp_datapath: 'ppp' is not allowed; allowed: auto, kernel"),
+        ("pptp_datapath", "ppp", "option pptp_datapath: 'ppp' is not allowed; allowed: auto, kernel, tun, pty"),
+        ("pptp_reorder_ms", "1001", "option pptp_reorder_ms: '1001' is not allowed; allowed: a number from 0 to 1000"),
+        ("pptp_tx_window", "yes", "option pptp_tx_window: 'yes' is not allowed; allowed: off, on"),
         ("pptp_mtu", "127", "option pptp_mtu: '127' is not allowed; allowed: auto, or a number from 128 to 16384"),
         ("pptp_quirks", "x", "option pptp_quirks: 'x' is not allowed; allowed: orckit, BEZEQ_ISRAEL"),
         ("pptp_server", "", "option pptp_server: '' is not allowed; allowed: a host name or an IPv4 address"),

@@ -20,20 +20,29 @@
  *   @device    what the channel's descriptor is
  *   @child     forks, as for a script: the child calls the channel's close and says @fds
  *   @wait=S    sleeps
+ *   @timer     what the plugin set a timer for, and calls it
+ *   @open      opens /dev/ppp; the next commands use that descriptor
+ *   @newunit=N @getunit @setflags=N @getflags @getidle @compress @attach @attchan=N @statistics @closeppp   on it
+ *   @vj        whether IPCP offers header compression; @multilink @mppe: the user gave that option
  *
- * With FAKE_PPPOX set, PPTP sockets (AF_PPPOX) exist: they are local sockets that any address can be bound and
- * connected to. With SECRET_LOG set, every process that connects to something writes to this file whether the password
+ * With FAKE_PPPOX set, PPTP sockets (AF_PPPOX) and /dev/ppp exist: they are local sockets that any address can be bound
+ * and connected to, and /dev/null. With SECRET_LOG set, every process that connects to something writes to this file whether the password
  * is still there.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <net/if.h>
+#include <linux/ppp_defs.h>
+#include <linux/ppp-ioctl.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -45,6 +54,8 @@
 #define PPPD_2_5 1
 #endif
 #include <pppd/fsm.h>
+#include <pppd/ccp.h>
+#include <pppd/ipcp.h>
 #include <pppd/lcp.h>
 
 /* ---- what pppd exports, as far as the plugin looks for it */
@@ -56,6 +67,12 @@ int asked_to_quit, need_holdoff = 1, holdoff = 30, hungup, listen_time;
 char passwd[MAXSECRETLEN] = "open sesame";
 unsigned char mppe_send_key[32] = "key", mppe_recv_key[32] = "key";
 char *current_option;
+bool multilink;
+fsm lcp_fsm[NUM_PPP];
+ccp_options ccp_wantoptions[NUM_PPP];
+ipcp_options ipcp_wantoptions[NUM_PPP] = {{.neg_vj = 1}}, ipcp_allowoptions[NUM_PPP] = {{.neg_vj = 1}};
+static void (*timer)(void *);
+static int timer_seconds;
 
 static option_t lcp_table[] = {
 	{.name = "mru"}, {.name = "asyncmap"}, {.name = "mtu"}, {.name = NULL},
@@ -95,8 +112,16 @@ static int establish_channel(int fd)
 	return getenv("FAIL_ESTABLISH") ? -1 : 100;
 }
 
+static void set_timer(void (*function)(void *), int seconds)
+{
+	timer = function;
+	timer_seconds = seconds;
+}
+
 #ifdef PPPD_2_5
 #define CONST const
+void ppp_timeout(void (*function)(void *), void *argument, int s, int us) { (void)argument, (void)us; set_timer(function, s); }
+void ppp_untimeout(void (*function)(void *), void *argument) { (void)function, (void)argument; set_timer(NULL, 0); }
 static int got_term, got_hup, exit_status = 8;
 bool ppp_signaled(int sig) { return sig == SIGTERM ? got_term : sig == SIGHUP ? got_hup : 0; }
 void ppp_set_status(ppp_exit_code_t code) { exit_status = code; }
@@ -113,6 +138,8 @@ void ppp_generic_disestablish(int fd) { (void)fd; tell("host disestablishes"); }
 void ppp_option_error(char *format, ...)
 #else
 #define CONST
+void timeout(void (*function)(void *), void *argument, int s, int us) { (void)argument, (void)us; set_timer(function, s); }
+void untimeout(void (*function)(void *), void *argument) { (void)function, (void)argument; set_timer(NULL, 0); }
 int got_sigterm, got_sighup;
 volatile int status = 8;
 #define got_term got_sigterm
@@ -145,6 +172,16 @@ static int fake(int family) { return family == 24 && getenv("FAKE_PPPOX"); }
 int socket(int family, int type, int protocol)
 {
 	return fake(family) ? syscall(SYS_socket, AF_UNIX, type, 0) : syscall(SYS_socket, family, type, protocol);
+}
+
+/* What the plugin, not this program, calls. */
+int open64(const char *path, int flags, ...)
+{
+	va_list arguments;
+	va_start(arguments, flags);
+	int mode = va_arg(arguments, int);
+	va_end(arguments);
+	return syscall(SYS_openat, AT_FDCWD, fake(24) && !strcmp(path, "/dev/ppp") ? "/dev/null" : path, flags, mode);
 }
 
 int bind(int fd, const struct sockaddr *address, socklen_t length)
@@ -256,8 +293,66 @@ static void handle_signals(void)
 	sigaction(SIGHUP, &action, NULL);
 }
 
+/* ---- /dev/ppp */
+
+static int ppp = -1;
+
+/* An ioctl on /dev/ppp that reads or writes one number, or neither. */
+static void number_ioctl(const char *what, unsigned long request, int number)
+{
+	if (ioctl(ppp, request, &number) < 0)
+		tell("%s: %s", what, strerror(errno));
+	else
+		tell("%s: %d", what, number);
+}
+
+static void read_idle(void)
+{
+	struct ppp_idle idle = {-1, -1};
+	int result = ioctl(ppp, PPPIOCGIDLE, &idle);
+	tell("idle: %ld %ld", result < 0 ? -1L : (long)idle.xmit_idle, (long)idle.recv_idle);
+}
+
+static void read_statistics(void)
+{
+	struct ppp_stats statistics = {.p.ppp_obytes = -1};
+	struct ifreq request = {.ifr_data = (char *)&statistics};
+	int any = socket(AF_INET, SOCK_DGRAM, 0), unit = 0;
+	ioctl(ppp, PPPIOCGUNIT, &unit);
+	snprintf(request.ifr_name, sizeof(request.ifr_name), "ppp%d", unit);
+	tell("statistics: %d", ioctl(any, SIOCDEVPRIVATE, &request) < 0 ? -1 : (int)statistics.p.ppp_obytes);
+	close(any);
+}
+
+static void compress(void)
+{
+	struct ppp_option_data option = {0};
+	tell("compress: %s", ioctl(ppp, PPPIOCSCOMPRESS, &option) < 0 ? strerror(errno) : "yes");
+}
+
+/* Whether the word was one of these. */
+static int ppp_command(const char *word)
+{
+	int number = strchr(word, '=') ? atoi(strchr(word, '=') + 1) : 0;
+	if (!strcmp(word, "@open")) tell("open: %s", (ppp = open("/dev/ppp", O_RDWR)) < 0 ? strerror(errno) : "yes");
+	else if (!strcmp(word, "@closeppp")) close(ppp);
+	else if (!strncmp(word, "@newunit=", 9)) number_ioctl("new unit", PPPIOCNEWUNIT, number);
+	else if (!strncmp(word, "@setflags=", 10)) number_ioctl("flags set", PPPIOCSFLAGS, number);
+	else if (!strncmp(word, "@attchan=", 9)) number_ioctl("attach channel", PPPIOCATTCHAN, number);
+	else if (!strcmp(word, "@getunit")) number_ioctl("unit", PPPIOCGUNIT, 0);
+	else if (!strcmp(word, "@getflags")) number_ioctl("flags", PPPIOCGFLAGS, 0);
+	else if (!strcmp(word, "@attach")) number_ioctl("attach", PPPIOCATTACH, 0);
+	else if (!strcmp(word, "@getidle")) read_idle();
+	else if (!strcmp(word, "@compress")) compress();
+	else if (!strcmp(word, "@statistics")) read_statistics();
+	else return 0;
+	return 1;
+}
+
 static void command(const char *word)
 {
+	if (ppp_command(word))
+		return;
 	static int device = -1;
 	if (!strcmp(word, "@list")) list(0);
 	else if (!strcmp(word, "@values")) list(1);
@@ -290,7 +385,13 @@ static void command(const char *word)
 			_exit(0);
 		}
 		wait(NULL);
-	} else if (!strncmp(word, "@wait=", 6)) usleep(atof(word + 6) * 1e6);
+	} else if (!strcmp(word, "@timer")) {
+		tell("timer %d s", timer_seconds);
+		if (timer) timer(NULL);
+	} else if (!strcmp(word, "@vj")) tell("vj %d %d", ipcp_wantoptions[0].neg_vj, ipcp_allowoptions[0].neg_vj);
+	else if (!strcmp(word, "@multilink")) multilink = 1;
+	else if (!strcmp(word, "@mppe")) ccp_wantoptions[0].mppe = 1;
+	else if (!strncmp(word, "@wait=", 6)) usleep(atof(word + 6) * 1e6);
 	else if (!strcmp(word, "@device")) {
 		char path[64], target[64] = "";
 		snprintf(path, sizeof(path), "/proc/self/fd/%d", device);

@@ -74,6 +74,13 @@ pub(crate) fn run(words: &[&str]) -> Ran {
     command(words).output().unwrap().into()
 }
 
+/// Runs the host in a network namespace of its own, which ends with it. Needs root.
+pub(crate) fn run_alone(words: &[&str]) -> Ran {
+    let mut alone = Command::new("unshare");
+    alone.arg("--net").arg(host()).arg(plugin()).args(words).stdin(Stdio::null());
+    alone.output().unwrap().into()
+}
+
 /// Runs the host on a kernel that seems to have PPTP sockets.
 pub(crate) fn run_with_pppox(words: &[&str]) -> Ran {
     run_with_variables(words, &[])

@@ -1,0 +1,65 @@
+//! The plugin's own /dev/ppp, used as pppd uses the kernel's: by open(2) and ioctl(2) of a program that knows nothing of
+//! it. It makes TUN devices, so it runs in a network namespace of its own.
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking, as tests do")]
+
+mod fake_host;
+
+use fake_host::{Ran, run_alone};
+
+const TUN: [&str; 4] = ["pptp_server", "192.0.2.1", "pptp_datapath", "tun"];
+
+/// Runs the host's commands on the tun data path.
+fn on_tun(words: &[&str]) -> Ran {
+    let all: Vec<_> = TUN.iter().chain(words).copied().collect();
+    run_alone(&all)
+}
+
+#[test]
+fn a_unit_is_made_numbered_and_gone_when_it_is_closed() {
+    let words = ["@check", "@open", "@newunit=-1", "@getunit", "@closeppp", "@open", "@newunit=-1", "@open", "@newunit=7"];
+    let ran = on_tun(&words);
+    assert_eq!(ran.after("new unit: "), ["0", "0", "7"], "{ran:?}");
+    assert_eq!(ran.after("unit: "), ["0"]);
+    assert_eq!(ran.after("open: ").len(), 3);
+}
+
+#[test]
+fn a_number_that_is_taken_is_the_error_that_pppd_knows() {
+    // The first stays open: another descriptor, as of another pppd.
+    let ran = on_tun(&["@open", "@newunit=3", "@open", "@newunit=3", "@newunit=-1"]);
+    assert_eq!(ran.after("new unit: "), ["3", "File exists", "0"], "{ran:?}");
+}
+
+#[test]
+fn flags_idle_time_and_statistics_are_answered() {
+    let ran = on_tun(&["@open", "@newunit=-1", "@setflags=512", "@getflags", "@getidle", "@statistics"]);
+    assert_eq!(ran.after("flags: "), ["512"], "{ran:?}");
+    assert_eq!(ran.after("idle: "), ["0 0"], "{ran:?}");
+    assert_eq!(ran.after("statistics: "), ["0"], "{ran:?}");
+}
+
+#[test]
+fn what_is_not_possible_has_the_errors_of_the_kernel() {
+    let ran = on_tun(&["@open", "@attach", "@attchan=1", "@getunit", "@newunit=-1", "@newunit=-1", "@compress"]);
+    assert_eq!(ran.after("attach: "), ["No such device or address"], "{ran:?}");
+    assert_eq!(ran.after("attach channel: "), ["No such device or address"], "{ran:?}");
+    assert_eq!(ran.after("unit: "), ["Inappropriate ioctl for device"], "{ran:?}");
+    assert_eq!(ran.after("new unit: "), ["0", "Invalid argument"], "{ran:?}");
+    assert_eq!(ran.after("compress: "), ["Invalid argument"], "{ran:?}");
+}
+
+#[test]
+fn header_compression_is_not_offered() {
+    assert!(on_tun(&["@vj", "@check", "@vj"]).lines.ends_with(&[
+        String::from("checked"),
+        String::from("vj 0 0"),
+        String::from("status 8 quit 0"),
+    ]));
+}
+
+#[test]
+fn contradictions_are_found_at_the_first_open() {
+    let ran = on_tun(&["@multilink", "@open"]);
+    let line = "option error: option pptp_datapath: 'tun' is not possible: option multilink needs the kernel's PPP";
+    assert_eq!((ran.status, ran.says(line)), (Some(2), true), "{ran:?}");
+}
