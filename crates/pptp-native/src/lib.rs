@@ -1,0 +1,60 @@
+//! Two or three machines that are namespaces of this one, with cables between them, and stock pppd on the outer two: a
+//! client, and a server that is the test kit's with a pppd for each call.
+//!
+//! Every machine has network, processes, /run, /etc/ppp and /dev of its own, and no PPP in its /dev. What it needs and does
+//! not find (root, a pppd, the built plugin) is a failure, never a skipped test. Dropping a machine ends all that runs in
+//! it.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "the helpers of a test may fail like the test"
+)]
+
+mod machine;
+mod network;
+mod pppd;
+mod traffic;
+
+pub use machine::{Machine, Version};
+pub use network::{CLIENT, Network, SERVER};
+pub use pppd::Pppd;
+pub use traffic::{Pace, Seen};
+
+use std::time::{Duration, Instant};
+
+/// How long something that is to happen at once may take: a busy machine is slow, and every other way in which it could
+/// happen (an echo request that is not answered) takes much longer.
+pub const AT_ONCE: Duration = Duration::from_secs(3);
+
+/// How long what needs a few exchanges may take.
+pub const SOON: Duration = Duration::from_secs(15);
+
+/// Waits until something is there, and gives it.
+///
+/// # Panics
+/// It is not there after `limit`.
+#[track_caller]
+pub fn eventually<T>(what: &str, limit: Duration, mut find: impl FnMut() -> Option<T>) -> T {
+    let begin = Instant::now();
+    loop {
+        if let Some(found) = find() {
+            return found;
+        }
+        assert!(begin.elapsed() < limit, "not within {limit:?}: {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// One test for each pppd, of a function that takes a [`Version`].
+#[macro_export]
+macro_rules! with_either_pppd {
+    ($($name:ident),* $(,)?) => {
+        mod with_pppd_2_4_9 {
+            $(#[test] fn $name() { super::$name(pptp_native::Version::V2_4_9); })*
+        }
+        mod with_pppd_2_5_2 {
+            $(#[test] fn $name() { super::$name(pptp_native::Version::V2_5_2); })*
+        }
+    };
+}

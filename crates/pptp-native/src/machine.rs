@@ -1,0 +1,265 @@
+//! A machine: a process that holds namespaces, and what can be done in them.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// Which stock pppd a machine has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Version {
+    /// 2.4.9, Debian 12's.
+    V2_4_9,
+    /// 2.5.2, Debian 13's.
+    V2_5_2,
+}
+
+impl Version {
+    fn number(self) -> &'static str {
+        match self {
+            Self::V2_4_9 => "2.4.9",
+            Self::V2_5_2 => "2.5.2",
+        }
+    }
+
+    /// The root directory that has it: this machine's own, or a small tree of the other release.
+    fn root(self) -> PathBuf {
+        let cache = std::env::var("PPTP_RS_CACHE").unwrap_or_else(|_| String::from("/var/cache/pptp-rs"));
+        let cache = Path::new(&cache);
+        let roots = [PathBuf::from("/"), cache.join("debian12"), cache.join("debian13")];
+        let plugins = format!("usr/lib/pppd/{}", self.number());
+        let found = roots.into_iter().find(|root| root.join(&plugins).is_dir());
+        found.unwrap_or_else(|| panic!("pppd {} is not here: run scripts/setup.sh", self.number()))
+    }
+}
+
+/// What scripts/build-guests.sh has built.
+fn built(path: &str) -> PathBuf {
+    let directory = std::env::var("GUEST_BUILD")
+        .map_or_else(|_| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/guest")), PathBuf::from);
+    let path = directory.join(path);
+    assert!(path.exists(), "{} is missing: run scripts/build-guests.sh", path.display());
+    path.canonicalize().unwrap()
+}
+
+/// A program of this package; a test runs from a directory next to it.
+pub(crate) fn program(name: &str) -> PathBuf {
+    let tests = std::env::current_exe().unwrap();
+    tests.parent().and_then(Path::parent).unwrap().join(name)
+}
+
+/// A machine; see the crate.
+#[derive(Debug)]
+pub struct Machine {
+    /// Holds the namespaces for as long as its input is open.
+    holder: Child,
+    /// Process 1 of the machine, by its number here.
+    init: u32,
+    /// What the machine has as /run/test.
+    directory: PathBuf,
+    devices: BTreeSet<PathBuf>,
+}
+
+impl Machine {
+    /// A machine with a pppd and its plugin.
+    ///
+    /// # Panics
+    /// Something that it needs is not there.
+    #[must_use]
+    pub fn new(name: &str, version: Version) -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        assert!(nix::unistd::geteuid().is_root(), "these tests make namespaces and TUN devices: run them as root");
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let directory = std::env::temp_dir().join(format!("pptp-native-{}-{number}-{name}", std::process::id()));
+        fs::create_dir(&directory).unwrap();
+        let mut holder = Command::new("unshare")
+            .args(["--net", "--mount", "--pid", "--fork", "--kill-child", "--propagation", "private"])
+            .arg(program("native-init"))
+            .args([version.root(), directory.clone(), built(&format!("plugin/{}", version.number())), built("bin")])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("unshare is in util-linux");
+        let mut line = String::new();
+        BufReader::new(holder.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        assert_eq!(line, "ready\n", "the machine {name} has not started");
+        let children = fs::read_to_string(format!("/proc/{0}/task/{0}/children", holder.id())).unwrap();
+        let init = children.trim().parse().unwrap();
+        let mut machine = Self { holder, init, directory, devices: BTreeSet::new() };
+        machine.devices = machine.files("/dev");
+        machine.run("ip link set lo up");
+        machine
+    }
+
+    /// Where a file of the machine is found from here.
+    #[must_use]
+    pub fn path(&self, path: &str) -> PathBuf {
+        Path::new(&format!("/proc/{}/root", self.init)).join(path.trim_start_matches('/'))
+    }
+
+    /// The text of one of the machine's files; nothing, if there is no such file.
+    #[must_use]
+    pub fn read(&self, path: &str) -> String {
+        fs::read(self.path(path)).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
+    }
+
+    /// Writes a shell script.
+    ///
+    /// # Panics
+    /// It cannot be written.
+    pub fn script(&self, path: &str, text: &str) {
+        use std::os::unix::fs::PermissionsExt;
+
+        fs::write(self.path(path), format!("#!/bin/sh\n{text}\n")).unwrap();
+        fs::set_permissions(self.path(path), fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    /// A command of the machine's shell.
+    #[must_use]
+    pub fn command(&self, line: &str) -> Command {
+        let mut command = self.enter(&["-m", "-p", "-r", "-w"]);
+        command.args(["sh", "-c", line]);
+        command
+    }
+
+    /// A command of this machine's, on that machine's network.
+    #[must_use]
+    pub fn network_command(&self, program: &Path) -> Command {
+        let mut command = self.enter(&[]);
+        command.arg(program);
+        command
+    }
+
+    fn enter(&self, namespaces: &[&str]) -> Command {
+        let mut command = Command::new("nsenter");
+        command.args(["-t", &self.init.to_string(), "-n"]).args(namespaces);
+        command.stdin(Stdio::null());
+        command
+    }
+
+    /// Runs a command of the shell, and gives what it printed.
+    ///
+    /// # Panics
+    /// It fails.
+    #[track_caller]
+    pub fn run(&self, line: &str) -> String {
+        let output = self.command(line).output().unwrap();
+        let text = [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned()).concat();
+        assert!(output.status.success(), "{line}: {text}");
+        text
+    }
+
+    /// Whether a command of the shell succeeds.
+    #[must_use]
+    pub fn succeeds(&self, line: &str) -> bool {
+        self.command(line).output().is_ok_and(|output| output.status.success())
+    }
+
+    /// How many of so many pings, with so many bytes of data each, are answered.
+    #[must_use]
+    pub fn pings(&self, count: u32, size: u32, address: &str) -> usize {
+        let line = format!("ping -c {count} -s {size} -i 0.05 -W 2 {address}");
+        let output = self.command(&line).output().unwrap();
+        String::from_utf8_lossy(&output.stdout).lines().filter(|line| line.contains("bytes from")).count()
+    }
+
+    /// Processes with this name, by their numbers in the machine; zombies do not count.
+    #[must_use]
+    pub fn processes(&self, name: &str) -> Vec<u32> {
+        self.all_processes().into_iter().filter(|(_, comm)| comm == name).map(|(number, _)| number).collect()
+    }
+
+    fn all_processes(&self) -> Vec<(u32, String)> {
+        let entries = fs::read_dir(self.path("/proc")).unwrap().map_while(Result::ok);
+        let process = |number: u32| {
+            let stat = self.read(&format!("/proc/{number}/stat"));
+            let (name, rest) = stat.split_once('(')?.1.rsplit_once(')')?;
+            (!rest.starts_with(" Z")).then(|| (number, name.to_owned()))
+        };
+        entries.filter_map(|entry| process(entry.file_name().to_str()?.parse().ok()?)).collect()
+    }
+
+    /// The names of the network interfaces that are neither loopback nor a cable.
+    #[must_use]
+    pub fn interfaces(&self) -> Vec<String> {
+        let text = self.run("ip -o link show");
+        let names = text.lines().filter_map(|line| line.split(':').nth(1)?.trim().split('@').next());
+        names.filter(|name| *name != "lo" && !name.starts_with("cable")).map(String::from).collect()
+    }
+
+    /// Kills a process of the machine.
+    pub fn signal(&self, signal: &str, process: u32) {
+        self.run(&format!("kill -{signal} {process}"));
+    }
+
+    /// What a tunnel has left behind: processes, interfaces, sockets, devices, in words.
+    #[must_use]
+    pub fn leftovers(&self) -> Vec<String> {
+        const HOLDERS: [&str; 2] = ["native-init", "fake-pptp-serve"];
+        let processes = self.all_processes().into_iter().map(|(_, name)| name);
+        let mut left: Vec<String> =
+            processes.filter(|name| !HOLDERS.contains(&name.as_str())).map(|name| format!("process {name}")).collect();
+        left.extend(self.interfaces().into_iter().map(|name| format!("interface {name}")));
+        // The lock files of the call manager stay: removing them would race with others that take them.
+        let sockets = self.files("/run/pptp-rs").into_iter().filter(|path| is_socket(path));
+        left.extend(sockets.map(|path| path.display().to_string()));
+        left.extend(self.files("/dev").symmetric_difference(&self.devices).map(|path| path.display().to_string()));
+        left
+    }
+
+    fn files(&self, directory: &str) -> BTreeSet<PathBuf> {
+        let mut found = BTreeSet::new();
+        let mut ahead = vec![self.path(directory)];
+        while let Some(directory) = ahead.pop() {
+            for entry in fs::read_dir(directory).into_iter().flatten().map_while(Result::ok) {
+                if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                    ahead.push(entry.path());
+                } else {
+                    found.insert(entry.path());
+                }
+            }
+        }
+        found
+    }
+
+    /// Connects this machine with another: `cable` and an address on each.
+    pub fn connect(&self, other: &Self, cables: [&str; 2], addresses: [&str; 2]) {
+        let [here, there] = cables;
+        let mut command = self.network_command(Path::new("ip"));
+        command.args(["link", "add", here, "type", "veth", "peer", "name", there, "netns", &other.init.to_string()]);
+        assert!(command.status().unwrap().success());
+        for ((machine, cable), address) in [(self, here), (other, there)].into_iter().zip(addresses) {
+            machine.run(&format!("ip addr add {address}/24 dev {cable} && ip link set {cable} up"));
+        }
+    }
+
+    /// Everything that the programs of the machine have written down.
+    #[must_use]
+    pub fn logs(&self) -> String {
+        let entries = fs::read_dir(&self.directory).into_iter().flatten().map_while(Result::ok);
+        let mut paths: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+        paths.sort();
+        paths
+            .iter()
+            .map(|path| format!("=== {}\n{}", path.display(), fs::read_to_string(path).unwrap_or_default()))
+            .collect()
+    }
+}
+
+fn is_socket(path: &Path) -> bool {
+    use std::os::unix::fs::FileTypeExt;
+    fs::symlink_metadata(path).is_ok_and(|data| data.file_type().is_socket())
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("{}", self.logs());
+        }
+        drop(self.holder.stdin.take());
+        let _ = self.holder.wait();
+        let _ = fs::remove_dir_all(&self.directory);
+    }
+}

@@ -1,0 +1,65 @@
+//! Networks that harm GRE packets: the tunnel stays, and what must arrive arrives.
+
+use std::time::{Duration, Instant};
+
+use pptp_native::{AT_ONCE, Network, Pppd, SOON, Version, eventually, with_either_pppd};
+
+with_either_pppd! {
+    a_tunnel_survives_loss,
+    a_tunnel_survives_duplicates,
+    a_tunnel_survives_disorder,
+    a_tunnel_survives_a_long_and_unsteady_way,
+    a_tunnel_survives_everything_together,
+}
+
+/// Negotiating takes a time-out of 3 s for each packet of it that is lost.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+const DEAD_PEERS_ARE_NOTICED: &str = "noipv6 lcp-echo-interval 1 lcp-echo-failure 6";
+
+/// Per cent lost, doubled, overtaken; milliseconds of delay, and how many more or less.
+fn survives(version: Version, harm: &str) {
+    let mut network = Network::with_relay(version, harm);
+    network.serve_many(DEAD_PEERS_ARE_NOTICED);
+    let mut pppd = network.dial("client", DEAD_PEERS_ARE_NOTICED);
+    pppd.wait_for("remote IP address", 1, PATIENCE);
+    eventually("the server's end is up", PATIENCE, || {
+        network.server_log(1).contains("remote IP address").then_some(())
+    });
+    let Network { client, server, .. } = &network;
+    let begin = Instant::now();
+    client.send_stream(server, "10.99.1.1", 200_000);
+    server.send_stream(client, "10.99.1.2", 200_000);
+    std::thread::sleep(SOON.saturating_sub(begin.elapsed()));
+    assert!(client.pings(20, 500, "10.99.1.1") >= 10);
+    assert!(pppd.is_running());
+    assert_eq!(pppd.count("Connection terminated"), 0);
+    finish(&mut pppd, &network);
+}
+
+/// The Terminate-Request may get lost, too.
+fn finish(pppd: &mut Pppd<'_>, network: &Network) {
+    pppd.signal("TERM");
+    assert_eq!(pppd.exit_status(4 * AT_ONCE), 5);
+    network.assert_nothing_left();
+}
+
+fn a_tunnel_survives_loss(version: Version) {
+    survives(version, "10 0 0 0 0");
+}
+
+fn a_tunnel_survives_duplicates(version: Version) {
+    survives(version, "0 5 0 0 0");
+}
+
+fn a_tunnel_survives_disorder(version: Version) {
+    survives(version, "0 0 25 0 0");
+}
+
+fn a_tunnel_survives_a_long_and_unsteady_way(version: Version) {
+    survives(version, "0 0 0 100 50");
+}
+
+fn a_tunnel_survives_everything_together(version: Version) {
+    survives(version, "10 5 25 100 50");
+}

@@ -1,0 +1,6 @@
+//! The tunnels of `make test-long`.
+
+mod features;
+mod filters;
+mod impaired;
+mod volume;
