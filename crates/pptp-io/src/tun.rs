@@ -66,6 +66,8 @@ pub fn create(name: &str) -> io::Result<OwnedFd> {
     let mut request = sys::interface_request(name, IFF_TUN | IFF_NO_PI | IFF_VNET_HDR);
     sys::ioctl_interface(tun.as_fd(), TUNSETIFF, &mut request).map_err(|error| match error.raw_os_error() {
         Some(libc::EBUSY) => io::Error::from_raw_os_error(libc::EEXIST),
+        // So the kernel says when the name belongs to a device of another kind, like a ppp0 of its own PPP.
+        Some(libc::EINVAL) if nix::net::if_::if_nametoindex(name).is_ok() => io::Error::from_raw_os_error(libc::EEXIST),
         _ => error,
     })?;
     sys::ioctl_number(tun.as_fd(), TUNSETLINK, ARPHRD_PPP)?;
@@ -143,5 +145,11 @@ mod tests {
         let down = write(tun.as_fd(), &[io::IoSlice::new(&header_and_packet)]).unwrap_err();
         assert_eq!(down.raw_os_error(), Some(libc::EIO));
         assert_eq!(create(&name).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+    }
+
+    #[test]
+    fn the_name_of_a_device_of_another_kind_is_taken_too() {
+        assert!(nix::unistd::geteuid().is_root(), "this test has to run as root");
+        assert_eq!(create("lo").unwrap_err().kind(), io::ErrorKind::AlreadyExists);
     }
 }
