@@ -9,6 +9,7 @@
 #     -e VAR=VALUE   environment of the script (repeatable)
 #     -f FROM=TO     copy a file of the host into the guest (repeatable; keeps its mode)
 #     -t SECONDS     time limit (default 180)
+#     -c CPU         the host's processor that the guest runs on (default: the one this script happens to be on)
 #     -o DIR         keep what the guest writes to $OUT in this directory (default: a temporary one, removed)
 #     -v             show the kernel's log at the end
 #
@@ -23,8 +24,8 @@ repo=$(cd "$here/../.." && pwd)
 usage() { sed -n '2,/^set -u/{/^set -u/d;s/^# \{0,1\}//;p}' "${BASH_SOURCE[0]}" >&2; exit 2; }
 
 memory=512M load="ipv6 veth tun ppp_generic ppp_async ppp_synctty ppp_mppe pppox gre pptp" hold="" limit=180
-out="" keep=no show_log=no environment=() files=()
-while getopts "m:l:w:e:f:t:o:v" option; do
+out="" keep=no show_log=no environment=() files=() processor=""
+while getopts "m:l:w:e:f:t:c:o:v" option; do
   case $option in
     m) memory=$OPTARG ;;
     l) load=$OPTARG ;;
@@ -32,6 +33,7 @@ while getopts "m:l:w:e:f:t:o:v" option; do
     e) environment+=("$OPTARG") ;;
     f) files+=("$OPTARG") ;;
     t) limit=$OPTARG ;;
+    c) processor=$OPTARG ;;
     o) out=$OPTARG keep=yes ;;
     v) show_log=yes ;;
     *) usage ;;
@@ -76,10 +78,19 @@ trap finish EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
+# A guest switches between its kernel and its processes all the time. Where the two run on different processors of the
+# host, each switch costs several times as much, and how long things take is up to the host's scheduler.
+if [ -z "$processor" ]; then
+  stat=$(< /proc/$$/stat)
+  read -r -a fields <<< "${stat##*) }"
+  processor=${fields[36]}
+fi
+
 # Descriptor 3 is the guest's first serial line, which carries the script's output; 1 and 2 carry the kernel's log.
 # setsid: a process group of its own, which is what finish() ends.
 exec 3>&1
-LD_PRELOAD=$shim setsid "$kernel" mem="$memory" rootfstype=hostfs rootflags=/ ro init="$here/init.sh" \
+LD_PRELOAD=$shim setsid taskset -c "$processor" "$kernel" mem="$memory" \
+  rootfstype=hostfs rootflags=/ ro init="$here/init.sh" \
   GUEST_PARAMETERS="$private" uml_dir="$private/uml" umid=guest con=null con0=null,fd:1 ssl=null ssl0=null,fd:3 \
   quiet loglevel=5 > "$out/boot.log" 2>&1 < /dev/null &
 uml=$!

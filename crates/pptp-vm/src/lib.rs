@@ -1,8 +1,12 @@
 //! Boots a guest script (`tests/vm/guest/*.sh`) through `tests/vm/run.sh` and fails with the guest's whole output.
 //!
-//! A few guests run at a time, whatever the number of test threads: two, or `PPTP_RS_GUESTS`.  What a guest needs and
+//! A few guests run at a time, whatever the number of test threads: two, or `PPTP_RS_GUESTS`.  Each has a
+//! processor of the host to itself as far as there are enough: it is several times as fast there (see run.sh).  What a guest needs and
 //! does not find (User-Mode Linux, the built plugin) is a failure, never a skipped test.
 
+mod processors;
+
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::PathBuf;
 use std::process::Command;
@@ -65,11 +69,14 @@ impl Guest {
     /// # Errors
     /// The guest's output and what went wrong, when it did not end with status 0.
     pub fn run(&self) -> Result<(), Failure> {
-        let _turn = Turn::take();
+        let turn = Turn::take();
         let started = Instant::now();
         let root = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
         let mut command = Command::new(root.join("tests/vm/run.sh"));
         command.arg("-t").arg(self.limit.as_secs().to_string());
+        if let Some(processor) = processors::processor_of(turn.place) {
+            command.arg("-c").arg(processor.to_string());
+        }
         command.args(["-w", &self.withheld]).arg(root.join(&self.script)).args(&self.arguments);
         let output = command.output().map_err(|error| Failure(format!("cannot start tests/vm/run.sh: {error}")))?;
         if output.status.success() {
@@ -82,28 +89,33 @@ impl Guest {
     }
 }
 
-static RUNNING: Mutex<usize> = Mutex::new(0);
+/// The places of the guests that run.
+static TAKEN: Mutex<BTreeSet<usize>> = Mutex::new(BTreeSet::new());
 static ONE_ENDED: Condvar = Condvar::new();
 
 /// The right to run a guest; given back when dropped.
-struct Turn;
+struct Turn {
+    place: usize,
+}
 
 impl Turn {
     fn take() -> Self {
         let most = std::env::var("PPTP_RS_GUESTS").ok().and_then(|text| text.parse().ok()).unwrap_or(2);
-        // A failed test poisons nothing here: the count is right whatever happened to its owner.
-        let mut running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
-        while *running >= most {
-            running = ONE_ENDED.wait(running).unwrap_or_else(PoisonError::into_inner);
+        // A failed test poisons nothing here: the places are right whatever happened to their owners.
+        let mut taken = TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            if let Some(place) = (0..most).find(|place| !taken.contains(place)) {
+                taken.insert(place);
+                return Self { place };
+            }
+            taken = ONE_ENDED.wait(taken).unwrap_or_else(PoisonError::into_inner);
         }
-        *running += 1;
-        Self
     }
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        *RUNNING.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
+        TAKEN.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.place);
         ONE_ENDED.notify_one();
     }
 }
