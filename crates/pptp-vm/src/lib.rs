@@ -1,8 +1,9 @@
 //! Boots a guest script (`tests/vm/guest/*.sh`) through `tests/vm/run.sh` and fails with the guest's whole output.
 //!
-//! A few guests run at a time, whatever the number of test threads: two, or `PPTP_RS_GUESTS`.  Each has a
-//! processor of the host to itself as far as there are enough: it is several times as fast there (see run.sh).  What a guest needs and
-//! does not find (User-Mode Linux, the built plugin) is a failure, never a skipped test.
+//! A few guests run at a time, whatever the number of test threads: two, or `PPTP_RS_GUESTS`.  Each keeps to one
+//! processor of the host, where it is several times as fast (see run.sh), and to another than the others have, as far
+//! as there are enough.  What a guest needs and does not find (User-Mode Linux, the built plugin) is a failure, never a
+//! skipped test.
 
 mod processors;
 
