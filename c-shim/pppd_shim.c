@@ -92,7 +92,7 @@ void pptp_host_set_remote_number(const char *text) { compat_set_remote_number(te
 int *pptp_host_wanted_mru(void) { return &lcp_wantoptions[0].mru; }
 int *pptp_host_allowed_mru(void) { return &lcp_allowoptions[0].mru; }
 
-int pptp_host_is_channel(void) { return the_channel == &channel; }
+int pptp_host_is_channel(void) { return the_channel->establish_ppp == channel.establish_ppp; }
 int pptp_host_multilink(void) { return multilink; }
 int pptp_host_wants_mppe(void) { return ccp_wantoptions[0].mppe != 0; }
 void pptp_host_refuse_header_compression(void) { ipcp_wantoptions[0].neg_vj = ipcp_allowoptions[0].neg_vj = 0; }

@@ -100,7 +100,7 @@ void pptp_host_set_remote_number(const char *text);
 /* The receive unit that LCP asks for, and the largest transmit unit it lets the peer ask for, in bytes. */
 int *pptp_host_wanted_mru(void);
 int *pptp_host_allowed_mru(void);
-/* Nonzero: this plugin is pppd's channel, no other that was loaded later. */
+/* Nonzero: this plugin is pppd's channel, no other that was loaded later. One may have put functions in front of ours. */
 int pptp_host_is_channel(void);
 /* Nonzero: several links are to be one bundle. */
 int pptp_host_multilink(void);
