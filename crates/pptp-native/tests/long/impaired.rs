@@ -12,10 +12,12 @@ with_either_pppd! {
     a_tunnel_survives_everything_together,
 }
 
-/// Negotiating takes a time-out of 3 s for each packet of it that is lost.
+/// Negotiating takes a time-out for each packet of it that is lost.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-const DEAD_PEERS_ARE_NOTICED: &str = "noipv6 lcp-echo-interval 1 lcp-echo-failure 6";
+/// One end asks for echoes as soon as its LCP is up, and the other answers when its own is: the packets that are lost in
+/// between must be repeated before the six seconds are over.
+const DEAD_PEERS_ARE_NOTICED: &str = "noipv6 lcp-echo-interval 1 lcp-echo-failure 6 lcp-restart 1 ipcp-restart 1";
 
 /// Per cent lost, doubled, overtaken; milliseconds of delay, and how many more or less.
 fn survives(version: Version, harm: &str) {
@@ -37,10 +39,11 @@ fn survives(version: Version, harm: &str) {
     finish(&mut pppd, &network);
 }
 
-/// The Terminate-Request may get lost, too.
+/// The Terminate-Request may get lost, too, and then pppd ends as by a hang-up.
 fn finish(pppd: &mut Pppd<'_>, network: &Network) {
     pppd.signal("TERM");
-    assert_eq!(pppd.exit_status(4 * AT_ONCE), 5);
+    let status = pppd.exit_status(4 * AT_ONCE);
+    assert!([5, 16].contains(&status), "{status}");
     network.assert_nothing_left();
 }
 

@@ -3,4 +3,5 @@
 mod features;
 mod filters;
 mod impaired;
+mod silence;
 mod volume;

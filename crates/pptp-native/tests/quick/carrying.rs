@@ -57,12 +57,12 @@ fn two_calls_are_two_tunnels(version: Version) {
 
 fn small_packet_sizes_are_kept_to(version: Version) {
     let network = Network::start_server(version, "noipv6");
-    let _pppd = network.dial_up("client", 1, "mtu 1400 mru 1300 noipv6");
+    let _pppd = network.dial_up("client", 1, "mtu 1300 mru 1400 noipv6");
     let Network { client, server, .. } = &network;
-    assert!(client.run("ip link show ppp0").contains("mtu 1400"));
-    assert!(server.run("ip link show ppp0").contains("mtu 1300"));
+    assert!(client.run("ip link show ppp0").contains("mtu 1300"));
+    assert!(server.run("ip link show ppp0").contains("mtu 1400"));
     // The answers come in two pieces.
-    assert_eq!(client.pings(3, 1372, "10.99.1.1"), 3);
+    assert_eq!(server.pings(3, 1372, "10.99.1.2"), 3);
     client.send_stream(server, "10.99.1.1", 1_000_000);
     server.send_stream(client, "10.99.1.2", 1_000_000);
 }
