@@ -183,6 +183,7 @@ impl Engine {
     /// Sends a packet that pppd has kept.
     pub(super) fn transmit_packet(&mut self, unit: usize, network: Network, packet: &[u8]) {
         let Some(unit) = self.units.find_mut(unit) else { return };
+        unit.end_queue(network);
         let channel = unit.channel;
         let lane = lane_of(unit, &mut self.channels, &mut self.ports);
         let mut exit = Exit { unit, lane, scratch: &mut self.up.scratch, now: self.now };

@@ -73,6 +73,14 @@ impl Unit {
         }
     }
 
+    /// pppd sends the packets that it kept: the network is up, and is let pass a moment later. An answer that is faster
+    /// must not be lost.
+    pub(super) fn end_queue(&mut self, network: Network) {
+        if self.mode(network) == NpMode::Queue {
+            self.set_mode(network, NpMode::Pass);
+        }
+    }
+
     pub(super) fn set_filter(&mut self, kind: FilterKind, filter: Option<Filter>) {
         match kind {
             FilterKind::Pass => self.pass = filter,
@@ -86,11 +94,14 @@ impl Unit {
 
     /// Whether packets of this network may come out of the device.
     pub(super) fn passes(&self, network: Network) -> bool {
-        let mode = match network {
+        self.mode(network) == NpMode::Pass
+    }
+
+    const fn mode(&self, network: Network) -> NpMode {
+        match network {
             Network::Ipv4 => self.modes.ipv4,
             Network::Ipv6 => self.modes.ipv6,
-        };
-        mode == NpMode::Pass
+        }
     }
 
     /// Decides about a packet to the peer, and counts it: filters first, as in the kernel.

@@ -197,7 +197,11 @@ impl End {
 
     fn np_mode(&mut self, protocol: &str, mode: &str) -> Outcome {
         let network = if protocol == "4" { Network::Ipv4 } else { Network::Ipv6 };
-        let mode = if mode == "pass" { NpMode::Pass } else { NpMode::Drop };
+        let mode = match mode {
+            "pass" => NpMode::Pass,
+            "queue" => NpMode::Queue,
+            _ => NpMode::Drop,
+        };
         done(self.engine.set_np_mode(UNIT, network, mode))
     }
 
