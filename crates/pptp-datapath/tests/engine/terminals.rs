@@ -174,6 +174,29 @@ fn a_full_terminal_does_not_hold_up_the_other_direction() {
 }
 
 #[test]
+fn a_full_terminal_on_a_shared_port_loses_only_its_own() {
+    const FRAMES: u32 = 4000;
+    let [mut one, mut two] = ends("batched");
+    one.tell(&format!("terminals {} {}", one.outer, two.outer));
+    two.tell(&format!("terminals {} {}", two.outer, one.outer));
+    assert_eq!(one.ask(&format!("line-exchange {FRAMES} 0")), "0 0 0");
+    eventually("all are there", || two.counter("delivered") == FRAMES.into());
+    let kilobytes = memory(&two);
+    assert!(kilobytes < 8 << 10, "{kilobytes} KiB");
+    for end in [&mut one, &mut two] {
+        end.tell("line 1");
+    }
+    thread::scope(|scope| {
+        scope.spawn(|| assert_all_in_order(&mut one, 500, 500));
+        scope.spawn(|| assert_all_in_order(&mut two, 500, 500));
+    });
+    let lost = u32::try_from(two.counter("lost-to-pppd")).unwrap();
+    assert!(lost > 1000, "{lost}");
+    two.tell("line 0");
+    assert_all_in_order(&mut two, 0, FRAMES - lost);
+}
+
+#[test]
 fn the_end_of_the_life_line_is_a_hang_up() {
     let [mut one, _two] = terminals("");
     assert_eq!(one.ask("line-read"), "none");

@@ -31,8 +31,10 @@ struct End {
     unit_frames: Option<OwnedFd>,
     channel_frames: Option<OwnedFd>,
     life_line: Option<OwnedFd>,
-    /// What the kernel's PPP has in the place of the channel's frames.
-    slave: Option<Slave>,
+    /// What the kernel's PPP has in the place of the channels' frames.
+    slaves: Vec<Slave>,
+    /// Which of them is meant.
+    line: usize,
     /// Frames of many units and channels.
     many: Vec<OwnedFd>,
     /// Copies of what the engine has and waits for: closing its own must be enough for it.
@@ -52,7 +54,8 @@ fn main() {
         unit_frames: None,
         channel_frames: None,
         life_line: None,
-        slave: None,
+        slaves: Vec::new(),
+        line: 0,
         many: Vec::new(),
         copies: Vec::new(),
         gre: None,
@@ -90,8 +93,13 @@ impl End {
                 Ok(String::from("ok"))
             }
             ["line-exchange", send, receive] => Ok(self.slave()?.exchange(send.parse()?, receive.parse()?)?),
+            ["terminals", local, peer] => self.terminals(local.parse()?, peer.parse()?),
+            ["line", number] => {
+                self.line = number.parse()?;
+                Ok(String::from("ok"))
+            }
             ["close", "line"] => {
-                self.slave = None;
+                self.slaves.clear();
                 Ok(String::from("ok"))
             }
             ["many", count, local, peer] => self.many(count.parse()?, local.parse()?, peer.parse()?),
@@ -163,13 +171,30 @@ impl End {
         let (life_line, their_life_line) = seqpacket::pair()?;
         let descriptors = [socket.as_fd(), master.as_fd(), their_life_line.as_fd()];
         self.engine.new_channel(CHANNEL, call, Framing::Hdlc, descriptors)?;
-        (self.slave, self.life_line) = (Some(Slave::new(slave)), Some(life_line));
+        (self.slaves, self.life_line) = (vec![Slave::new(slave)], Some(life_line));
         self.copies.push(their_life_line);
         Ok(String::from("ok"))
     }
 
     fn slave(&self) -> Result<&Slave, Box<dyn Error>> {
-        self.slave.as_ref().ok_or_else(|| "no terminal".into())
+        self.slaves.get(self.line).ok_or_else(|| "no terminal".into())
+    }
+
+    /// Two of them, with calls 100 and 101, on one port.
+    fn terminals(&mut self, local: Ipv4Addr, peer: Ipv4Addr) -> Outcome {
+        let socket = gre_socket::open(None)?;
+        gre_socket::claim(socket.as_fd(), local, Calls::Matching { mask: 0, value: 0 })?;
+        self.engine.ask(&Command::NewPort { port: Port(1) }, &[socket.as_fd()])?;
+        let (life_line, their_life_line) = seqpacket::pair()?;
+        for (number, id) in [(0, 100), (1, 101)] {
+            let (master, slave) = pty::open()?;
+            let (channel, call) = (Channel(CHANNEL.0 + number), call(local, peer, (id, id), &[])?);
+            let command = Command::NewChannel { channel, call, framing: Framing::Hdlc, port: Some(Port(1)) };
+            self.engine.ask(&command, &[master.as_fd(), their_life_line.as_fd()])?;
+            self.slaves.push(Slave::new(slave));
+        }
+        self.life_line = Some(life_line);
+        Ok(String::from("ok"))
     }
 
     /// Units and channels 1000, 1001 … with devices many0, many1 …, all on one port.
