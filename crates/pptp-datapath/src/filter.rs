@@ -354,6 +354,9 @@ fn operand(code: u16, k: u32) -> Operand {
 }
 
 #[cfg(test)]
+mod programs;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
