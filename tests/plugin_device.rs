@@ -1,6 +1,5 @@
 //! The plugin's own /dev/ppp, used as pppd uses the kernel's: by open(2) and ioctl(2) of a program that knows nothing of
 //! it. It makes TUN devices, so it runs in a network namespace of its own.
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking, as tests do")]
 
 mod fake_host;
 
@@ -16,7 +15,8 @@ fn on_tun(words: &[&str]) -> Ran {
 
 #[test]
 fn a_unit_is_made_numbered_and_gone_when_it_is_closed() {
-    let words = ["@check", "@open", "@newunit=-1", "@getunit", "@closeppp", "@open", "@newunit=-1", "@open", "@newunit=7"];
+    let words =
+        ["@check", "@open", "@newunit=-1", "@getunit", "@closeppp", "@open", "@newunit=-1", "@open", "@newunit=7"];
     let ran = on_tun(&words);
     assert_eq!(ran.after("new unit: "), ["0", "0", "7"], "{ran:?}");
     assert_eq!(ran.after("unit: "), ["0"]);

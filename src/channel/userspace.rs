@@ -69,6 +69,7 @@ fn make_line(call: CallConfig, ends: &Ends) -> Result<OwnedFd, String> {
     let failed = |error: io::Error| format!("cannot make a PPP terminal: {}", words(&error));
     let (master, slave) = pty::open().map_err(failed)?;
     pty::set_ppp_discipline(slave.as_fd()).map_err(failed)?;
+    pty::escape_nothing(slave.as_fd()).map_err(failed)?;
     let channel = Channel(LAST.fetch_add(1, Ordering::Relaxed));
     let descriptors = [ends.gre.as_fd(), master.as_fd(), ends.life_line.as_fd()];
     engine::ask(|engine| engine.new_channel(channel, call, Framing::Hdlc, descriptors))

@@ -77,7 +77,9 @@ unsafe fn open_device(path: *const c_char, flags: c_int) -> Option<c_int> {
 
 unsafe extern "C" fn open(path: *const c_char, flags: c_int, mode: c_uint) -> c_int {
     // SAFETY: the caller's arguments of open(2), for which its contract holds.
-    unsafe { open_device(path, flags).unwrap_or_else(|| libc::open(path, flags, mode)) }
+    let opened = unsafe { open_device(path, flags) };
+    // SAFETY: as above.
+    opened.unwrap_or_else(|| unsafe { libc::open(path, flags, mode) })
 }
 
 unsafe extern "C" fn open_without_mode(path: *const c_char, flags: c_int) -> c_int {
@@ -87,7 +89,9 @@ unsafe extern "C" fn open_without_mode(path: *const c_char, flags: c_int) -> c_i
 
 unsafe extern "C" fn openat(directory: c_int, path: *const c_char, flags: c_int, mode: c_uint) -> c_int {
     // SAFETY: as `open`; the path of /dev/ppp is absolute, so the directory does not matter to it.
-    unsafe { open_device(path, flags).unwrap_or_else(|| libc::openat(directory, path, flags, mode)) }
+    let opened = unsafe { open_device(path, flags) };
+    // SAFETY: the caller's arguments of openat(2).
+    opened.unwrap_or_else(|| unsafe { libc::openat(directory, path, flags, mode) })
 }
 
 unsafe extern "C" fn ioctl(fd: c_int, request: c_ulong, argument: *mut c_void) -> c_int {
@@ -147,8 +151,10 @@ unsafe extern "C" fn recvmsg(fd: c_int, message: *mut libc::msghdr, flags: c_int
     let received = unsafe { libc::recvmsg(fd, message, flags) };
     let length = usize::try_from(received).unwrap_or(0);
     if length > 0 && device::interface().is_some() {
+        // SAFETY: the kernel has just taken it for a message.
+        let message = unsafe { &*message };
         // SAFETY: the kernel has just written as many bytes to what the message points to.
-        guard((), || unsafe { amend_received(&*message, length) });
+        guard((), || unsafe { amend_received(message, length) });
     }
     received
 }
@@ -158,7 +164,7 @@ unsafe extern "C" fn recvmsg(fd: c_int, message: *mut libc::msghdr, flags: c_int
 unsafe fn amend_received(message: &libc::msghdr, length: usize) {
     let parts = (0..).take(message.msg_iovlen as _).map(|index: usize| {
         // SAFETY: one of as many parts as the message says it has.
-        unsafe { message.msg_iov.add(index).read() }
+        unsafe { message.msg_iov.wrapping_add(index).read() }
     });
     let places =
         parts.flat_map(|part| (0..part.iov_len).map(move |offset| part.iov_base.cast::<u8>().wrapping_add(offset)));

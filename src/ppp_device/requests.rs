@@ -201,7 +201,7 @@ unsafe fn filter(kind: FilterKind, argument: *const c_void) -> Request {
     }
     let instruction = |index| {
         // SAFETY: one of as many instructions as the program says it has.
-        let raw = unsafe { program.filter.add(index).read_unaligned() };
+        let raw = unsafe { program.filter.wrapping_add(index).read_unaligned() };
         Instruction { code: raw.code, jump_true: raw.jt, jump_false: raw.jf, k: raw.k }
     };
     Request::SetFilter(kind, (0..usize::from(program.len)).map(instruction).collect())

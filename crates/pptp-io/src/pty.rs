@@ -11,6 +11,10 @@ use crate::sys;
 /// linux/tty.h: the ppp line discipline.
 const N_PPP: libc::c_int = 3;
 
+// linux/ppp-ioctl.h: the characters below 0x20 that the kernel escapes, and that it drops unless they are escaped.
+const PPPIOCSASYNCMAP: libc::Ioctl = nix::request_code_write!(b't', 87, size_of::<libc::c_int>());
+const PPPIOCSRASYNCMAP: libc::Ioctl = nix::request_code_write!(b't', 84, size_of::<libc::c_int>());
+
 /// A raw terminal (no echo, no translation, 8 bits), close-on-exec: its master, non-blocking, and its slave.
 ///
 /// # Errors
@@ -34,6 +38,17 @@ pub fn open() -> io::Result<(OwnedFd, OwnedFd)> {
 pub fn set_ppp_discipline(slave: BorrowedFd<'_>) -> io::Result<()> {
     let mut discipline = N_PPP;
     sys::ioctl_int(slave, libc::TIOCSETD, &mut discipline)
+}
+
+/// Lets the line discipline of a slave escape no more than the framing itself needs, and expect no more: a pseudo-terminal
+/// passes every character on.
+///
+/// # Errors
+/// The slave is no PPP channel.
+pub fn escape_nothing(slave: BorrowedFd<'_>) -> io::Result<()> {
+    let mut none = 0;
+    sys::ioctl_int(slave, PPPIOCSASYNCMAP, &mut none)?;
+    sys::ioctl_int(slave, PPPIOCSRASYNCMAP, &mut none)
 }
 
 /// Reads what was written to the slave: how many bytes, at most 4096 with the terminals of today.

@@ -3,10 +3,10 @@
 use std::ffi::{CStr, c_int, c_void};
 use std::io;
 
-#[cfg(target_pointer_width = "64")]
-use libc::{Elf64_Phdr as ProgramHeader, Elf64_Sym as Symbol};
 #[cfg(target_pointer_width = "32")]
 use libc::{Elf32_Phdr as ProgramHeader, Elf32_Sym as Symbol};
+#[cfg(target_pointer_width = "64")]
+use libc::{Elf64_Phdr as ProgramHeader, Elf64_Sym as Symbol};
 
 const DT_PLTRELSZ: usize = 2;
 const DT_STRTAB: usize = 5;
@@ -57,6 +57,7 @@ pub(crate) struct Slot {
 }
 
 #[repr(C)]
+#[derive(Clone, Copy)]
 struct DynamicEntry {
     tag: usize,
     value: usize,
@@ -152,7 +153,7 @@ fn read_dynamic(program: Program) -> [Option<usize>; TAGS] {
     let mut next = program.dynamic as *const DynamicEntry;
     loop {
         // SAFETY: an entry of the program's dynamic section, which ends with a tag of 0.
-        let (tag, value) = unsafe { ((*next).tag, (*next).value) };
+        let DynamicEntry { tag, value } = unsafe { *next };
         if tag == 0 {
             return table;
         }
@@ -176,8 +177,9 @@ unsafe extern "C" fn take_first(info: *mut libc::dl_phdr_info, _size: usize, fou
     let info = unsafe { &*info };
     let mut program = Program { base: usize::try_from(info.dlpi_addr).unwrap_or(0), ..Program::default() };
     for index in 0..usize::from(info.dlpi_phnum) {
+        let header = info.dlpi_phdr.wrapping_add(index);
         // SAFETY: one of as many headers as the loader says.
-        let header: &ProgramHeader = unsafe { &*info.dlpi_phdr.add(index) };
+        let header: &ProgramHeader = unsafe { &*header };
         let start = program.base.wrapping_add(usize::try_from(header.p_vaddr).unwrap_or(0));
         match header.p_type {
             libc::PT_DYNAMIC => program.dynamic = start,
