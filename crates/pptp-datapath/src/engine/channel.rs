@@ -126,6 +126,13 @@ impl Channel {
         }
     }
 
+    /// Every counter that is not zero, for the log.
+    pub(super) fn account(&self) -> String {
+        let counted = self.counters().into_iter().filter(|(_, value)| *value != 0);
+        let words: Vec<String> = counted.map(|(name, value)| format!("{name}={value}")).collect();
+        format!("counters: {}", words.join(" "))
+    }
+
     /// Every counter by name.
     pub(super) fn counters(&self) -> Vec<(String, u64)> {
         let session = self.session.counters();

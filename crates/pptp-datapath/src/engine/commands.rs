@@ -183,6 +183,9 @@ impl Engine {
         if self.has_terminal(channel_index) {
             return Err((libc::EINVAL, String::from("a terminal has no unit")));
         }
+        if self.unit(unit)?.is_lost {
+            return Err((libc::ENXIO, lost_text(unit)));
+        }
         let (channel, unit) = (self.channel(channel)?.unit, self.unit(unit)?.channel);
         if channel.is_some() || unit.is_some() {
             return Err((libc::EINVAL, String::from("connected already")));
@@ -234,15 +237,26 @@ impl Engine {
         Ok(Answer::Counters(counters))
     }
 
-    /// The TUN device is gone: its unit ends, and so does its channel, so that pppd sees a hang-up.
+    /// The TUN device is gone: its channel ends, and so does its unit but for its statistics, so that pppd sees a hang-up and
+    /// can still say what has passed.
     pub(super) fn lose_device(&mut self, index: usize) {
-        let Some(unit) = self.units.find(index) else { return };
+        let Some(unit) = self.units.find_mut(index).filter(|unit| !unit.is_lost) else { return };
+        unit.is_lost = true;
         let channel = unit.channel;
-        self.log(log::Level::Error, format!("interface of unit {} was deleted", unit.number.0));
+        // To pppd an empty frame is the end. The descriptor stays, since it tells when pppd closes its own.
+        let has_heard = seqpacket::send(unit.frames.as_fd(), &[], &[]).is_ok();
+        let text = lost_text(unit.number);
+        if let Some(unit) = self.units.find(index) {
+            self.forget([&unit.tun]);
+        }
+        self.busy.retain(|&busy| busy != Source::Tun(index));
+        self.log(log::Level::Error, text);
         if let Some(channel) = channel {
             self.remove_channel(channel);
         }
-        self.remove_unit(index);
+        if !has_heard {
+            self.remove_unit(index);
+        }
     }
 
     pub(super) fn remove_unit(&mut self, index: usize) {
@@ -257,6 +271,7 @@ impl Engine {
     /// Closes a channel's descriptors: pppd reads the end.
     pub(super) fn remove_channel(&mut self, index: usize) {
         let Some(channel) = self.channels.remove(index) else { return };
+        self.log(log::Level::Debug, format!("call {}: {}", channel.call_id, channel.account()));
         self.forget([&channel.frames, &channel.life_line]);
         if let Some(unit) = channel.unit.and_then(|unit| self.units.find_mut(unit)) {
             unit.channel = None;
@@ -314,6 +329,10 @@ impl Engine {
         let found = self.ports.iter().find(|(_, port)| port.number == Some(number));
         found.map(|(index, _)| index).ok_or_else(|| (libc::ENXIO, format!("no port {}", number.0)))
     }
+}
+
+fn lost_text(unit: UnitNumber) -> String {
+    format!("interface of unit {} was deleted", unit.0)
 }
 
 fn refused((errno, text): Refusal) -> Answer {
