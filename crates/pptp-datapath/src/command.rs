@@ -146,7 +146,8 @@ pub enum Link {
 pub enum Command {
     /// `[tun, frames]`: a unit, detached, every network protocol at [`NpMode::Pass`] as in the kernel. The
     /// TUN device must be non-blocking and made by `pptp_io::tun`. When the other end of `frames` is closed everywhere,
-    /// the unit is no more.
+    /// the unit is no more. When its device is deleted, the engine says so by an empty frame, which pppd takes for the
+    /// end, and drops the unit's channel; the statistics remain.
     NewUnit {
         /// Its number.
         unit: Unit,

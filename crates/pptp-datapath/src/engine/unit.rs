@@ -23,6 +23,8 @@ pub(super) struct Unit {
     pub(super) statistics: Statistics,
     /// Whether the TUN device may have a packet to read.
     pub(super) is_readable: bool,
+    /// Whether the TUN device was deleted: then only the statistics are of use.
+    pub(super) is_lost: bool,
     modes: Modes,
     pass: Option<Filter>,
     active: Option<Filter>,
@@ -58,6 +60,7 @@ impl Unit {
             offload,
             statistics: Statistics::default(),
             is_readable: false,
+            is_lost: false,
             modes: Modes { ipv4: NpMode::Pass, ipv6: NpMode::Pass },
             pass: None,
             active: None,

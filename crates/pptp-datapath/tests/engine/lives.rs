@@ -40,12 +40,36 @@ fn a_killed_pppd_is_the_end_of_its_engine_and_interface() {
 
 #[test]
 fn a_deleted_interface_is_a_hang_up() {
-    let [mut one, _two] = tunnel("batched", "");
+    let [mut one, two] = tunnel("batched", "");
+    assert_eq!(one.pings(&two.inner), 5);
     one.ip("link del ppp7");
     assert_eq!(one.ask("read channel"), "end");
     assert_eq!(one.ask("read unit"), "end");
     assert_eq!(one.ask("ended"), "false");
     assert_eq!(one.next_warning(), "interface of unit 7 was deleted");
+    assert_eq!(one.next_warning(), "none");
+}
+
+#[test]
+fn the_statistics_of_a_deleted_interface_can_be_read_until_its_unit_is_closed() {
+    let [mut one, two] = tunnel("batched", "");
+    assert_eq!(one.pings(&two.inner), 5);
+    let before = one.statistics();
+    assert!(before[0] >= 5);
+    one.ip("link del ppp7");
+    assert_eq!(one.ask("read unit"), "end");
+    let after = one.statistics();
+    assert!(before.iter().zip(after).all(|(&before, after)| before <= after));
+    // A new call is none for it, and what pppd has kept goes nowhere.
+    let (local, peer) = (one.outer.clone(), two.outer.clone());
+    one.tell(&format!("channel {local} {peer} 300 301"));
+    assert_eq!(one.ask("connect"), "error interface of unit 7 was deleted");
+    one.tell("write unit 002145000014");
+    assert_eq!(one.ask("unit ppp7"), "error unit 7 exists");
+    one.tell("close unit");
+    eventually("the unit goes", || one.ask("statistics").starts_with("error"));
+    one.tell("unit ppp7");
+    assert_eq!(one.statistics(), [0; 4]);
 }
 
 #[test]
