@@ -1,5 +1,6 @@
 //! Pseudo-terminals whose slave is a PPP channel of the kernel's (the ppp line discipline).
 
+use std::fs::OpenOptions;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -11,7 +12,12 @@ use crate::sys;
 /// linux/tty.h: the ppp line discipline.
 const N_PPP: libc::c_int = 3;
 
-// linux/ppp-ioctl.h: the characters below 0x20 that the kernel escapes, and that it drops unless they are escaped.
+const DEVICE: &str = "/dev/ppp";
+
+// linux/ppp-ioctl.h: a terminal's channel, and what makes an open /dev/ppp that channel.
+const PPPIOCGCHAN: libc::Ioctl = nix::request_code_read!(b't', 55, size_of::<libc::c_int>());
+const PPPIOCATTCHAN: libc::Ioctl = nix::request_code_write!(b't', 56, size_of::<libc::c_int>());
+// The characters below 0x20 that the kernel escapes, and that it drops unless they are escaped.
 const PPPIOCSASYNCMAP: libc::Ioctl = nix::request_code_write!(b't', 87, size_of::<libc::c_int>());
 const PPPIOCSRASYNCMAP: libc::Ioctl = nix::request_code_write!(b't', 84, size_of::<libc::c_int>());
 
@@ -41,14 +47,19 @@ pub fn set_ppp_discipline(slave: BorrowedFd<'_>) -> io::Result<()> {
 }
 
 /// Lets the line discipline of a slave escape no more than the framing itself needs, and expect no more: a pseudo-terminal
-/// passes every character on.
+/// passes every character on. To be repeated when LCP has negotiated maps, which the kernel takes from the frames that pass.
+/// Needs `CAP_NET_ADMIN`.
 ///
 /// # Errors
-/// The slave is no PPP channel.
+/// The slave is no PPP channel, or there is no /dev/ppp.
 pub fn escape_nothing(slave: BorrowedFd<'_>) -> io::Result<()> {
-    let mut none = 0;
-    sys::ioctl_int(slave, PPPIOCSASYNCMAP, &mut none)?;
-    sys::ioctl_int(slave, PPPIOCSRASYNCMAP, &mut none)
+    let (mut channel, mut none) = (0, 0);
+    sys::ioctl_int(slave, PPPIOCGCHAN, &mut channel)?;
+    // The terminal itself does not know these requests.
+    let device = OpenOptions::new().read(true).write(true).open(DEVICE)?;
+    sys::ioctl_int(device.as_fd(), PPPIOCATTCHAN, &mut channel)?;
+    sys::ioctl_int(device.as_fd(), PPPIOCSASYNCMAP, &mut none)?;
+    sys::ioctl_int(device.as_fd(), PPPIOCSRASYNCMAP, &mut none)
 }
 
 /// Reads what was written to the slave: how many bytes, at most 4096 with the terminals of today.
@@ -70,6 +81,12 @@ pub fn write(master: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_terminal_that_is_no_channel_has_nothing_to_escape() {
+        let (_master, slave) = open().unwrap();
+        assert_eq!(escape_nothing(slave.as_fd()).unwrap_err().raw_os_error(), Some(libc::ENOTTY));
+    }
 
     #[test]
     fn bytes_pass_unchanged_both_ways() {
