@@ -18,8 +18,10 @@ GUEST_TESTS = $(CARGO) test --package pptp-vm --features guests --test
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: setup build ## a real tunnel to a real pptpd, in a few minutes from a fresh clone
+demo: setup build ## real tunnels: to a real pptpd in a guest, and on this machine without PPP in the kernel
+	@$(CARGO) build --release --package pptp-testkit --bins
 	@scripts/demo.sh
+	@scripts/demo_native.sh
 
 test: setup plugins ## unit tests, then guests in User-Mode Linux (at most 10 minutes)
 	@# All of them, whatever fails first.

@@ -32,7 +32,7 @@ pub(super) fn decide(settings: &Settings) -> Result<Choice, Status> {
     let wish = Wish { datapath: settings.datapath, call, mppe: pppd::wants_mppe(), multilink: pppd::is_multilink() };
     choose(wish, |path| probe(path, call)).map_err(|impossible| match impossible {
         Impossible::Options(line) => refuse(&line, Status::OptionError),
-        Impossible::Machine(line) => refuse(&line, Status::NoKernelSupport),
+        Impossible::Machine(line) => refuse(&with_remedy(line), Status::NoKernelSupport),
     })
 }
 
@@ -42,6 +42,17 @@ pub(super) fn report(choice: &Choice, settings: &Settings) {
     if let (Some(socket), Ok(Side::Client { .. })) = (settings.socket, settings.side()) {
         warn!("option pptp_sock {socket} is ignored: it goes with pptp_client");
     }
+}
+
+/// What is missing most often, and where it is to be had.
+fn with_remedy(line: String) -> String {
+    if !line.contains("pptp.ko") {
+        return line;
+    }
+    format!(
+        "{line}. Try \"modprobe pptp\", which needs pptp.ko, pppox.ko and gre.ko of the running kernel; if it has none, \
+         install its modules (often a package named linux-modules-extra or kernel-modules-extra) or boot another kernel"
+    )
 }
 
 fn refuse(line: &str, status: Status) -> Status {
@@ -74,15 +85,11 @@ fn probe(path: Path, call: Origin) -> Result<(), String> {
 /// The kernel loads the modules that it needs for the socket by itself, if they are there.
 fn probe_pptp() -> Result<(), String> {
     let Err(error) = pppox::open() else { return Ok(()) };
-    let missing = match Errno::from_raw(error.raw_os_error().unwrap_or(0)) {
-        Errno::EAFNOSUPPORT => "pppox.ko and pptp.ko",
-        Errno::EPROTONOSUPPORT => "pptp.ko",
-        _ => return Err(format!("cannot make a PPTP socket (AF_PPPOX): {}", words(&error))),
-    };
-    Err(format!(
-        "{missing} missing (\"modprobe pptp\" needs pptp.ko, pppox.ko and gre.ko of the running kernel, often in a package \
-         named linux-modules-extra or kernel-modules-extra)"
-    ))
+    Err(match Errno::from_raw(error.raw_os_error().unwrap_or(0)) {
+        Errno::EAFNOSUPPORT => String::from("no pppox.ko and pptp.ko"),
+        Errno::EPROTONOSUPPORT => String::from("no pptp.ko"),
+        _ => format!("cannot make a PPTP socket (AF_PPPOX): {}", words(&error)),
+    })
 }
 
 fn probe_ppp() -> Result<(), String> {
