@@ -1,6 +1,7 @@
 //! A port: a raw GRE socket, whose packets belong to one channel or to many, and what is on its way out through it.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::io;
 use std::net::Ipv4Addr;
 use std::os::fd::{AsFd, OwnedFd};
@@ -24,7 +25,7 @@ pub(super) struct Port {
     pub(super) number: Option<PortNumber>,
     pub(super) socket: OwnedFd,
     /// Channels by our call ids.
-    pub(super) calls: HashMap<u16, usize>,
+    pub(super) calls: HashMap<u16, usize, BuildHasherDefault<CallHasher>>,
     pub(super) outgoing: Outgoing,
     /// Whether the socket will say when it takes packets again.
     pub(super) is_full: bool,
@@ -43,7 +44,7 @@ impl Port {
         Self {
             number,
             socket,
-            calls: HashMap::new(),
+            calls: HashMap::default(),
             outgoing: Outgoing::default(),
             is_full: false,
             is_held: false,
@@ -88,6 +89,26 @@ impl Port {
         }
         self.outgoing.clear();
         Flushed::Everything
+    }
+}
+
+/// A hash of call ids for every packet. Nobody but us chooses those that are in a table, so no peer can make them collide.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct CallHasher(u64);
+
+impl Hasher for CallHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|&byte| self.write_u16(byte.into()));
+    }
+
+    /// The table looks at the highest bits and at the lowest.
+    fn write_u16(&mut self, id: u16) {
+        const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
+        self.0 = (self.0 ^ u64::from(id)).wrapping_mul(ODD).rotate_left(32);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
     }
 }
 
