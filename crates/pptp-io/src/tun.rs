@@ -19,6 +19,8 @@ const TUNSETOFFLOAD: libc::Ioctl = nix::request_code_write!(b'T', 208, size_of::
 const IFF_TUN: libc::c_short = 0x0001;
 const IFF_NO_PI: libc::c_short = 0x1000;
 const IFF_VNET_HDR: libc::c_short = 0x4000;
+/// 0x8000: a device that exists, and that no process holds, is somebody's too.
+const IFF_TUN_EXCL: libc::c_short = libc::c_short::MIN;
 const F_CSUM: libc::c_ulong = 0x01;
 const F_TSO4: libc::c_ulong = 0x02;
 const F_TSO6: libc::c_ulong = 0x04;
@@ -63,7 +65,7 @@ pub fn create(name: &str) -> io::Result<OwnedFd> {
     }
     let flags = libc::O_NONBLOCK | libc::O_CLOEXEC;
     let tun = OwnedFd::from(OpenOptions::new().read(true).write(true).custom_flags(flags).open(DEVICE)?);
-    let mut request = sys::interface_request(name, IFF_TUN | IFF_NO_PI | IFF_VNET_HDR);
+    let mut request = sys::interface_request(name, IFF_TUN | IFF_NO_PI | IFF_VNET_HDR | IFF_TUN_EXCL);
     sys::ioctl_interface(tun.as_fd(), TUNSETIFF, &mut request).map_err(|error| match error.raw_os_error() {
         Some(libc::EBUSY) => io::Error::from_raw_os_error(libc::EEXIST),
         // So the kernel says when the name belongs to a device of another kind, like a ppp0 of its own PPP.
