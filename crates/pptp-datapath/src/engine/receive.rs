@@ -224,19 +224,23 @@ impl Engine {
         if channel.trouble.network_errors > 1 || !channel.is_silent() {
             return;
         }
+        // This says what silence would say.
+        channel.end_silence();
         let text = error_text(channel, error);
         self.log(log::Level::Warn, text);
     }
 }
 
 fn error_text(channel: &Channel, error: &io::Error) -> String {
-    let (peer, words) = (channel.peer, pptp_io::words(error));
-    match error.raw_os_error() {
-        Some(libc::ENOPROTOOPT) => {
-            format!("{peer} or a firewall before it does not take GRE (IP protocol 47): ICMP says protocol unreachable")
-        }
-        _ => format!("GRE packets (IP protocol 47) to {peer}: {words}"),
-    }
+    let peer = channel.peer;
+    let what = match error.raw_os_error() {
+        Some(libc::ENOPROTOOPT) => String::from("ICMP says protocol unreachable"),
+        _ => pptp_io::words(error),
+    };
+    format!(
+        "GRE packets do not reach {peer}: {what}. It or a firewall or NAT on the way may not pass GRE (IP protocol 47); one \
+         with Linux needs nf_conntrack_pptp"
+    )
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

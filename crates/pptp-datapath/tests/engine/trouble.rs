@@ -23,7 +23,8 @@ fn a_peer_without_gre_is_counted_and_costs_nothing() {
     eventually("errors are counted", || one.counter("network-errors") > 0);
     assert_eq!(
         one.next_warning(),
-        "192.0.2.2 or a firewall before it does not take GRE (IP protocol 47): ICMP says protocol unreachable"
+        "GRE packets do not reach 192.0.2.2: ICMP says protocol unreachable. It or a firewall or NAT on the way may not pass \
+         GRE (IP protocol 47); one with Linux needs nf_conntrack_pptp"
     );
     let begin = one.processor_time();
     sleep(Duration::from_millis(500));
