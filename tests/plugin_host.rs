@@ -126,7 +126,12 @@ fn the_server_side_needs_a_pptp_socket() {
     assert!(closed.says(line), "{closed:?}");
     let other = run(&["pptp_client", "192.0.2.1", "pptp_sock", "0", "@check"]);
     assert_eq!(other.status, Some(2));
-    assert!(other.says("option error: option pptp_sock: descriptor 0 is not a PPTP socket (AF_PPPOX), nor one that offers a call"), "{other:?}");
+    assert!(
+        other.says(
+            "option error: option pptp_sock: descriptor 0 is not a PPTP socket (AF_PPPOX), nor one that offers a call"
+        ),
+        "{other:?}"
+    );
 }
 
 /// Whatever this machine's kernel can do, the plugin says so; both outcomes are checked by tests/vm as well.
