@@ -65,7 +65,7 @@ impl End {
     pub(crate) fn next_warning(&mut self) -> String {
         loop {
             let line = self.ask("log");
-            if !line.starts_with("engine: ") {
+            if !["engine: ", "counters: "].iter().any(|start| line.starts_with(start)) {
                 return line;
             }
         }
