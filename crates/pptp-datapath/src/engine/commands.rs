@@ -271,7 +271,7 @@ impl Engine {
     /// Closes a channel's descriptors: pppd reads the end.
     pub(super) fn remove_channel(&mut self, index: usize) {
         let Some(channel) = self.channels.remove(index) else { return };
-        self.log(log::Level::Debug, format!("call {}: {}", channel.call_id, channel.account()));
+        self.log(log::Level::Debug, format!("engine: call {}: {}", channel.call_id, channel.account()));
         self.forget([&channel.frames, &channel.life_line]);
         if let Some(unit) = channel.unit.and_then(|unit| self.units.find_mut(unit)) {
             unit.channel = None;
