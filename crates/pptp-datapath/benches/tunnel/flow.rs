@@ -138,12 +138,19 @@ fn program() -> String {
     std::env::current_exe().unwrap().to_str().unwrap().to_owned()
 }
 
-/// One TCP flow for some time: bits per second.
-pub(crate) fn tcp(from: &End, (to, address): (&End, &str), time: Duration) -> f64 {
+/// What came of a TCP flow.
+pub(crate) struct Stream {
+    pub(crate) bytes: f64,
+    /// Bits a second.
+    pub(crate) rate: f64,
+}
+
+/// One TCP flow for some time.
+pub(crate) fn tcp(from: &End, (to, address): (&End, &str), time: Duration) -> Stream {
     let mut sink = Sink::new(to, "tcp", address);
     from.run(&program(), &format!("flow tcp-source {address} {} {}", sink.port, time.as_millis()));
     let [bytes, microseconds] = sink.numbers().try_into().unwrap();
-    bytes as f64 * 8e6 / microseconds as f64
+    Stream { bytes: bytes as f64, rate: bytes as f64 * 8e6 / microseconds as f64 }
 }
 
 /// Datagrams of 64 bytes at [`UDP_RATE`] to one or many addresses of `to`: how many were sent and how many came.

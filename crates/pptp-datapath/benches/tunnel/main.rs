@@ -1,7 +1,8 @@
 //! Two engines back to back, over a cable between two network namespaces: `cargo bench -p pptp-datapath --bench tunnel`.
 //!
 //! Words after `--` choose what is measured (`tcp`, `udp`, `calls`, `idle`; none: all), `rounds=N` how often, `seconds=N`
-//! how long each time. Needs root, /dev/net/tun, ip(8), nsenter(1), unshare(1) and perf(1).
+//! how long each time; `manager=KIB` is the memory of a call manager, to be added to the engine's. Needs root, /dev/net/tun,
+//! ip(8), nsenter(1), unshare(1) and perf(1).
 //!
 //! Both ends of the tunnel and of its traffic share the machine's processors: only the ratios of figures that are measured
 //! in turns say something. Figures are medians, with the lowest and the highest.
@@ -28,24 +29,33 @@ const KERNEL_QUEUE: &str = "link set ppp7 txqueuelen 500";
 /// Calls through one socket.
 const CALLS: usize = 300;
 
+/// What TCP carries in a packet of 1460 bytes: IP's header takes 20 bytes, its own 32.
+const FULL_SEGMENT: f64 = 1408.0;
+
 /// How long an engine without traffic is watched, and how long it may take to come to rest before.
 const IDLE: Duration = Duration::from_secs(10);
 const REST: Duration = Duration::from_secs(1);
 
+/// Something to measure, by the word that chooses it.
+type Part = (&'static str, fn(&Plan, &mut Table));
+
 struct Plan {
     parts: Vec<String>,
-    rounds: usize,
+    rounds: u32,
     time: Duration,
+    /// Private memory of a call manager, KiB, measured by whoever started this.
+    manager: Option<f64>,
 }
 
 impl Plan {
     fn new(words: &[&str]) -> Self {
-        let number = |name: &str| words.iter().find_map(|word| word.strip_prefix(name)?.parse().ok());
+        let number = |name: &str| words.iter().find_map(|word| word.strip_prefix(name)?.parse::<u32>().ok());
         let parts = words.iter().filter(|word| !word.contains('=') && !word.starts_with('-'));
         Self {
             parts: parts.map(|&word| word.to_owned()).collect(),
             rounds: number("rounds=").unwrap_or(5),
-            time: Duration::from_secs_f64(number("seconds=").map_or(3.0, |seconds: usize| seconds as f64)),
+            time: Duration::from_secs(number("seconds=").unwrap_or(3).into()),
+            manager: number("manager=").map(f64::from),
         }
     }
 
@@ -64,7 +74,7 @@ fn main() -> ExitCode {
     check_machine();
     let plan = Plan::new(&words);
     let mut table = Table::default();
-    let parts: [(&str, fn(&Plan, &mut Table)); 4] = [("tcp", tcp), ("udp", udp), ("calls", calls), ("idle", idle)];
+    let parts: [Part; 4] = [("tcp", tcp), ("udp", udp), ("calls", calls), ("idle", idle)];
     for (_, measure) in parts.iter().filter(|(name, _)| plan.has(name)) {
         measure(&plan, &mut table);
     }
@@ -100,7 +110,7 @@ impl Transfer {
     }
 
     fn tcp(ends: &mut [End; 2], time: Duration) -> Self {
-        Self::run(ends, |one, two| flow::tcp(one, (two, &two.inner), time))
+        Self::run(ends, |one, two| flow::tcp(one, (two, &two.inner), time).rate)
     }
 
     /// Microseconds of an engine's time for a packet.
@@ -199,74 +209,59 @@ fn udp(plan: &Plan, table: &mut Table) {
     table.judge("UDP, 64 bytes: lost", &lost, Bar::AtMost(0.0));
 }
 
-/// Address of an end's unit with this number.
+/// One of an end's addresses.
 fn inner(end: usize, number: usize) -> String {
     format!("10.{}.{}.{}", 60 + end, number / 250, number % 250 + 1)
 }
 
-/// Two ends with so many calls between them, through one socket each.
+/// Two ends with so many calls between them, through one socket each, and [`CALLS`] addresses spread over the calls.
 fn many(count: usize) -> [End; 2] {
     let mut both = ends("batched");
     for end in 0..2 {
         let (local, peer) = (both[end].outer.clone(), both[1 - end].outer.clone());
         both[end].tell(&format!("many {count} {local} {peer}"));
-        let commands: String = (0..count)
-            .map(|number| {
-                let (ours, theirs) = (inner(end, number), inner(1 - end, number));
-                format!("addr add {ours} peer {theirs} dev many{number}\nlink set many{number} mtu 1460 up\n")
-            })
-            .collect();
-        both[end].batch_of_ip(&commands);
+        let up = (0..count).map(|device| format!("link set many{device} mtu 1460 up\n"));
+        let addresses = (0..CALLS).map(|number| {
+            let (ours, theirs) = (inner(end, number), inner(1 - end, number));
+            format!("addr add {ours} peer {theirs} dev many{}\n", number % count)
+        });
+        both[end].batch_of_ip(&up.chain(addresses).collect::<String>());
     }
     both
 }
 
-/// What an engine with many calls costs for each packet, next to one with a single call.
+/// What an engine with many calls costs for each packet, next to one with a single call and the same traffic.
 fn calls(plan: &Plan, table: &mut Table) {
-    let mut kinds = [1, CALLS].map(|count| (many(count), count, Vec::new(), Vec::new()));
+    let addresses: Vec<String> = (0..CALLS).map(|number| inner(1, number)).collect();
+    let mut kinds = [1, CALLS].map(|count| (many(count), Vec::new(), Vec::new()));
     for _ in 0..plan.rounds {
-        for (ends, count, one, all) in &mut kinds {
-            one.push(cost_of_tcp(ends, plan.time, *count / 2));
-            let addresses: Vec<String> = (0..*count).map(|number| inner(1, number)).collect();
-            all.push(cost_of_udp(ends, plan.time, &addresses));
+        for (ends, tcp, udp) in &mut kinds {
+            tcp.push(cost(ends, |one, two| {
+                flow::tcp(one, (two, &inner(1, CALLS / 2)), plan.time).bytes / FULL_SEGMENT
+            }));
+            udp.push(cost(ends, |one, two| flow::udp(one, (two, &addresses), plan.time)[0] as f64));
         }
     }
-    let [(_, _, tcp, udp), (_, _, tcp_of_many, udp_of_many)] = &kinds;
+    let [(_, tcp, udp), (_, tcp_of_many, udp_of_many)] = &kinds;
     for (end, side) in ["sending", "receiving"].into_iter().enumerate() {
-        let column = |costs: &[[f64; 2]]| -> Vec<f64> { costs.iter().map(|cost| cost[end]).collect() };
-        let ratio = |costs: &[[f64; 2]], others: &[[f64; 2]]| -> Vec<f64> {
-            costs.iter().zip(others).map(|(cost, other)| cost[end] / other[end]).collect()
-        };
-        table.show(&format!("{side}, 1 call: us/packet, TCP"), &column(tcp));
-        table.show(&format!("{side}, 1 call: us/packet, UDP of 64 bytes"), &column(udp));
-        table.judge(&format!("{side}: {CALLS} calls / 1 call, TCP in one"), &ratio(tcp_of_many, tcp), Bar::AtMost(1.5));
-        table.show(&format!("{side}: {CALLS} calls / 1 call, UDP to all in turn"), &ratio(udp_of_many, udp));
+        for (what, one, many) in [("TCP in one of them", tcp, tcp_of_many), ("UDP to all in turn", udp, udp_of_many)] {
+            let costs: Vec<f64> = one.iter().map(|cost| cost[end]).collect();
+            let ratios: Vec<f64> = many.iter().zip(one).map(|(cost, other)| cost[end] / other[end]).collect();
+            table.show(&format!("{side}, 1 call: us/packet, {what}"), &costs);
+            table.judge(&format!("{side}: {CALLS} calls / 1 call, {what}"), &ratios, Bar::AtMost(1.5));
+        }
     }
 }
 
 /// Microseconds for a packet, of the sending and of the receiving engine.
-fn cost_of_tcp(ends: &mut [End; 2], time: Duration, call: usize) -> [f64; 2] {
-    let address = inner(1, call);
-    let processes = [0, 1].map(|end: usize| ends[end].engine().unwrap());
+fn cost(ends: &[End; 2], run: impl Fn(&End, &End) -> f64) -> [f64; 2] {
+    let processes = ends.each_ref().map(|end| end.engine().unwrap());
     let before = processes.map(Usage::of);
-    let [one, two] = &*ends;
-    let device = format!("/sys/class/net/many{call}/mtu");
-    let mtu: f64 = one.run("cat", &device).trim().parse().unwrap();
-    let rate = flow::tcp(one, (two, &address), time);
-    // Full segments: IP takes 20 bytes of each, TCP 32.
-    let packets = rate / 8.0 / (mtu - 52.0) * time.as_secs_f64();
+    let packets = run(&ends[0], &ends[1]);
     [0, 1].map(|end| Usage::of(processes[end]).since(before[end]).nanoseconds / 1000.0 / packets)
 }
 
-fn cost_of_udp(ends: &mut [End; 2], time: Duration, addresses: &[String]) -> [f64; 2] {
-    let processes = [0, 1].map(|end: usize| ends[end].engine().unwrap());
-    let before = processes.map(Usage::of);
-    let [one, two] = &*ends;
-    let [sent, _] = flow::udp(one, (two, addresses), time);
-    [0, 1].map(|end| Usage::of(processes[end]).since(before[end]).nanoseconds / 1000.0 / sent as f64)
-}
-
-fn idle(_: &Plan, table: &mut Table) {
+fn idle(plan: &Plan, table: &mut Table) {
     let mut ends = tunnel("batched", "");
     Transfer::tcp(&mut ends, REST);
     std::thread::sleep(REST);
@@ -274,5 +269,10 @@ fn idle(_: &Plan, table: &mut Table) {
     let before = Usage::of(engine);
     std::thread::sleep(IDLE);
     table.judge("idle: wake-ups in 10 s", &[Usage::of(engine).since(before).sleeps], Bar::AtMost(0.0));
-    table.show("one call: private memory of the engine, KiB", &[private_memory(engine)]);
+    let memory = private_memory(engine);
+    table.show("one call: private memory of the engine, KiB", &[memory]);
+    if let Some(manager) = plan.manager {
+        table.show("one call: private memory of the call manager, KiB", &[manager]);
+        table.judge("one call: both, KiB", &[memory + manager], Bar::AtMost(3072.0));
+    }
 }
