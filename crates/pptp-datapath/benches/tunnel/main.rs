@@ -153,7 +153,7 @@ fn tcp(plan: &Plan, table: &mut Table) {
             transfers.push(Transfer::tcp(ends, plan.time));
         }
     }
-    let [(ends, batched), (_, single), (_, plain)] = &mut kinds;
+    let [(ends, batched), (single_ends, single), (_, plain)] = &mut kinds;
     let ratios = |others: &[Transfer]| -> Vec<f64> {
         batched.iter().zip(others).map(|(one, other)| one.rate / other.rate).collect()
     };
@@ -170,24 +170,29 @@ fn tcp(plan: &Plan, table: &mut Table) {
         table.show(&format!("{side}: us/packet, one packet a call, queue 1000"), &of(Transfer::cost, single));
         table.judge(&format!("{side}: own code's part, %"), &of(Transfer::user_share, batched), Bar::AtMost(10.0));
     }
-    let resent: Vec<f64> = batched.iter().map(|transfer| transfer.resent).collect();
-    table.judge("TCP: segments sent again", &resent, Bar::AtMost(0.0));
-    system_calls(plan, table, ends);
+    let resent = |transfers: &[Transfer]| -> Vec<f64> { transfers.iter().map(|transfer| transfer.resent).collect() };
+    table.judge("TCP: segments sent again", &resent(batched), Bar::AtMost(0.0));
+    table.show("TCP: segments sent again, one packet a call, queue 500", &resent(plain));
+    for (figures, (side, most)) in system_calls(plan, ends).iter().zip([("sending", 0.15), ("receiving", 0.65)]) {
+        table.judge(&format!("{side}: system calls/packet"), figures, Bar::AtMost(most));
+    }
+    for (figures, side) in system_calls(plan, single_ends).iter().zip(["sending", "receiving"]) {
+        table.show(&format!("{side}: system calls/packet, one packet a call"), figures);
+    }
 }
 
-/// In a run of its own: counting takes time too.
-fn system_calls(plan: &Plan, table: &mut Table, ends: &mut [End; 2]) {
-    let counted: Vec<[f64; 2]> = (0..plan.rounds)
-        .map(|_| {
-            let counters = [0, 1].map(|end: usize| SystemCalls::of(ends[end].engine().unwrap()));
-            let transfer = Transfer::tcp(ends, plan.time);
-            counters.map(|counter| counter.end() / transfer.packets)
-        })
-        .collect();
-    for (end, (side, most)) in [("sending", 0.15), ("receiving", 0.65)].into_iter().enumerate() {
-        let counts: Vec<f64> = counted.iter().map(|counts| counts[end]).collect();
-        table.judge(&format!("{side}: system calls/packet"), &counts, Bar::AtMost(most));
+/// System calls for each packet of a TCP flow, of the sending and of the receiving engine. In runs of their own: counting takes
+/// time too.
+fn system_calls(plan: &Plan, ends: &mut [End; 2]) -> [Vec<f64>; 2] {
+    let mut figures = [Vec::new(), Vec::new()];
+    for _ in 0..plan.rounds {
+        let counters = ends.each_ref().map(|end| SystemCalls::of(end.engine().unwrap()));
+        let transfer = Transfer::tcp(ends, plan.time);
+        for (figures, counter) in figures.iter_mut().zip(counters) {
+            figures.push(counter.end() / transfer.packets);
+        }
     }
+    figures
 }
 
 fn udp(plan: &Plan, table: &mut Table) {
