@@ -10,6 +10,9 @@ const LONGEST_FRAME: usize = 16384 + 4;
 /// A terminal gives no more than its 4096 bytes at a time.
 const INPUT_LENGTH: usize = 4096;
 
+/// Room for what waits that is kept when nothing does: some batches. More is given back.
+const KEPT_OUTPUT: usize = 1 << 18;
+
 /// Both directions of a line. No character needs an escape on the way between two processes of one machine; the decoder
 /// takes what the kernel escapes all the same.
 #[derive(Debug)]
@@ -93,6 +96,7 @@ impl Line {
     /// Nobody will read what waits.
     pub(super) fn discard(&mut self) {
         self.output.clear();
+        self.output.shrink_to(KEPT_OUTPUT);
         self.written = 0;
     }
 
@@ -183,6 +187,13 @@ mod tests {
             assert!(line.waiting().len() < 52_000);
         }
         assert!(most(&line) <= 4 * capacity);
+        let kept = most(&line);
+        line.consume(line.waiting().len());
+        assert_eq!(most(&line), kept);
+        while line.push(&frame, 2_000_000) {}
+        assert!(most(&line) > 2_000_000);
+        line.consume(line.waiting().len());
+        assert!(most(&line) <= KEPT_OUTPUT);
     }
 
     #[test]

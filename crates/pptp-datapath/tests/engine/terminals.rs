@@ -10,7 +10,11 @@ use super::harness::{End, ends, eventually};
 
 /// Two ends with a call between them, each with a terminal.
 fn terminals(options: &str) -> [End; 2] {
-    let mut both = ends("batched");
+    terminals_of("batched", options)
+}
+
+fn terminals_of(batching: &str, options: &str) -> [End; 2] {
+    let mut both = ends(batching);
     let outer = [both[0].outer.clone(), both[1].outer.clone()];
     both[0].tell(&format!("terminal {} {} 100 101 {options}", outer[0], outer[1]));
     both[1].tell(&format!("terminal {} {} 101 100 {options}", outer[1], outer[0]));
@@ -105,6 +109,18 @@ fn every_frame_arrives_in_order_and_unchanged_in_both_directions_at_once() {
         let counters = end.counters();
         let numbers = ["sent", "delivered", "missing", "lost-to-pppd", "line-bad-fcs", "overflow"];
         assert_eq!(numbers.map(|name| counters[name]), [FRAMES.into(), FRAMES.into(), 0, 0, 0, 0]);
+    }
+}
+
+#[test]
+fn every_frame_arrives_through_a_small_window_and_one_at_a_time() {
+    for batching in ["batched", "single"] {
+        let [mut one, mut two] = terminals_of(batching, "window 8");
+        thread::scope(|scope| {
+            scope.spawn(|| assert_all_in_order(&mut one, 5000, 5000));
+            scope.spawn(|| assert_all_in_order(&mut two, 5000, 5000));
+        });
+        assert_eq!(one.counter("overflow"), 0);
     }
 }
 
