@@ -40,8 +40,11 @@ fn start() -> Result<Engine, EngineError> {
 /// Lets an engine that runs deal with everything that has happened, and logs what it has to say.
 pub(crate) fn catch_up() {
     ENGINE.with_borrow_mut(|engine| {
-        // The engine looks at commands last. There is no such channel; the answer does not matter.
-        let _ = engine.as_mut().map(|engine| engine.counters(Channel(0)));
+        // The engine looks at commands after all else but terminals, whose end it finds when it reads them: by the second
+        // answer it has. There is no such channel; the answers do not matter.
+        for _ in 0..2 {
+            let _ = engine.as_mut().map(|engine| engine.counters(Channel(0)));
+        }
     });
     pass_log_on();
 }

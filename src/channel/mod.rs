@@ -21,9 +21,9 @@ use std::os::fd::{AsRawFd, RawFd};
 
 use log::{debug, error, info};
 
-use crate::ffi;
 use crate::options::{self, Path, Settings, Shape, Side};
 use crate::pppd::{self, Interruption, Status};
+use crate::{engine, ffi};
 
 use choice::{Choice, Origin};
 use client::{Link, Stopped};
@@ -272,11 +272,13 @@ pub(crate) fn cleanup() {
 }
 
 fn release() {
-    with(|channel| {
-        let Some(mut link) = channel.link.take() else { return };
-        channel.peer_hung_up |= link.report();
-        debug!("the call is released");
-    });
+    let Some(mut link) = with(|channel| channel.link.take()) else { return };
+    let ended = link.report();
+    with(|channel| channel.peer_hung_up |= ended);
+    drop(link);
+    // A terminal ends with the link's descriptor of it: only then the engine has its last word about the call.
+    engine::catch_up();
+    debug!("the call is released");
 }
 
 /// In a child that is about to run a script: closes descriptors and does nothing else.
