@@ -55,3 +55,63 @@ fn persist_redials_with_pppd_2_4_9() -> Result<(), Failure> {
 fn a_tunnel_that_ends_hangs_up_pppd_2_5_2() -> Result<(), Failure> {
     Guest::new("faults_up").argument("2.5.2").limit(LONG).run()
 }
+
+#[test]
+fn many_cycles_on_tun_with_pppd_2_5_2_leave_nothing_behind() -> Result<(), Failure> {
+    Guest::new("datapath").argument("tun").argument("2.5.2").argument("20").limit(LONG).run()
+}
+
+#[test]
+fn many_cycles_on_pty_with_pppd_2_4_9_leave_nothing_behind() -> Result<(), Failure> {
+    Guest::new("datapath").argument("pty").argument("2.4.9").argument("20").limit(LONG).run()
+}
+
+#[test]
+fn pppd_2_5_2_takes_the_best_data_path_that_there_is() -> Result<(), Failure> {
+    Guest::new("auto").argument("2.5.2").limit(LONG).run()
+}
+
+#[test]
+fn pppd_2_4_9_has_all_its_features_on_tun() -> Result<(), Failure> {
+    Guest::new("features").argument("tun").argument("2.4.9").limit(LONG).run()
+}
+
+#[test]
+fn pppd_2_5_2_has_all_its_features_on_tun() -> Result<(), Failure> {
+    Guest::new("features").argument("tun").argument("2.5.2").limit(LONG).run()
+}
+
+#[test]
+fn pppd_2_4_9_has_all_its_features_on_pty() -> Result<(), Failure> {
+    Guest::new("features").argument("pty").argument("2.4.9").limit(LONG).run()
+}
+
+#[test]
+fn pppd_2_5_2_has_all_its_features_on_pty() -> Result<(), Failure> {
+    Guest::new("features").argument("pty").argument("2.5.2").limit(LONG).run()
+}
+
+#[test]
+fn a_tunnel_on_tun_lives_through_a_network_that_harms_packets() -> Result<(), Failure> {
+    Guest::new("impaired").argument("tun").argument("2.4.9").limit(LONG).run()
+}
+
+#[test]
+fn a_tunnel_on_pty_lives_through_a_network_that_harms_packets() -> Result<(), Failure> {
+    Guest::new("impaired").argument("pty").argument("2.5.2").limit(LONG).run()
+}
+
+#[test]
+fn what_ends_a_data_path_hangs_up_pppd_2_4_9_on_tun() -> Result<(), Failure> {
+    Guest::new("datapath_faults").argument("tun").argument("2.4.9").limit(LONG).run()
+}
+
+#[test]
+fn what_ends_a_data_path_hangs_up_pppd_2_5_2_on_pty() -> Result<(), Failure> {
+    Guest::new("datapath_faults").argument("pty").argument("2.5.2").limit(LONG).run()
+}
+
+#[test]
+fn a_firewall_without_gre_is_named_by_pppd_2_5_2_too() -> Result<(), Failure> {
+    Guest::new("gre_blocked").argument("2.5.2").limit(LONG).run()
+}

@@ -70,3 +70,33 @@ fn sigterm_ends_pppd_2_4_9_in_every_phase_of_connecting() -> Result<(), Failure>
 fn persist_redials_with_pppd_2_5_2() -> Result<(), Failure> {
     Guest::new("persist").argument("2.5.2").limit(LONG).run()
 }
+
+#[test]
+fn pppd_2_4_9_carries_traffic_on_the_data_path_tun() -> Result<(), Failure> {
+    Guest::new("datapath").argument("tun").argument("2.4.9").argument("3").run()
+}
+
+#[test]
+fn pppd_2_5_2_carries_traffic_on_the_data_path_pty() -> Result<(), Failure> {
+    Guest::new("datapath").argument("pty").argument("2.5.2").argument("3").run()
+}
+
+#[test]
+fn pppd_2_4_9_takes_the_best_data_path_that_there_is() -> Result<(), Failure> {
+    Guest::new("auto").argument("2.4.9").run()
+}
+
+#[test]
+fn what_ends_a_data_path_hangs_up_pppd_2_5_2_on_tun() -> Result<(), Failure> {
+    Guest::new("datapath_faults").argument("tun").argument("2.5.2").run()
+}
+
+#[test]
+fn what_ends_a_data_path_hangs_up_pppd_2_4_9_on_pty() -> Result<(), Failure> {
+    Guest::new("datapath_faults").argument("pty").argument("2.4.9").run()
+}
+
+#[test]
+fn a_firewall_without_gre_is_named_on_every_data_path() -> Result<(), Failure> {
+    Guest::new("gre_blocked").argument("2.4.9").run()
+}
