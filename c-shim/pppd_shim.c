@@ -96,6 +96,7 @@ int pptp_host_is_channel(void) { return the_channel->establish_ppp == channel.es
 int pptp_host_multilink(void) { return multilink; }
 int pptp_host_wants_mppe(void) { return ccp_wantoptions[0].mppe != 0; }
 void pptp_host_refuse_header_compression(void) { ipcp_wantoptions[0].neg_vj = ipcp_allowoptions[0].neg_vj = 0; }
+void pptp_host_ask_for_no_asyncmap(void) { lcp_wantoptions[0].neg_asyncmap = 0; }
 int pptp_host_lcp_is_unheard(void) { return lcp_fsm[0].state == REQSENT; }
 
 static void run_timer(void *unused)

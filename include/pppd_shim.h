@@ -108,6 +108,8 @@ int pptp_host_multilink(void);
 int pptp_host_wants_mppe(void);
 /* IPCP neither offers nor accepts header compression. */
 void pptp_host_refuse_header_compression(void);
+/* LCP does not ask for a map of characters to be escaped. */
+void pptp_host_ask_for_no_asyncmap(void);
 /* Nonzero: LCP asks, and no frame of the peer's has answered it or asked. */
 int pptp_host_lcp_is_unheard(void);
 /* pptp_callbacks.timer is called once after so many seconds; not at all for 0. Takes the place of what was set before. */

@@ -137,6 +137,12 @@ pub(crate) fn refuse_header_compression() {
     unsafe { shim::pptp_host_refuse_header_compression() }
 }
 
+/// LCP does not ask for characters to be escaped.
+pub(crate) fn ask_for_no_asyncmap() {
+    // SAFETY: the module's contract.
+    unsafe { shim::pptp_host_ask_for_no_asyncmap() }
+}
+
 /// The callback `timer` is called once after so many seconds; 0: not at all.
 pub(crate) fn set_timer(seconds: c_int) {
     // SAFETY: the module's contract; the callbacks are installed before anything is called.

@@ -23,7 +23,7 @@ use log::{debug, error, info};
 
 use crate::options::{self, Path, Settings, Shape, Side};
 use crate::pppd::{self, Interruption, Status};
-use crate::{engine, ffi};
+use crate::{engine, ffi, ppp_device};
 
 use choice::{Choice, Origin};
 use client::{Link, Stopped};
@@ -139,8 +139,12 @@ fn choose() -> Result<Path, Status> {
 /// All options are known: checks that they go together and that this machine can do what they ask for.
 pub(crate) fn check_options() -> Result<(), Status> {
     let settings = with(|channel| channel.settings.clone());
-    if choose()? == Path::Tun {
-        ffi::refuse_header_compression();
+    match choose()? {
+        Path::Kernel => {}
+        Path::Tun => ffi::refuse_header_compression(),
+        // The kernel would take the map from the peer's answer, and drop every character in it that is not escaped; but
+        // the peer's frames come by GRE, and nothing in them is.
+        Path::Pty => ffi::ask_for_no_asyncmap(),
     }
     if let Some(choice) = with(|channel| channel.choice.clone()) {
         datapath::report(&choice, &settings);
@@ -241,7 +245,12 @@ fn tell_remote_number(number: &str) {
 
 /// Registers the channel; the descriptor that pppd reads, or -1.
 pub(crate) fn establish(device: RawFd) -> RawFd {
-    let Some(unit) = pppd::establish(device) else { return -1 };
+    let Some(unit) = pppd::establish(device) else {
+        // What it has opened until then is left: a unit, and the number of a descriptor that it has closed and would close
+        // once more when it tries again, whosever it is by then.
+        disestablish(device);
+        return -1;
+    };
     let let_go = with(|channel| channel.link.as_mut().map_or(Ok(()), Link::let_go_of_device));
     if let Err(error) = let_go {
         // The call works, but its end is noticed only by LCP's echo requests.
@@ -273,6 +282,7 @@ pub(crate) fn cleanup() {
 
 fn release() {
     let Some(mut link) = with(|channel| channel.link.take()) else { return };
+    ppp_device::withdraw_line();
     let ended = link.report();
     with(|channel| channel.peer_hung_up |= ended);
     drop(link);
