@@ -98,7 +98,21 @@ fn a_channel_that_pppd_cannot_register_is_released() {
         ["pptp_server", "127.0.0.1", "pptp_port", &port, "pptp_share", "off", "@connect", "@establish", "@disconnect"];
     let ran = run_with_variables(&words, &[("FAIL_ESTABLISH", "1")]);
     assert!(ran.says("established -1"), "{ran:?}");
+    // pppd would close a number once more that is another descriptor's by then.
+    assert!(ran.says("host disestablishes"), "{ran:?}");
     server.join().unwrap();
+}
+
+#[test]
+fn a_channel_that_pppd_never_attached_to_leaves_no_descriptor() {
+    let (port, server) = serve(&[]);
+    let words = ["@check", "@open", "@closeppp", "@open", "@fds", "@connect", "@establish", "@disconnect", "@fds"];
+    let mut all = vec!["pptp_server", "127.0.0.1", "pptp_port", &port, "pptp_share", "off", "pptp_datapath", "tun"];
+    all.extend(words);
+    let ran = run_with_variables(&all, &[("FAIL_ESTABLISH", "1")]);
+    server.join().unwrap();
+    let [before, after] = ran.after("descriptors ")[..] else { panic!("{ran:?}") };
+    assert!(ran.says("connected yes") && before == after, "{ran:?}");
 }
 
 #[test]

@@ -64,13 +64,13 @@ pub(super) fn make_device(path: Path, call: CallConfig, ends: Ends) -> Result<Ow
 
 /// A terminal with the engine at its other end.
 fn make_line(call: CallConfig, ends: &Ends) -> Result<OwnedFd, String> {
-    static LAST: AtomicU32 = AtomicU32::new(0);
+    static NEXT: AtomicU32 = AtomicU32::new(1);
 
     let failed = |error: io::Error| format!("cannot make a PPP terminal: {}", words(&error));
     let (master, slave) = pty::open().map_err(failed)?;
     pty::set_ppp_discipline(slave.as_fd()).map_err(failed)?;
     pty::escape_nothing(slave.as_fd()).map_err(failed)?;
-    let channel = Channel(LAST.fetch_add(1, Ordering::Relaxed));
+    let channel = Channel(NEXT.fetch_add(1, Ordering::Relaxed));
     let descriptors = [ends.gre.as_fd(), master.as_fd(), ends.life_line.as_fd()];
     engine::ask(|engine| engine.new_channel(channel, call, Framing::Hdlc, descriptors))
         .map_err(|error: EngineError| format!("the engine does not take the call: {error}"))?;

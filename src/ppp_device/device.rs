@@ -52,8 +52,6 @@ struct Line {
     socket: Socket,
     channel: Channel,
     attach: Option<Attach>,
-    /// Keeps the socket, and so its inode, from being another's.
-    _far_end: OwnedFd,
 }
 
 /// What a descriptor is.
@@ -90,14 +88,20 @@ pub(super) fn open(flags: c_int) -> Result<RawFd, Errno> {
 /// # Errors
 /// Out of descriptors or memory.
 pub(crate) fn offer_line(attach: Attach) -> io::Result<OwnedFd> {
-    let (near, far) = seqpacket::pair()?;
+    // Nothing is ever read from it: it only has to be known again.
+    let (near, _) = seqpacket::pair()?;
     let socket = identify(near.as_fd())?;
     DEVICE.with_borrow_mut(|device| {
         device.last_channel = device.last_channel.wrapping_add(1);
         let channel = Channel(device.last_channel);
-        device.line = Some(Line { socket, channel, attach: Some(attach), _far_end: far });
+        device.line = Some(Line { socket, channel, attach: Some(attach) });
     });
     Ok(near)
+}
+
+/// Takes the last offer back: what the line is made of is closed, unless pppd has attached to it.
+pub(crate) fn withdraw_line() {
+    DEVICE.with_borrow_mut(|device| device.line = None);
 }
 
 /// ioctl(2) with a request of `linux/ppp-ioctl.h`; `None`: the descriptor is not one of these.
