@@ -318,10 +318,11 @@ module_in_use() { awk -v m="$1" '$1 == m { n = $3 } END { exit !(n > 0) }' /proc
 # logged NAME PATTERN (extended regular expression)
 logged() { grep -Eq -- "$2" "$(log_of "$1")" || { echo "no line like: $2"; cat "$(log_of "$1")"; return 1; }; }
 
-# client_options [pptp-linux]: how a client pppd reaches $SERVER; CLIENT=pptp-linux makes that the default
+# client_options [pptp-linux]: how a client pppd reaches $SERVER; CLIENT=pptp-linux makes that the default. DATAPATH says
+# what carries the plugin's packets.
 client_options() {
   case ${1:-${CLIENT:-plugin}} in
-    plugin) echo plugin pptp-rs.so pptp_server "$SERVER" ;;
+    plugin) echo plugin pptp-rs.so pptp_server "$SERVER" ${DATAPATH:+pptp_datapath "$DATAPATH"} ;;
     # Words with blanks do not survive $(…), so the command is a file.
     pptp-linux) pptp_linux_script; echo pty "$WORK/pptp-linux" ;;
   esac
@@ -331,18 +332,20 @@ pptp_linux_script() {
   chmod 755 $WORK/pptp-linux
 }
 
-# session_options: what the client of a test asks for; MPPE-128 and MS-CHAPv2, and its name
-session_options() { echo user alice require-mppe-128 noauth nobsdcomp nodeflate ipcp-accept-local ipcp-accept-remote debug; }
+# mppe: what both ends of a test say about encryption; the data path tun has none
+mppe() { if [ "${DATAPATH:-}" = tun ]; then echo nomppe; else echo "${MPPE:-require-mppe-128}"; fi; }
+
+# session_options: what the client of a test asks for; MPPE-128 if it can be, MS-CHAPv2, and its name
+session_options() { echo user alice "$(mppe)" noauth nobsdcomp nodeflate ipcp-accept-local ipcp-accept-remote debug; }
 
 # client_secrets [HOST]
 client_secrets() { write_file "${1:-client}" /etc/ppp/chap-secrets <<< 'alice * "open sesame" *'; }
 
 # ---------------------------------------------------------------- pptpd
-# pptpd_start [PPPD OPTION LINES...]: Debian's real server on host "server", MS-CHAPv2 required, and MPPE-128 unless
-# PPTPD_MPPE says otherwise
+# pptpd_start [PPPD OPTION LINES...]: Debian's real server on host "server", MS-CHAPv2 required, and what mppe says
 pptpd_start() {
   write_file server /etc/ppp/chap-secrets <<< 'alice pptpd "open sesame" *'
-  { printf '%s\n' 'name pptpd' refuse-pap refuse-chap refuse-mschap require-mschap-v2 "${PPTPD_MPPE-require-mppe-128}" \
+  { printf '%s\n' 'name pptpd' refuse-pap refuse-chap refuse-mschap require-mschap-v2 "$(mppe)" \
     nodefaultroute nobsdcomp nodeflate novj novjccomp nologfd debug "logfile $WORK/pptpd-pppd.log" "$@"; } | write_file server /etc/ppp/pptpd-options
   write_file server /run/pptpd.conf << CONF
 option /etc/ppp/pptpd-options
@@ -377,7 +380,7 @@ server_saw() { grep -Eq -- "$1" $WORK/server.log || { echo "the server saw no: $
 pool_server_start() {
   client_secrets
   write_file server /etc/ppp/chap-secrets <<< 'alice pptpd "open sesame" *'
-  printf '%s\n' 'name pptpd' auth refuse-pap refuse-chap refuse-mschap require-mschap-v2 require-mppe-128 nobsdcomp nodeflate \
+  printf '%s\n' 'name pptpd' auth refuse-pap refuse-chap refuse-mschap require-mschap-v2 "$(mppe)" nobsdcomp nodeflate \
     debug "logfile $WORK/server-pppd.log" "$@" | write_file server /etc/ppp/options.server
   server_start --on sccrq=reply:channels=65535 --pty-pppd "$TUNNEL_SERVER:192.168.77.10%n file /etc/ppp/options.server"
 }

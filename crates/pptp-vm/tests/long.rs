@@ -115,3 +115,28 @@ fn what_ends_a_data_path_hangs_up_pppd_2_5_2_on_pty() -> Result<(), Failure> {
 fn a_firewall_without_gre_is_named_by_pppd_2_5_2_too() -> Result<(), Failure> {
     Guest::new("gre_blocked").argument("2.5.2").limit(LONG).run()
 }
+
+#[test]
+fn a_tunnel_on_tun_that_ends_hangs_up_pppd_2_4_9() -> Result<(), Failure> {
+    Guest::new("faults_up").argument("2.4.9").argument("tun").limit(LONG).run()
+}
+
+#[test]
+fn persist_redials_on_tun_with_pppd_2_4_9() -> Result<(), Failure> {
+    Guest::new("persist").argument("2.4.9").argument("tun").limit(LONG).run()
+}
+
+#[test]
+fn persist_redials_on_pty_with_pppd_2_5_2() -> Result<(), Failure> {
+    Guest::new("persist").argument("2.5.2").argument("pty").limit(LONG).run()
+}
+
+#[test]
+fn the_fork_rules_of_pppd_2_5_2_are_kept_on_tun() -> Result<(), Failure> {
+    Guest::new("fork_rules").argument("2.5.2").argument("tun").limit(LONG).run()
+}
+
+#[test]
+fn the_fork_rules_of_pppd_2_4_9_are_kept_on_pty() -> Result<(), Failure> {
+    Guest::new("fork_rules").argument("2.4.9").argument("pty").limit(LONG).run()
+}

@@ -6,7 +6,7 @@
 #   check "it is what was asked for" same_text "$DATAPATH" "$(carrier t)"
 
 # plain_server [PPPD OPTION LINES...]: pptpd that wants no encryption, and speaks IPv6
-plain_server() { PPTPD_MPPE=nomppe pptpd_start +ipv6 "$@"; }
+plain_server() { MPPE=nomppe pptpd_start +ipv6 "$@"; }
 
 # plain_options: what its clients say
 plain_options() {

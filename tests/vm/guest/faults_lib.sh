@@ -1,7 +1,7 @@
 # faults_lib.sh - what the scripts about faults share. Source it after lib.sh.
 #
 #   fault_at ocrq=reply:result=4 "a busy server is named" 8 1 'busy \(4\)'
-VERSION=${1:-2.4.9}
+VERSION=${1:-2.4.9} DATAPATH=${2:-}
 JOURNAL=$WORK/server.log
 : > "$JOURNAL"
 # Seconds that a busy machine may take for what is done at once.
@@ -13,12 +13,12 @@ SIMPLE_PPP="noauth noipdefault nobsdcomp nodeflate novj noipv6"
 # journal_time PATTERN [N]: when the Nth line like this was written, in seconds
 journal_time() { grep -E -- "$1" "$JOURNAL" | sed -n "${2:-1}s/ .*//p"; }
 
-# said NAME: the lines in this pppd's log that are not pppd's own, nor the plugin's that the call is up
+# said NAME: the lines in this pppd's log that are not pppd's own, nor the plugin's that the call is up and on what path
 said() {
   grep -Ev -e '^Plugin .* loaded\.$' -e '^(using channel|Using interface|Connect:|Exit\.|Modem hangup|Connection terminated)' \
     -e '^(Connect time|Sent [0-9]+ bytes|Terminating on signal|(local|remote) +(IP|LL) address|Hangup)' \
     -e '^(LCP|CCP|IPCP) ' -e '^(MPPE|CHAP) (.* )?(enabled|disabled|succeeded)' -e '^Remote message: ' -e '^Script .* (started|finished)' \
-    -e '^(sent|rcvd) \[' -e '^peer from calling number' -e '^PPTP call to .* is up: ' -e '^[[:space:]]*$' "$(log_of "$1")"
+    -e '^(sent|rcvd) \[' -e '^peer from calling number' -e '^(PPTP call to .* is up: |data path )' -e '^[[:space:]]*$' "$(log_of "$1")"
 }
 
 # one_line NAME PATTERN: it said one line, which is like this
@@ -83,7 +83,7 @@ fault() {
 }
 
 # plugin_start OPTIONS...: pppd $VERSION with the plugin on host "client", called "t"
-plugin_start() { pppd_start client "$VERSION" t plugin pptp-rs.so pptp_server "$SERVER" $SIMPLE_PPP "$@"; }
+plugin_start() { pppd_start client "$VERSION" t $(client_options plugin) $SIMPLE_PPP "$@"; }
 
 # fault_at RULE TEXT STATUS SECONDS PATTERN [OPTIONS...]: the same with a server that follows the rule
 fault_at() {

@@ -1,5 +1,5 @@
-# faults_up.sh VERSION - what ends a tunnel that is up: pppd hangs up at once (status 16) and says why in one line, and
-# nothing stays behind. What must not end it: everything odd that real peers do.
+# faults_up.sh VERSION [PATH] - what ends a tunnel that is up: pppd hangs up at once (status 16) and says why in one line,
+# and nothing stays behind. What must not end it: everything odd that real peers do.
 . "$REPO/tests/vm/lib.sh"
 . "$REPO/tests/vm/guest/faults_lib.sh"
 GO=$WORK/go
@@ -62,7 +62,7 @@ lost() {
 killed() {
   local started
   pptpd_start
-  pppd_start client "$VERSION" t $(client_options) user alice require-mppe-128 noauth nobsdcomp nodeflate
+  pppd_start client "$VERSION" t $(client_options) user alice "$(mppe)" noauth nobsdcomp nodeflate
   check "pppd $VERSION: $1: it was up" tunnel_up client t 15
   daemon client /dev/null "${@:2}"
   sleep 0.5

@@ -1,6 +1,6 @@
-# fork_rules.sh [VERSION] - the call manager is forked from pppd: what it must not take from pppd, and must not do to it
+# fork_rules.sh [VERSION [PATH]] - the call manager is forked from pppd: what it must not take from pppd, and must not do to it
+version=${1:-2.4.9} DATAPATH=${2:-}
 . "$REPO/tests/vm/lib.sh"
-version=${1:-2.4.9}
 plan 32
 
 # manager: the process that holds the client's connection to the server

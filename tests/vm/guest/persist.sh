@@ -1,4 +1,4 @@
-# persist.sh VERSION - "persist" dials again after each way in which a tunnel ends, never sooner than "holdoff" says.
+# persist.sh VERSION [PATH] - "persist" dials again after each way in which a tunnel ends, never sooner than "holdoff" says.
 . "$REPO/tests/vm/lib.sh"
 . "$REPO/tests/vm/guest/faults_lib.sh"
 GO=$WORK/go HOLDOFF=2
