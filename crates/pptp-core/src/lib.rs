@@ -7,6 +7,7 @@
 pub mod control;
 pub mod gre;
 pub mod hdlc;
+pub mod mppe;
 pub mod mschap;
 pub mod sim;
 pub mod time;

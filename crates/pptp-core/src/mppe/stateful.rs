@@ -1,0 +1,154 @@
+//! Stateful mode, receiving: the tables go on from packet to packet (RFC 3078 §7.2, §8.2).
+
+use super::chain::KeyChain;
+use super::config::KeyLength;
+use super::decryptor::{Death, Outcome};
+use super::derive::StartKey;
+use super::header::{Count, Header};
+use super::plaintext::Verdict;
+use super::rc4::Rc4;
+use super::stateless::peek;
+
+/// From here on a count is behind rather than ahead.
+const BEHIND: u16 = 2048;
+/// A flushed packet farther ahead must be certain.
+const FAR: u16 = 256;
+/// Keys to try for a flushed packet: the present one, and one more for this and each lost flushed packet of a sender that
+/// changes the key with each.
+const KEYS: usize = 5;
+
+/// What a sender does to its key when it flushes after a Reset-Request.
+///
+/// RFC 3078 §8.2 re-initialises the tables "using the current session key". Linux (`ppp_mppe`, both ends) changes the key
+/// before that, once for each flushed packet. Both kinds of peer exist; which one it is shows when a flushed packet decrypts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub enum Flush {
+    /// As the RFC says.
+    KeepsKey,
+    /// As Linux does.
+    #[default]
+    ChangesKey,
+}
+
+pub(super) struct Stateful {
+    chain: KeyChain,
+    tables: Rc4,
+    /// The count of the packet before.
+    last: Count,
+    in_sync: bool,
+    flush: Flush,
+}
+
+impl Stateful {
+    pub(super) fn new(start: &StartKey, length: KeyLength) -> Self {
+        let chain = KeyChain::new(start, length);
+        let tables = chain.session().cipher();
+        Self { chain, tables, last: Count::BEFORE_FIRST, in_sync: true, flush: Flush::default() }
+    }
+
+    pub(super) const fn flush(&self) -> Flush {
+        self.flush
+    }
+
+    pub(super) fn decrypt(&mut self, header: Header, body: &mut [u8]) -> Outcome {
+        let ahead = header.count.since(self.last);
+        if ahead == 0 || (ahead > BEHIND && !header.flushed) {
+            return Outcome::Dropped(Death::Late);
+        }
+        if header.flushed {
+            return self.decrypt_flushed(header.count, body);
+        }
+        self.in_sync = self.in_sync && ahead == 1;
+        if !self.in_sync {
+            return Outcome::OutOfSync;
+        }
+        self.decrypt_next(header.count, body)
+    }
+
+    /// The packet that was expected. A garbled one changes nothing, but what follows needs a reset: if the packet was the
+    /// peer's, the tables are not the peer's.
+    fn decrypt_next(&mut self, count: Count, body: &mut [u8]) -> Outcome {
+        let mut chain = self.chain.clone();
+        let mut tables = self.tables.clone();
+        if count.is_flag() {
+            chain.change();
+            tables = chain.session().cipher();
+        }
+        if peek(tables.clone(), body) == Verdict::Garbled {
+            self.in_sync = false;
+            return Outcome::Dropped(Death::Garbled);
+        }
+        self.accept(count, chain, tables, body)
+    }
+
+    /// A packet with new tables ends the search, if a key can be found that makes sense of it.
+    fn decrypt_flushed(&mut self, count: Count, body: &mut [u8]) -> Outcome {
+        let mut keys = [const { None }; KEYS];
+        self.fill(count, &mut keys);
+        let mut found = None;
+        for (changes, chain) in keys.into_iter().enumerate() {
+            let Some(chain) = chain else { continue };
+            let verdict = peek(chain.session().cipher(), body);
+            let expected = count.is_flag() || (changes == usize::from(self.expects_change()));
+            if verdict == Verdict::Certain {
+                self.learn(count, changes);
+                found = Some(chain);
+                break;
+            }
+            if expected && verdict == Verdict::Possible && count.since(self.last) <= FAR {
+                found = Some(chain);
+            }
+        }
+        let Some(chain) = found else {
+            self.in_sync = false;
+            return Outcome::Dropped(Death::Garbled);
+        };
+        let tables = chain.session().cipher();
+        self.accept(count, chain, tables, body)
+    }
+
+    /// The keys that a flushed packet may have, by the changes after the last flag packet.
+    fn fill(&self, count: Count, keys: &mut [Option<KeyChain>; KEYS]) {
+        let mut chain = self.chain.clone();
+        (0..flags_between(self.last, count)).for_each(|_| chain.change());
+        if count.is_flag() {
+            chain.change();
+            *keys = [const { None }; KEYS];
+            if let Some(first) = keys.first_mut() {
+                *first = Some(chain);
+            }
+            return;
+        }
+        for key in keys {
+            *key = Some(chain.clone());
+            chain.change();
+        }
+    }
+
+    /// Before the first packet everybody's key is the initial one.
+    fn expects_change(&self) -> bool {
+        self.flush == Flush::ChangesKey && self.last != Count::BEFORE_FIRST
+    }
+
+    fn learn(&mut self, count: Count, changes: usize) {
+        if !count.is_flag() && self.last != Count::BEFORE_FIRST {
+            self.flush = if changes == 0 { Flush::KeepsKey } else { Flush::ChangesKey };
+        }
+    }
+
+    fn accept(&mut self, count: Count, chain: KeyChain, tables: Rc4, body: &mut [u8]) -> Outcome {
+        self.chain = chain;
+        self.tables = tables;
+        self.tables.apply(body);
+        self.last = count;
+        self.in_sync = true;
+        Outcome::Plain
+    }
+}
+
+/// Flag packets after `last` and before `count`.
+fn flags_between(last: Count, count: Count) -> u16 {
+    let first = last.next();
+    let steps = count.since(first);
+    (first.low().saturating_add(steps)) >> 8
+}
