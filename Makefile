@@ -9,6 +9,7 @@ PPPD_VERSION ?= $(shell scripts/pppd-version.sh)
 TARGET = $(or $(CARGO_TARGET_DIR),target)
 PLUGIN = $(TARGET)/release/libpptp_rs.so
 GUEST_TESTS = $(CARGO) test --package pptp-vm --features guests --test
+NATIVE_TESTS = $(CARGO) test --package pptp-native --features namespaces --test
 
 .PHONY: help demo test test-long build plugins install uninstall bench fuzz lint setup clean
 # Set-up comes before everything else, also with -j.
@@ -23,16 +24,18 @@ demo: setup build ## real tunnels: to a real pptpd in a guest, and on this machi
 	@scripts/demo.sh
 	@scripts/demo_native.sh
 
-test: setup plugins ## unit tests, then guests in User-Mode Linux (at most 10 minutes)
+test: setup plugins ## unit tests, tunnels in namespaces, guests in User-Mode Linux (at most 10 minutes)
 	@# All of them, whatever fails first.
 	status=0; \
 	$(CARGO) test --workspace --no-fail-fast || status=1; \
+	$(NATIVE_TESTS) quick || status=1; \
 	$(GUEST_TESTS) quick || status=1; \
 	exit $$status
 
 test-long: setup plugins ## engines in namespaces, the long guests, and each fuzz target for a minute
 	status=0; \
 	$(CARGO) test --package pptp-datapath --features namespaces --test engine -- --test-threads 1 || status=1; \
+	$(NATIVE_TESTS) long || status=1; \
 	$(GUEST_TESTS) long || status=1; \
 	scripts/fuzz.sh || status=1; \
 	exit $$status
@@ -56,8 +59,8 @@ uninstall: ## remove it again
 	rm -f $(DESTDIR)$(PLUGIN_DIR)/pptp-rs.so
 	@[ "$$(readlink $(DESTDIR)$(PLUGIN_DIR)/pptp.so)" != pptp-rs.so ] || rm -fv $(DESTDIR)$(PLUGIN_DIR)/pptp.so
 
-bench: setup plugins ## how long connecting takes, next to pptp-linux
-	@scripts/bench.sh
+bench: setup plugins ## how long connecting takes, and what packets cost, next to pptp-linux and to simpler ways
+	@status=0; scripts/bench.sh || status=1; scripts/bench_native.sh || status=1; exit $$status
 
 fuzz: ## each fuzz target for a minute
 	scripts/fuzz.sh
