@@ -72,12 +72,14 @@ impl Machine {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         assert!(nix::unistd::geteuid().is_root(), "these tests make namespaces and TUN devices: run them as root");
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let needed = [version.root(), built(&format!("plugin/{}", version.number())), built("bin")];
         let directory = std::env::temp_dir().join(format!("pptp-native-{}-{number}-{name}", std::process::id()));
         fs::create_dir(&directory).unwrap();
         let mut holder = Command::new("unshare")
             .args(["--net", "--mount", "--pid", "--fork", "--kill-child", "--propagation", "private"])
             .arg(program("native-init"))
-            .args([version.root(), directory.clone(), built(&format!("plugin/{}", version.number())), built("bin")])
+            .arg(&directory)
+            .args(needed)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -124,10 +126,10 @@ impl Machine {
         command
     }
 
-    /// A command of this machine's, on that machine's network.
+    /// A program of the machine that tests, on this machine's network; it ends with this machine.
     #[must_use]
     pub fn network_command(&self, program: &Path) -> Command {
-        let mut command = self.enter(&[]);
+        let mut command = self.enter(&["-p"]);
         command.arg(program);
         command
     }
@@ -197,7 +199,7 @@ impl Machine {
     /// What a tunnel has left behind: processes, interfaces, sockets, devices, in words.
     #[must_use]
     pub fn leftovers(&self) -> Vec<String> {
-        const HOLDERS: [&str; 2] = ["native-init", "fake-pptp-serve"];
+        const HOLDERS: [&str; 3] = ["native-init", "fake-pptp-serve", "native-traffic"];
         let processes = self.all_processes().into_iter().map(|(_, name)| name);
         let mut left: Vec<String> =
             processes.filter(|name| !HOLDERS.contains(&name.as_str())).map(|name| format!("process {name}")).collect();
@@ -227,8 +229,21 @@ impl Machine {
     /// Connects this machine with another: `cable` and an address on each.
     pub fn connect(&self, other: &Self, cables: [&str; 2], addresses: [&str; 2]) {
         let [here, there] = cables;
-        let mut command = self.network_command(Path::new("ip"));
-        command.args(["link", "add", here, "type", "veth", "peer", "name", there, "netns", &other.init.to_string()]);
+        // Outside the machine's process namespace: the number of the other machine is one of this machine's.
+        let mut command = self.enter(&[]);
+        command.args([
+            "ip",
+            "link",
+            "add",
+            here,
+            "type",
+            "veth",
+            "peer",
+            "name",
+            there,
+            "netns",
+            &other.init.to_string(),
+        ]);
         assert!(command.status().unwrap().success());
         for ((machine, cable), address) in [(self, here), (other, there)].into_iter().zip(addresses) {
             machine.run(&format!("ip addr add {address}/24 dev {cable} && ip link set {cable} up"));

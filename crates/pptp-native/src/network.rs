@@ -26,8 +26,9 @@ pub struct Network {
     pub client: Machine,
     /// The one that is called.
     pub server: Machine,
-    relay: Option<(Machine, Child)>,
-    service: Option<Child>,
+    _relay: Option<Machine>,
+    /// What stands here for programs that run in the machines.
+    shadows: Vec<Child>,
 }
 
 impl Network {
@@ -42,7 +43,7 @@ impl Network {
     pub fn of([client, server]: [Version; 2]) -> Self {
         let (client, server) = (Machine::new("client", client), Machine::new("server", server));
         client.connect(&server, ["cable", "cable"], [CLIENT, SERVER]);
-        Self { client, server, relay: None, service: None }
+        Self { client, server, _relay: None, shadows: Vec::new() }
     }
 
     /// With a relay between them that harms GRE packets: per cent lost, doubled, overtaken; milliseconds of delay, and
@@ -58,7 +59,7 @@ impl Network {
         let [to, from] = BEHIND;
         let arguments = format!("relay {SERVER} {CLIENT} {from} {to} {harm}");
         let child = crate::traffic::start(&relay, &arguments, "ready");
-        Self { client, server, relay: Some((relay, child)), service: None }
+        Self { client, server, _relay: Some(relay), shadows: vec![child] }
     }
 
     /// Starts the server: a pppd with `options` for every call.
@@ -79,7 +80,7 @@ impl Network {
         let line = format!(
             "exec /run/bin/fake-pptp-server --listen 0.0.0.0 --log /run/test/journal {arguments} > /run/test/server.out 2>&1"
         );
-        self.service = Some(self.server.command(&line).spawn().unwrap());
+        self.shadows.push(self.server.command(&line).spawn().unwrap());
         eventually("the server listens", SOON, || self.journal().contains("listening").then_some(()));
     }
 
@@ -157,9 +158,8 @@ impl Network {
     ///
     /// # Panics
     /// It does not start.
-    #[must_use]
-    pub fn swallow_gre(&self) -> Child {
-        crate::traffic::start(&self.server, "swallow", "ready")
+    pub fn swallow_gre(&mut self) {
+        self.shadows.push(crate::traffic::start(&self.server, "swallow", "ready"));
     }
 
     /// Ends the server and all its pppd at once, as a crash does.
@@ -175,9 +175,8 @@ impl Network {
 
 impl Drop for Network {
     fn drop(&mut self) {
-        // The machines end what runs in them; these are only its shadows here.
-        let children = self.service.iter_mut().chain(self.relay.iter_mut().map(|(_, child)| child));
-        for child in children {
+        // What they stand for ends with the machines.
+        for child in &mut self.shadows {
             let _ = child.kill();
             let _ = child.wait();
         }

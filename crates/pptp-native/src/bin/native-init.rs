@@ -1,4 +1,4 @@
-//! Process 1 of a machine: `native-init ROOT TEST PLUGIN PROGRAMS` makes the file system out of the directory ROOT,
+//! Process 1 of a machine: `native-init TEST ROOT PLUGIN PROGRAMS` makes the file system out of the directory ROOT,
 //! which stays as it is, says "ready", and holds the machine until its input ends.
 //!
 //! /run/test is the directory TEST, /run/plugin is PLUGIN, /run/bin is PROGRAMS. /run, /tmp, /dev and /etc/ppp are new.
@@ -30,7 +30,7 @@ const DEVICES: [(&str, u64, u64); 7] = [
 
 fn main() -> Outcome {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [root, test, plugin, programs] = arguments.as_slice() else { return Err("four directories".into()) };
+    let [test, root, plugin, programs] = arguments.as_slice() else { return Err("four directories".into()) };
     make_files(Path::new(root), [test, plugin, programs])?;
     chroot(root.as_str())?;
     std::env::set_current_dir("/")?;

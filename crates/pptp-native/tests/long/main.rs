@@ -3,5 +3,6 @@
 mod features;
 mod filters;
 mod impaired;
+mod recovery;
 mod silence;
 mod volume;

@@ -26,7 +26,7 @@ fn packets_that_vanish_are_named(version: Version) {
     let mut network = Network::new(version);
     network.serve_with("");
     // Else the server's kernel says that it does not take GRE.
-    let _swallowed = network.swallow_gre();
+    network.swallow_gre();
     one_line_says(&network, ["firewall", "nf_conntrack_pptp"]);
 }
 

@@ -25,6 +25,9 @@ use pptp_io::poller::{Interest, wait};
 /// The end of a stream of datagrams.
 const LAST: u32 = u32::MAX;
 
+/// How long a sink waits for more: a source that has ended may have left it alone.
+const PATIENCE: Duration = Duration::from_secs(20);
+
 /// What TCP's bytes are made of.
 const BLOCK: usize = 1 << 16;
 
@@ -70,6 +73,7 @@ fn tcp_sink(address: IpAddr) -> io::Result<()> {
     let listener = TcpListener::bind((address, 0))?;
     say(&listener.local_addr()?.port().to_string())?;
     let (stream, _) = listener.accept()?;
+    stream.set_read_timeout(Some(PATIENCE))?;
     let (mut bytes, mut total) = (0, 0);
     loop {
         let mut block = Vec::with_capacity(BLOCK);
@@ -122,7 +126,7 @@ fn udp_source(to: (IpAddr, u16), (count, rate): (u32, u32), size: usize) -> io::
 fn udp_sink(address: IpAddr) -> io::Result<()> {
     let socket = UdpSocket::bind((address, 0))?;
     say(&socket.local_addr()?.port().to_string())?;
-    socket.set_read_timeout(Some(Duration::from_secs(20)))?;
+    socket.set_read_timeout(Some(PATIENCE))?;
     let (mut seen, mut twice, mut broken) = (BTreeSet::new(), 0, 0);
     let mut buffer = vec![0; 2000];
     loop {
