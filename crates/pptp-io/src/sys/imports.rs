@@ -29,8 +29,10 @@ const FUNCTION_TYPES: &[usize] = &[7, 6];
 const FUNCTION_TYPES: &[usize] = &[1026, 1025];
 #[cfg(target_arch = "arm")]
 const FUNCTION_TYPES: &[usize] = &[22, 21];
-#[cfg(any(target_arch = "riscv64", target_arch = "riscv32"))]
+#[cfg(target_arch = "riscv64")]
 const FUNCTION_TYPES: &[usize] = &[5, 2];
+#[cfg(target_arch = "riscv32")]
+const FUNCTION_TYPES: &[usize] = &[5, 1];
 #[cfg(not(any(
     target_arch = "x86_64",
     target_arch = "x86",
@@ -135,12 +137,22 @@ pub(crate) unsafe fn write(slot: Slot, function: *const ()) -> io::Result<()> {
 }
 
 fn protect(address: *mut *const (), protection: c_int) -> io::Result<()> {
-    // SAFETY: sysconf(3) takes no pointers.
-    let page = usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap_or(4096);
+    let page = page_length();
     let start = address as usize & !(page - 1);
     // SAFETY: the page of the offset table that the slot is in stays readable; nobody writes there but `write`.
     super::check(unsafe { libc::mprotect(start as *mut c_void, page, protection) })?;
     Ok(())
+}
+
+fn page_length() -> usize {
+    // SAFETY: sysconf(3) takes no pointers.
+    usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap_or(4096)
+}
+
+/// What the loader makes read-only of a part of the program: whole pages. Where pages are larger than the linker had in
+/// mind, the last may hold variables too, and stays writable.
+const fn whole_pages(start: usize, length: usize, page: usize) -> (usize, usize) {
+    (start & !(page - 1), start.wrapping_add(length) & !(page - 1))
 }
 
 /// Some loaders leave addresses as they are in the file, others add the base.
@@ -184,7 +196,8 @@ unsafe extern "C" fn take_first(info: *mut libc::dl_phdr_info, _size: usize, fou
         match header.p_type {
             libc::PT_DYNAMIC => program.dynamic = start,
             libc::PT_GNU_RELRO => {
-                program.read_only = (start, start.wrapping_add(usize::try_from(header.p_memsz).unwrap_or(0)));
+                let length = usize::try_from(header.p_memsz).unwrap_or(0);
+                program.read_only = whole_pages(start, length, page_length());
             }
             _ => {}
         }
@@ -192,4 +205,18 @@ unsafe extern "C" fn take_first(info: *mut libc::dl_phdr_info, _size: usize, fou
     // SAFETY: `main_program` passes a pointer to its variable.
     unsafe { found.cast::<Option<Program>>().write(Some(program)) };
     1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_that_is_read_only_in_part_stays_writable() {
+        assert_eq!(whole_pages(0x1_f000, 0x1000, 0x1000), (0x1_f000, 0x2_0000));
+        assert_eq!(whole_pages(0x1_fd00, 0x300, 0x1000), (0x1_f000, 0x2_0000));
+        // A program that was linked for pages of 4 KiB, on a kernel with 64 KiB.
+        assert_eq!(whole_pages(0x1_f000, 0x1000, 0x1_0000), (0x1_0000, 0x2_0000));
+        assert_eq!(whole_pages(0x1_e000, 0x1000, 0x1_0000), (0x1_0000, 0x1_0000));
+    }
 }
