@@ -103,6 +103,9 @@ fn probe_ppp() -> Result<(), String> {
 fn probe_tun() -> Result<(), String> {
     or_load("tun", tun::probe).map_err(|error| match error.raw_os_error() {
         Some(libc::ENOENT | libc::ENODEV | libc::ENXIO) => String::from("no /dev/net/tun (tun.ko)"),
+        Some(libc::EPERM) => {
+            String::from("cannot use /dev/net/tun: it needs CAP_NET_ADMIN, and a container has to allow it")
+        }
         _ => format!("cannot use /dev/net/tun: {}", words(&error)),
     })
 }

@@ -45,12 +45,19 @@ pub enum Offload {
     TcpAndUdp,
 }
 
-/// Whether there can be TUN devices: opens the file that makes them, which makes none.
+/// Whether this process can make TUN devices: asks for one of no kind, which the kernel refuses as such only to who may have
+/// one.
 ///
 /// # Errors
-/// `NotFound`, `ENODEV`: no TUN in this kernel or no /dev/net/tun. `PermissionDenied`.
+/// `NotFound`, `ENODEV`: no TUN in this kernel or no /dev/net/tun. `EACCES`: it may not be opened. `EPERM`: `CAP_NET_ADMIN`
+/// is missing (or the device cgroup forbids to open it).
 pub fn probe() -> io::Result<()> {
-    OpenOptions::new().read(true).write(true).open(DEVICE).map(drop)
+    let file = OpenOptions::new().read(true).write(true).open(DEVICE)?;
+    let mut request = sys::interface_request("", IFF_NO_PI);
+    match sys::ioctl_interface(file.as_fd(), TUNSETIFF, &mut request) {
+        Err(error) if error.raw_os_error() == Some(libc::EPERM) => Err(error),
+        _ => Ok(()),
+    }
 }
 
 /// Makes the TUN device `name`, down, without addresses, ARPHRD_PPP; its descriptor is non-blocking and close-on-exec, and
@@ -147,6 +154,18 @@ mod tests {
         let down = write(tun.as_fd(), &[io::IoSlice::new(&header_and_packet)]).unwrap_err();
         assert_eq!(down.raw_os_error(), Some(libc::EIO));
         assert_eq!(create(&name).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+    }
+
+    #[test]
+    fn probing_misses_the_capability_to_make_devices() {
+        assert!(nix::unistd::geteuid().is_root(), "this test has to run as root");
+        // Capabilities are a thread's.
+        let probed = std::thread::spawn(|| {
+            let before = probe();
+            caps::drop(None, caps::CapSet::Effective, caps::Capability::CAP_NET_ADMIN).unwrap();
+            (before.is_ok(), probe().unwrap_err().raw_os_error())
+        });
+        assert_eq!(probed.join().unwrap(), (true, Some(libc::EPERM)));
     }
 
     #[test]
