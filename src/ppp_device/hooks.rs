@@ -31,11 +31,11 @@ thread_local! {
 pub(crate) fn install(is_wanted: IsWanted) {
     let all = [
         Replacement { name: c"open", function: open as *const () },
-        Replacement { name: c"open64", function: open as *const () },
+        Replacement { name: c"open64", function: open64 as *const () },
         Replacement { name: c"openat", function: openat as *const () },
-        Replacement { name: c"openat64", function: openat as *const () },
+        Replacement { name: c"openat64", function: openat64 as *const () },
         Replacement { name: c"__open_2", function: open_without_mode as *const () },
-        Replacement { name: c"__open64_2", function: open_without_mode as *const () },
+        Replacement { name: c"__open64_2", function: open64_without_mode as *const () },
         Replacement { name: c"ioctl", function: ioctl as *const () },
         Replacement { name: c"__ioctl_time64", function: ioctl as *const () },
         Replacement { name: c"recvmsg", function: recvmsg as *const () },
@@ -85,6 +85,22 @@ unsafe extern "C" fn open(path: *const c_char, flags: c_int, mode: c_uint) -> c_
 unsafe extern "C" fn open_without_mode(path: *const c_char, flags: c_int) -> c_int {
     // SAFETY: as `open`; flags that ask for a mode do not come this way.
     unsafe { open(path, flags, 0) }
+}
+
+/// What sets the functions with a 64 in their names apart, where a file's length has 32 bits.
+unsafe extern "C" fn open64(path: *const c_char, flags: c_int, mode: c_uint) -> c_int {
+    // SAFETY: as `open`.
+    unsafe { open(path, flags | libc::O_LARGEFILE, mode) }
+}
+
+unsafe extern "C" fn open64_without_mode(path: *const c_char, flags: c_int) -> c_int {
+    // SAFETY: as `open_without_mode`.
+    unsafe { open64(path, flags, 0) }
+}
+
+unsafe extern "C" fn openat64(directory: c_int, path: *const c_char, flags: c_int, mode: c_uint) -> c_int {
+    // SAFETY: as `openat`.
+    unsafe { openat(directory, path, flags | libc::O_LARGEFILE, mode) }
 }
 
 unsafe extern "C" fn openat(directory: c_int, path: *const c_char, flags: c_int, mode: c_uint) -> c_int {
