@@ -25,22 +25,26 @@ type Refusal = (i32, String);
 type Outcome = Result<Answer, Refusal>;
 
 impl Engine {
-    /// Carries out the commands that are there. At the plugin's end, or when it does not speak this language, all is over.
-    pub(super) fn read_commands(&mut self) {
+    /// Carries out a command, if there is one. At the plugin's end, or when it does not speak this language, all is over.
+    ///
+    /// One at a time: what pppd has closed before it asked for something has to be seen before that is done.
+    pub(super) fn read_command(&mut self) {
         let mut buffer = vec![0; codec::LONGEST_MESSAGE];
-        loop {
-            let received = match seqpacket::receive(self.commands.as_fd(), &mut buffer) {
-                Ok(received) => received,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-                Err(_) => break,
-            };
-            let message = buffer.get(..received.length).unwrap_or_default();
-            let Some((serial, command)) = codec::decode_command(message) else { break };
-            let answer = self.carry_out(command, received.descriptors).unwrap_or_else(refused);
-            let answer = codec::encode_message(&Message::Answer(serial, answer));
-            let _ = seqpacket::send(self.commands.as_fd(), &answer, &[]);
-        }
-        self.is_done = true;
+        let received = match seqpacket::receive(self.commands.as_fd(), &mut buffer) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+            received => received.ok(),
+        };
+        let command = received.and_then(|received| {
+            let command = codec::decode_command(buffer.get(..received.length)?)?;
+            Some((command, received.descriptors))
+        });
+        let Some(((serial, command), descriptors)) = command else {
+            self.is_done = true;
+            return;
+        };
+        let answer = self.carry_out(command, descriptors).unwrap_or_else(refused);
+        let answer = codec::encode_message(&Message::Answer(serial, answer));
+        let _ = seqpacket::send(self.commands.as_fd(), &answer, &[]);
     }
 
     fn carry_out(&mut self, command: Command, descriptors: Vec<OwnedFd>) -> Outcome {

@@ -160,7 +160,7 @@ impl Engine {
 
     fn dispatch(&mut self, source: Source, ready: Ready) {
         match source {
-            Source::Commands => self.read_commands(),
+            Source::Commands => self.read_command(),
             Source::Tun(unit) => self.note_readable(unit),
             Source::UnitFrames(unit) => self.read_unit_frames(unit),
             Source::ChannelFrames(channel) if self.has_terminal(channel) => self.handle_terminal(channel, ready),
