@@ -42,7 +42,7 @@ extern int holdoff;
 extern int hungup;
 extern int listen_time;
 extern int need_holdoff;
-extern bool multilink;
+extern bool demand, multilink;
 
 #define compat_got_sigterm() ppp_signaled(SIGTERM)
 #define compat_got_sighup() ppp_signaled(SIGHUP)

@@ -94,6 +94,7 @@ int *pptp_host_allowed_mru(void) { return &lcp_allowoptions[0].mru; }
 
 int pptp_host_is_channel(void) { return the_channel->establish_ppp == channel.establish_ppp; }
 int pptp_host_multilink(void) { return multilink; }
+int pptp_host_on_demand(void) { return demand; }
 int pptp_host_wants_mppe(void) { return ccp_wantoptions[0].mppe != 0; }
 void pptp_host_refuse_header_compression(void) { ipcp_wantoptions[0].neg_vj = ipcp_allowoptions[0].neg_vj = 0; }
 void pptp_host_ask_for_no_asyncmap(void) { lcp_wantoptions[0].neg_asyncmap = 0; }

@@ -104,6 +104,8 @@ int *pptp_host_allowed_mru(void);
 int pptp_host_is_channel(void);
 /* Nonzero: several links are to be one bundle. */
 int pptp_host_multilink(void);
+/* Nonzero: the interface is made first, and the call when there are packets for it. */
+int pptp_host_on_demand(void);
 /* Nonzero: MPPE is required. */
 int pptp_host_wants_mppe(void);
 /* IPCP neither offers nor accepts header compression. */

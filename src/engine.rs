@@ -5,7 +5,7 @@
 
 use std::cell::RefCell;
 
-use log::log;
+use log::{error, log};
 use pptp_datapath::client::{Batching, Engine, EngineError, Options};
 use pptp_datapath::command::Channel;
 
@@ -19,10 +19,8 @@ thread_local! {
 ///
 /// `body` must not call a function of pppd's.
 pub(crate) fn ask<T>(body: impl FnOnce(&mut Engine) -> Result<T, EngineError>) -> Result<T, EngineError> {
+    bury();
     let result = ENGINE.with_borrow_mut(|engine| {
-        if engine.as_mut().is_some_and(Engine::has_ended) {
-            *engine = None;
-        }
         let engine = match engine {
             Some(engine) => engine,
             None => engine.insert(start()?),
@@ -33,12 +31,22 @@ pub(crate) fn ask<T>(body: impl FnOnce(&mut Engine) -> Result<T, EngineError>) -
     result
 }
 
+/// Gives up an engine that has ended, which none does while pppd lives.
+fn bury() {
+    if ENGINE.with_borrow_mut(|engine| engine.as_mut().is_some_and(Engine::has_ended)) {
+        pass_log_on();
+        ENGINE.set(None);
+        error!("the engine (process pptp-engine) has ended, and with it its interface and its call");
+    }
+}
+
 fn start() -> Result<Engine, EngineError> {
     Engine::start(Options { wipe: ffi::erase_secrets, batching: Batching::Batched }).map_err(EngineError::Io)
 }
 
 /// Lets an engine that runs deal with everything that has happened, and logs what it has to say.
 pub(crate) fn catch_up() {
+    bury();
     ENGINE.with_borrow_mut(|engine| {
         // The engine looks at commands after all else but terminals, whose end it finds when it reads them: by the second
         // answer it has. There is no such channel; the answers do not matter.

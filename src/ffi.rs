@@ -119,6 +119,8 @@ int_readers! {
     is_channel => pptp_host_is_channel;
     /// Nonzero: several links are to be one.
     multilink => pptp_host_multilink;
+    /// Nonzero: the interface comes before the call.
+    on_demand => pptp_host_on_demand;
     /// Nonzero: MPPE is required.
     wants_mppe => pptp_host_wants_mppe;
     /// Nonzero: nothing of LCP's has come from the peer.

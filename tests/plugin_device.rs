@@ -58,6 +58,39 @@ fn header_compression_is_not_offered() {
 }
 
 #[test]
+fn on_demand_pppd_ends_when_its_interface_is_gone() {
+    // The engine may find out while it answers.
+    let words = [
+        "@demand",
+        "@check",
+        "@open",
+        "@newunit=-1",
+        "@timer",
+        "@run=ip link del ppp0",
+        "@timer",
+        "@wait=0.2",
+        "@timer",
+    ];
+    let ran = on_tun(&words);
+    assert_eq!((ran.after("timer "), ran.after("ran ")), (vec!["10 s"; 3], vec!["0"]), "{ran:?}");
+    assert!(ran.says("error: interface of unit 0 was deleted"), "{ran:?}");
+    assert!(ran.says("error: option demand: its interface is gone, so pppd ends"), "{ran:?}");
+    assert!(ran.says("status 1 quit 1"), "{ran:?}");
+    let kept = on_tun(&["@check", "@open", "@newunit=-1", "@timer"]);
+    assert_eq!(kept.after("timer "), ["0 s"], "{kept:?}");
+}
+
+#[test]
+fn an_engine_that_has_ended_is_an_error_in_the_log() {
+    // The only one in this network namespace.
+    let kill = "@run=for p in /proc/[0-9]*; do [ $(readlink $p/ns/net) = $(readlink /proc/self/ns/net) ] \
+                && grep -qx pptp-engine $p/comm && kill -9 ${p#/proc/}; done; true";
+    let ran = on_tun(&["@check", "@open", "@newunit=-1", kill, "@wait=0.2", "@getidle"]);
+    let line = "error: the engine (process pptp-engine) has ended, and with it its interface and its call";
+    assert!(ran.says(line), "{ran:?}");
+}
+
+#[test]
 fn contradictions_are_found_at_the_first_open() {
     let ran = on_tun(&["@multilink", "@open"]);
     let line = "option error: option pptp_datapath: 'tun' is not possible: option multilink needs the kernel's PPP";

@@ -150,6 +150,7 @@ pub(crate) fn check_options() -> Result<(), Status> {
         datapath::report(&choice, &settings);
     }
     let configured = Configured::read();
+    watch::wait();
     // The path is not known yet, but `demand` makes the interface now.
     mtu::apply(settings.mtu, None, configured);
     with(|channel| channel.configured = configured);

@@ -1,23 +1,34 @@
 //! What pppd does not wait for: news of the engine, and the silence of a peer whose GRE packets do not come.
 //!
-//! Only while a call is young: later, silence is the business of LCP's echo requests.
+//! Only while a call is young: later, silence is the business of LCP's echo requests. With `demand`, also whether the
+//! interface still exists: pppd never makes it anew, and without it waits for packets for ever.
 
 use std::ffi::c_int;
 
-use log::warn;
+use log::{error, warn};
 
 use super::with;
 use crate::options::Path;
-use crate::{engine, ffi};
+use crate::pppd::{self, Status};
+use crate::{engine, ffi, ppp_device};
 
 /// How often to look, seconds.
 const INTERVAL: c_int = 1;
+
+/// How often to look for the interface of `demand`, seconds.
+const SLOW_INTERVAL: c_int = 10;
 
 /// How often at most. The engine itself speaks of silence after 10 s.
 const LOOKS: u32 = 12;
 
 /// When LCP must have heard something, in looks.
 const SILENCE: u32 = 10;
+
+/// There is no call.
+pub(super) fn wait() {
+    with(|channel| channel.looks = LOOKS);
+    ffi::set_timer(slow_interval());
+}
 
 /// A call is up: begins to look.
 pub(super) fn begin() {
@@ -27,13 +38,18 @@ pub(super) fn begin() {
 
 /// The call is over.
 pub(super) fn end() {
-    ffi::set_timer(0);
+    wait();
     engine::catch_up();
 }
 
 /// Looks, and sets the time for the next look.
 pub(crate) fn look() {
     engine::pass_log_on();
+    if slow_interval() != 0 && ppp_device::has_lost_unit() {
+        error!("option demand: its interface is gone, so pppd ends");
+        pppd::set_status(Status::FatalError);
+        return pppd::quit();
+    }
     let (looks, path, peer) = with(|channel| {
         channel.looks += 1;
         (channel.looks, channel.choice.as_ref().map(|choice| choice.path), channel.peer.clone())
@@ -44,7 +60,11 @@ pub(crate) fn look() {
              47); one with Linux needs nf_conntrack_pptp"
         );
     }
-    if looks < LOOKS {
-        ffi::set_timer(INTERVAL);
-    }
+    ffi::set_timer(if looks < LOOKS { INTERVAL } else { slow_interval() });
+}
+
+/// 0: not at all.
+fn slow_interval() -> c_int {
+    let path = with(|channel| channel.choice.as_ref().map(|choice| choice.path));
+    if pppd::is_on_demand() && path == Some(Path::Tun) { SLOW_INTERVAL } else { 0 }
 }

@@ -129,6 +129,12 @@ pub(super) fn statistics_of(interface: impl FnOnce() -> Option<u32>) -> Option<S
     engine::ask(|engine| engine.statistics(unit.number)).ok()
 }
 
+/// Whether there is a unit that has lost its interface.
+pub(crate) fn has_lost_unit() -> bool {
+    let Some(unit) = DEVICE.with_borrow(|device| device.unit) else { return false };
+    engine::ask(|engine| engine.idle(unit.number)).is_err_and(|error| error.errno() == libc::ENXIO)
+}
+
 /// The interface's index of the unit, if there is one.
 pub(super) fn interface() -> Option<u32> {
     DEVICE.with_borrow(|device| Some(device.unit?.interface))

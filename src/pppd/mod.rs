@@ -75,6 +75,11 @@ pub(crate) fn is_multilink() -> bool {
     ffi::multilink() != 0
 }
 
+/// Whether pppd makes the interface first and calls when there are packets for it.
+pub(crate) fn is_on_demand() -> bool {
+    ffi::on_demand() != 0
+}
+
 /// Whether the link ended because the channel did.
 pub(crate) fn hung_up() -> bool {
     ffi::hung_up() != 0

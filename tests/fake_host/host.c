@@ -19,11 +19,11 @@
  *   @remote=N  the user gave a remote number
  *   @device    what the channel's descriptor is
  *   @child     forks, as for a script: the child calls the channel's close and says @fds
- *   @wait=S    sleeps
+ *   @wait=S    sleeps; @run=C  runs a command of the shell's
  *   @timer     what the plugin set a timer for, and calls it
  *   @open      opens /dev/ppp; the next commands use that descriptor
  *   @newunit=N @getunit @setflags=N @getflags @getidle @compress @attach @attchan=N @statistics @closeppp   on it
- *   @vj        whether IPCP offers header compression; @multilink @mppe: the user gave that option
+ *   @vj        whether IPCP offers header compression; @multilink @mppe @demand: the user gave that option
  *
  * With FAKE_PPPOX set, PPTP sockets (AF_PPPOX) and /dev/ppp exist: they are local sockets that any address can be bound
  * and connected to, and /dev/null. With SECRET_LOG set, every process that connects to something writes to this file whether the password
@@ -67,7 +67,7 @@ int asked_to_quit, need_holdoff = 1, holdoff = 30, hungup, listen_time;
 char passwd[MAXSECRETLEN] = "open sesame";
 unsigned char mppe_send_key[32] = "key", mppe_recv_key[32] = "key";
 char *current_option;
-bool multilink;
+bool demand, multilink;
 fsm lcp_fsm[NUM_PPP];
 ccp_options ccp_wantoptions[NUM_PPP];
 ipcp_options ipcp_wantoptions[NUM_PPP] = {{.neg_vj = 1}}, ipcp_allowoptions[NUM_PPP] = {{.neg_vj = 1}};
@@ -390,6 +390,8 @@ static void command(const char *word)
 		if (timer) timer(NULL);
 	} else if (!strcmp(word, "@vj")) tell("vj %d %d", ipcp_wantoptions[0].neg_vj, ipcp_allowoptions[0].neg_vj);
 	else if (!strcmp(word, "@multilink")) multilink = 1;
+	else if (!strcmp(word, "@demand")) demand = 1;
+	else if (!strncmp(word, "@run=", 5)) tell("ran %d", system(word + 5));
 	else if (!strcmp(word, "@mppe")) ccp_wantoptions[0].mppe = 1;
 	else if (!strncmp(word, "@wait=", 6)) usleep(atof(word + 6) * 1e6);
 	else if (!strcmp(word, "@device")) {

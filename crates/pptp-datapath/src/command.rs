@@ -240,7 +240,7 @@ pub enum Command {
         /// The session key that follows it.
         key: Key,
     },
-    /// `PPPIOCGIDLE`; answered by [`Answer::Idle`].
+    /// `PPPIOCGIDLE`; answered by [`Answer::Idle`], and refused (`ENXIO`) when the unit's device was deleted.
     GetIdle {
         /// The unit.
         unit: Unit,

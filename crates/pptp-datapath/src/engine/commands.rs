@@ -80,6 +80,7 @@ impl Engine {
             Command::SetCompression { .. } => {
                 return Err((libc::EINVAL, String::from("compression is not in this engine")));
             }
+            Command::GetIdle { unit } if self.unit(unit)?.is_lost => return Err((libc::ENXIO, lost_text(unit))),
             Command::GetIdle { unit } => return Ok(Answer::Idle(self.unit(unit)?.idle(now))),
             Command::GetStatistics { unit } => return Ok(Answer::Statistics(self.unit(unit)?.statistics)),
             _ => return Err((libc::ENOTTY, String::from("not a command for a unit"))),
