@@ -221,8 +221,8 @@ pub(crate) fn borrow(fd: RawFd) -> Option<BorrowedFd<'static>> {
     if fd < 0 {
         return None;
     }
-    // SAFETY: not -1; the descriptor was given to pppd by who started it ("pptp_sock"), so this process has no owner of
-    // it that could close it.
+    // SAFETY: not -1; the descriptor was given to pppd by who started it ("pptp_sock"), or pppd passes it to a system call
+    // that goes on for as long as the borrow is used. No Rust code owns it; if it is closed, what is done with it fails.
     Some(unsafe { BorrowedFd::borrow_raw(fd) })
 }
 

@@ -232,7 +232,8 @@ fn carry_out_on_channel(channel: Channel, request: Request) -> Outcome {
         }
         Request::SetMru(mru) => set_mru(link, mru),
         Request::GetFlags => Ok(Reply::Number(0)),
-        // There is no line here whose characters could need escaping, and nothing to debug in a kernel.
+        // There is no line here whose characters could need escaping, and nothing to debug in a kernel. Headers are sent in
+        // full, whatever the peer would allow.
         Request::SetFlags(_) | Request::LineOnly | Request::Debug => Ok(Reply::Nothing),
         _ => Err(Errno::ENOTTY),
     }

@@ -89,7 +89,6 @@ pub(super) unsafe fn read(request: c_ulong, argument: *const c_void) -> Request 
     // SAFETY: each arm reads what its request's argument points to, by this function's contract.
     let int = || unsafe { copy::<c_int>(argument) };
     match request & 0xff {
-        52 | 53 | 54 | 59 | 78 => Request::Unknown,
         55 => Request::GetChannel,
         56 => Request::AttachChannel(int()),
         57 => Request::Disconnect,
