@@ -23,6 +23,9 @@ use crate::engine;
 /// How long an engine may take to answer a command.
 pub const ANSWER_LIMIT: Duration = Duration::from_secs(1);
 
+/// How long it may take while it owes the answer to an earlier one: pppd asks a dozen things when it ends.
+const LATE_LIMIT: Duration = Duration::from_millis(100);
+
 /// Lines kept for [`Engine::next_log`]; more are dropped, the oldest first.
 const MOST_LINES: usize = 256;
 
@@ -52,6 +55,8 @@ pub struct Options {
 pub struct Engine {
     socket: OwnedFd,
     last_serial: u32,
+    /// The last that was answered.
+    answered: u32,
     lines: VecDeque<LogLine>,
 }
 
@@ -107,7 +112,7 @@ impl Engine {
         let (socket, theirs) = seqpacket::pair()?;
         let engine = process::Detached { name: PROCESS_NAME, keep: &[theirs.as_fd()], wipe: options.wipe };
         process::detach(engine, |kept| engine::run(kept, options.batching))?;
-        Ok(Self { socket, last_serial: 0, lines: VecDeque::new() })
+        Ok(Self { socket, last_serial: 0, answered: 0, lines: VecDeque::new() })
     }
 
     /// The command socket: readable when there is a line for the log or when the engine has ended.
@@ -138,6 +143,7 @@ impl Engine {
     /// # Errors
     /// See [`EngineError`]; [`Answer::Refused`] is one.
     pub fn ask(&mut self, command: &Command, descriptors: &[BorrowedFd<'_>]) -> Result<Answer, EngineError> {
+        let limit = if self.answered == self.last_serial { ANSWER_LIMIT } else { LATE_LIMIT };
         self.last_serial = self.last_serial.wrapping_add(1);
         let message = codec::encode_command(self.last_serial, command);
         seqpacket::send(self.socket.as_fd(), &message, descriptors).map_err(|error| match error.kind() {
@@ -145,7 +151,7 @@ impl Engine {
             io::ErrorKind::WouldBlock => EngineError::Silent,
             _ => EngineError::Io(error),
         })?;
-        match self.await_answer()? {
+        match self.await_answer(limit)? {
             Answer::Refused { errno, text } => Err(EngineError::Refused { errno, text }),
             answer => Ok(answer),
         }
@@ -232,11 +238,14 @@ impl Engine {
         Ok(counters)
     }
 
-    fn await_answer(&mut self) -> Result<Answer, EngineError> {
-        let deadline = clock::now() + ANSWER_LIMIT;
+    fn await_answer(&mut self, limit: Duration) -> Result<Answer, EngineError> {
+        let deadline = clock::now() + limit;
         loop {
             match self.receive() {
-                Ok(Message::Answer(serial, answer)) if serial == self.last_serial => return Ok(answer),
+                Ok(Message::Answer(serial, answer)) if serial == self.last_serial => {
+                    self.answered = serial;
+                    return Ok(answer);
+                }
                 Ok(message) => self.sort_in(message),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     let remaining = clock::until(deadline);
@@ -260,7 +269,13 @@ impl Engine {
 
     /// A late answer to a command that was given up is nobody's.
     fn sort_in(&mut self, message: Message) {
-        let Message::Log(line) = message else { return };
+        let line = match message {
+            Message::Log(line) => line,
+            Message::Answer(serial, _) => {
+                self.answered = serial;
+                return;
+            }
+        };
         if self.lines.len() == MOST_LINES {
             self.lines.pop_front();
         }
