@@ -63,7 +63,8 @@ fn options_rule_paths_out() {
     let line_of_bundle = "data path pty: kernel: no kernel; tun: option multilink needs the kernel's PPP";
     assert_eq!(line(bundle, &[Path::Tun, Path::Pty]), line_of_bundle);
     let encrypted = Wish { mppe: true, ..AUTO };
-    assert_eq!(line(encrypted, &[Path::Tun, Path::Pty]), "data path pty: kernel: no kernel; tun: it has no MPPE");
+    let line_of_encrypted = "data path pty: kernel: no kernel; tun: option require-mppe needs the kernel's PPP";
+    assert_eq!(line(encrypted, &[Path::Tun, Path::Pty]), line_of_encrypted);
     let forced = Wish { datapath: Datapath::Only(Path::Tun), ..bundle };
     let refusal = "option pptp_datapath: 'tun' is not possible: option multilink needs the kernel's PPP";
     assert_eq!(on_machine(forced, &Path::ALL), Err(Impossible::Options(String::from(refusal))));

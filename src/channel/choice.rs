@@ -73,7 +73,7 @@ fn contradiction(wish: Wish, path: Path) -> Option<&'static str> {
     }
     match path {
         Path::Tun if wish.multilink => Some("option multilink needs the kernel's PPP"),
-        Path::Tun if wish.mppe => Some("it has no MPPE"),
+        Path::Tun if wish.mppe => Some("option require-mppe needs the kernel's PPP"),
         _ => None,
     }
 }
