@@ -4,6 +4,9 @@
 DATAPATH=${1:?which data path} VERSION=${2:-2.4.9}
 . "$REPO/tests/vm/guest/datapath_lib.sh"
 
+# Seconds that a busy machine may take for what is done at once; LCP alone would need more.
+AT_ONCE=3
+
 pptpctrl() { ps -o pid= --ppid "$PPTPD" | head -n 1 | tr -d ' '; }
 manager() { on client ss -Htnp "dport = :1723" | sed -n 's/.*pid=\([0-9]*\).*/\1/p' | sort -u; }
 no_server_interface() { [ -z "$(on server ip -o link show type ppp)" ]; }
@@ -86,10 +89,10 @@ network
 plain_server
 leftovers_before
 confined
-after "engine killed" 1 kill_engine
-after "call manager killed" 1 kill_manager
-after "server's end killed" 2 kill_pptpctrl
-after "interface deleted" 3 delete_interface
+after "engine killed" $AT_ONCE kill_engine
+after "call manager killed" $AT_ONCE kill_manager
+after "server's end killed" $AT_ONCE kill_pptpctrl
+after "interface deleted" $AT_ONCE delete_interface
 killed
 terminated
 redialled

@@ -22,8 +22,8 @@ sleep 13
 for DATAPATH in $PATHS; do
   check "$DATAPATH: the call is up" logged "$DATAPATH" 'PPTP call to .* is up'
   check "$DATAPATH: one line names GRE and the module that a firewall needs" one_line_names_gre "$DATAPATH"
-  # Its farewell is lost too, and the server hangs up meanwhile: the status may be either.
-  pppd_stop "$DATAPATH"
+  # Nobody would answer its farewell.
+  pppd_stop "$DATAPATH" KILL
 done
 note "$(gre_dropped client eth0) packets were dropped"
 finish
