@@ -39,7 +39,6 @@ nothing_more() {
   sed -i '/^module/d' $WORK/leftovers.before $WORK/leftovers.after
   diff $WORK/leftovers.before $WORK/leftovers.after
 }
-not() { ! "$@"; }
 
 plan $((5 + 6 + 5 + 3 + 5 + 3 + 5 + 5 + 3 + 3 + 3 + 1))
 network

@@ -7,9 +7,7 @@ DATAPATH=${1:?which data path} VERSION=${2:-2.4.9}
 # Seconds that a busy machine may take for what is done at once; LCP alone would need more.
 AT_ONCE=3
 
-pptpctrl() { ps -o pid= --ppid "$PPTPD" | head -n 1 | tr -d ' '; }
 manager() { on client ss -Htnp "dport = :1723" | sed -n 's/.*pid=\([0-9]*\).*/\1/p' | sort -u; }
-no_server_interface() { [ -z "$(on server ip -o link show type ppp)" ]; }
 
 # after TEXT SECONDS COMMAND...: the tunnel is up; the command, and pppd hangs up (16) within this time
 after() {

@@ -24,6 +24,11 @@ open_tunnel() { dial "$@" && tunnel_up client "$1" 15; }
 close_tunnel() { pppd_stop "$1"; status_is 5; }
 status_is() { [ "$STATUS" = "$1" ] || { echo "exit status $STATUS instead of $1"; return 1; }; }
 
+# pptpctrl: the process of pptpd's that has the call
+pptpctrl() { ps -o pid= --ppid "$PPTPD" | head -n 1 | tr -d ' '; }
+no_server_interface() { [ -z "$(on server ip -o link show type ppp)" ]; }
+
+not() { ! "$@"; }
 same_text() { [ "$1" = "$2" ] || { echo "wanted: $1"; echo "got:    $2"; return 1; }; }
 
 # engine: the processes on host "client" that have a raw GRE socket
@@ -115,9 +120,6 @@ udp_stream() {
   wait "$receiver"
   echo "$sent $(cat $WORK/stream)"
 }
-
-# counter NAME COUNTER: what the engine counted, from the last line of this pppd's that tells
-counter() { sed -n "s/.*counters: .*\<$2=\([0-9]*\).*/\1/p" "$(log_of "$1")" | tail -n 1; }
 
 # counters_add_up NAME: every packet that was received was delivered, or died in exactly one way
 counters_add_up() {

@@ -20,9 +20,6 @@ large() { on client ping -n -q -c 2 -i 0.2 -W 2 -s 1200 $TUNNEL_SERVER; }
 calls_made() { grep -c 'PPTP call to .* is up' "$(log_of "$1")"; }
 made_calls() { [ "$(calls_made "$1")" -ge "$2" ]; }
 made_another_call() { made_calls t 2 && link_up client t; }
-# pptpctrl: the process of pptpd's that has the call
-pptpctrl() { ps -o pid= --ppid "$PPTPD" | head -n 1 | tr -d ' '; }
-no_server_interface() { [ -z "$(on server ip -o link show type ppp)" ]; }
 
 on_demand() {
   local index
@@ -60,7 +57,6 @@ passing() {
   check "pass-filter: what it does not accept is dropped" not large
   check_here "pass-filter: SIGTERM ends it" close_tunnel t
 }
-not() { ! "$@"; }
 
 # by_itself COMMAND...: its output goes to a pipe that a process which stays would hold open
 by_itself() { timeout 30 /bin/bash -c 'said=$("$@" < /dev/null); status=$?; echo "$said"; exit $status' by_itself "$@"; }
