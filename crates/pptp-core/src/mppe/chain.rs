@@ -13,7 +13,6 @@ use super::rc4::Rc4;
 pub(super) struct SessionKey([u8; 16]);
 
 impl SessionKey {
-    #[cfg(test)]
     pub(super) const fn as_bytes(&self) -> &[u8; 16] {
         &self.0
     }
@@ -60,10 +59,18 @@ impl KeyChain {
 
     /// The next session key.
     pub(super) fn change(&mut self) {
+        self.change_with(|key, text| Rc4::new(key).apply(text));
+    }
+
+    /// The next session key, with somebody else's RC4: it encrypts the second with the first.
+    pub(super) fn change_with(&mut self, encrypt: impl FnOnce(&[u8; 16], &mut [u8; 16])) {
         let mut interim = self.interim();
         self.double(&mut interim);
-        Rc4::new(&interim.clone()).apply(&mut interim);
-        self.set(interim);
+        let mut key = interim;
+        encrypt(&interim, &mut key);
+        self.set(key);
+        interim.zeroize();
+        key.zeroize();
     }
 
     /// GetNewKeyFromSHA; 16 bytes, of which `length` count.

@@ -5,7 +5,8 @@ use core::fmt;
 use super::config::{Config, Mode};
 use super::counters::Counters;
 use super::derive::StartKey;
-use super::header::{HEADER_LENGTH, Header};
+use super::header::{Count, HEADER_LENGTH, Header};
+use super::lanes::Lane;
 use super::stateful::{Flush, Stateful};
 use super::stateless::Stateless;
 
@@ -82,10 +83,15 @@ impl Decryptor {
     /// `outcomes` is emptied and gets one for each.
     pub fn decrypt_batch<'a>(&mut self, packets: impl IntoIterator<Item = &'a mut [u8]>, outcomes: &mut Vec<Outcome>) {
         outcomes.clear();
-        for packet in packets {
-            let outcome = self.decrypt(packet);
-            self.count(outcome);
-            outcomes.push(outcome);
+        match &mut self.state {
+            State::Stateless(stateless) => decrypt_stateless(stateless, packets.into_iter(), outcomes),
+            State::Stateful(stateful) => outcomes.extend(packets.into_iter().map(|packet| match examine(packet) {
+                Ok((header, body)) => stateful.decrypt(header, body),
+                Err(death) => Outcome::Dropped(death),
+            })),
+        }
+        for outcome in outcomes {
+            self.count(*outcome);
         }
     }
 
@@ -105,24 +111,6 @@ impl Decryptor {
         match &self.state {
             State::Stateless(_) => Flush::default(),
             State::Stateful(stateful) => stateful.flush(),
-        }
-    }
-
-    fn decrypt(&mut self, packet: &mut [u8]) -> Outcome {
-        let Some((header, body)) = packet.split_first_chunk_mut::<HEADER_LENGTH>() else {
-            return Outcome::Dropped(Death::Malformed);
-        };
-        let header = Header::parse(*header);
-        if body.is_empty() {
-            return Outcome::Dropped(Death::Malformed);
-        }
-        if !header.encrypted {
-            return Outcome::Dropped(Death::NotEncrypted);
-        }
-        match &mut self.state {
-            State::Stateless(_) if !header.flushed => Outcome::Dropped(Death::NotFlushed),
-            State::Stateless(stateless) => stateless.decrypt(header.count, body),
-            State::Stateful(stateful) => stateful.decrypt(header, body),
         }
     }
 
@@ -151,5 +139,76 @@ impl Decryptor {
 impl fmt::Debug for Decryptor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Decryptor").field("counters", &self.counters).finish_non_exhaustive()
+    }
+}
+
+/// What a packet must have in either mode.
+fn examine(packet: &mut [u8]) -> Result<(Header, &mut [u8]), Death> {
+    let (header, body) = packet.split_first_chunk_mut::<HEADER_LENGTH>().ok_or(Death::Malformed)?;
+    let header = Header::parse(*header);
+    if body.is_empty() {
+        Err(Death::Malformed)
+    } else if !header.encrypted {
+        Err(Death::NotEncrypted)
+    } else {
+        Ok((header, body))
+    }
+}
+
+/// A packet that was admitted and begun, and waits for another, so that both are decrypted at once.
+struct Waiting<'a> {
+    /// Where its outcome goes.
+    index: usize,
+    count: Count,
+    body: &'a mut [u8],
+}
+
+/// The outcomes are as if the packets were decrypted one by one.
+fn decrypt_stateless<'a>(
+    stateless: &mut Stateless,
+    packets: impl Iterator<Item = &'a mut [u8]>,
+    outcomes: &mut Vec<Outcome>,
+) {
+    let mut waiting: Option<Waiting<'a>> = None;
+    for packet in packets {
+        let index = outcomes.len();
+        outcomes.push(Outcome::Dropped(Death::NotFlushed));
+        let (count, body) = match examine(packet) {
+            Ok((header, body)) if header.flushed => (header.count, body),
+            Ok(_) => continue,
+            Err(death) => {
+                put(outcomes, index, Outcome::Dropped(death));
+                continue;
+            }
+        };
+        if let Some(first) = waiting.take_if(|first| !stateless.is_independent(first.count, count)) {
+            put(outcomes, first.index, stateless.decrypt(first.count, first.body));
+        }
+        if let Err(death) = stateless.admit(count, body) {
+            put(outcomes, index, Outcome::Dropped(death));
+            continue;
+        }
+        waiting = match waiting {
+            None => {
+                stateless.begin(Lane::First, count);
+                Some(Waiting { index, count, body })
+            }
+            Some(first) => {
+                stateless.begin(Lane::Second, count);
+                let [of_first, of_second] = stateless.decrypt_both((first.count, first.body), (count, body));
+                put(outcomes, first.index, of_first);
+                put(outcomes, index, of_second);
+                None
+            }
+        };
+    }
+    if let Some(last) = waiting {
+        put(outcomes, last.index, stateless.decrypt(last.count, last.body));
+    }
+}
+
+fn put(outcomes: &mut [Outcome], index: usize, outcome: Outcome) {
+    if let Some(place) = outcomes.get_mut(index) {
+        *place = outcome;
     }
 }

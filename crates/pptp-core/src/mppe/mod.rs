@@ -23,6 +23,7 @@ mod decryptor;
 mod derive;
 mod encryptor;
 mod header;
+mod lanes;
 mod plaintext;
 mod rc4;
 mod stateful;

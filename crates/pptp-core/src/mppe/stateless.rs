@@ -5,19 +5,22 @@ use super::config::KeyLength;
 use super::decryptor::{Death, Outcome};
 use super::derive::StartKey;
 use super::header::Count;
+use super::lanes::{Lane, Lanes};
 use super::plaintext::{EVIDENCE, Verdict};
 use super::rc4::Rc4;
 
-/// How far around the anchor keys are kept, in counts.
-pub(super) const WINDOW: u16 = 256;
-/// Slots: the window on both sides of the anchor.
+/// How far behind the anchor keys are kept, in counts.
+const BEHIND: u16 = 256;
+/// How far ahead of the anchor a count is believed. One more key may be there already.
+const AHEAD: u16 = 255;
+/// Keys that are kept: those behind the anchor and those ahead.
 const SLOTS: usize = 512;
 /// Counts before they repeat.
 const CYCLE: u16 = 4096;
-/// From here on a count is behind rather than ahead.
-const BEHIND: u16 = CYCLE / 2;
+/// From here on a count is rather late than early.
+const LATE: u16 = CYCLE / 2;
 /// Key changes that looking far ahead may cost, and what each packet adds.
-pub(super) const ALLOWANCE: u32 = 16384;
+const ALLOWANCE: u32 = 16384;
 const ALLOWANCE_PER_PACKET: u32 = 4;
 /// After so many packets of a possible protocol in a row, each is believed. Noise gets there once in 10^11 times.
 const CONFIDENT: u8 = 32;
@@ -33,7 +36,7 @@ struct Slot {
 pub(super) struct Stateless {
     /// The newest key that was made, which is that of `head`.
     chain: KeyChain,
-    /// At most [`WINDOW`] ahead of the anchor.
+    /// At most [`AHEAD`] + 1 ahead of the anchor.
     head: Count,
     slots: Box<[Slot; SLOTS]>,
     /// The newest packet that was certainly right.
@@ -41,6 +44,7 @@ pub(super) struct Stateless {
     /// Packets of a possible protocol since the last garbled one.
     confidence: u8,
     allowance: u32,
+    lanes: Box<Lanes>,
 }
 
 impl Stateless {
@@ -52,31 +56,58 @@ impl Stateless {
             anchor: Count::BEFORE_FIRST,
             confidence: 0,
             allowance: ALLOWANCE,
+            lanes: Lanes::new(),
         }
     }
 
-    pub(super) fn decrypt(&mut self, count: Count, body: &mut [u8]) -> Outcome {
+    /// Decides about a packet, without decrypting it: whether there is a key for it. Makes the key if it is to be made.
+    pub(super) fn admit(&mut self, count: Count, body: &[u8]) -> Result<(), Death> {
         self.allowance = self.allowance.saturating_add(ALLOWANCE_PER_PACKET).min(ALLOWANCE);
         let ahead = count.since(self.anchor);
-        if (1..=WINDOW).contains(&ahead) {
+        if self.is_ahead(count) {
             self.derive_to(count);
-        } else if (WINDOW + 1..=CYCLE - WINDOW).contains(&ahead) && !self.follow(count, body) {
-            return Outcome::Dropped(if ahead > BEHIND { Death::Late } else { Death::Implausible });
+        } else if (AHEAD + 1..=CYCLE - BEHIND).contains(&ahead) && !self.follow(count, body) {
+            return Err(if ahead > LATE { Death::Late } else { Death::Implausible });
         }
-        self.open(count, body)
-    }
-
-    /// Decrypts with a key that was made before.
-    fn open(&mut self, count: Count, body: &mut [u8]) -> Outcome {
         let slot = self.slot(count);
         if slot.count != Some(count) {
-            return Outcome::Dropped(Death::Late);
+            return Err(Death::Late);
         }
-        let Some(key) = &slot.key else {
-            return Outcome::Dropped(Death::Replayed);
-        };
-        key.cipher().apply(body);
+        slot.key.as_ref().map(|_| ()).ok_or(Death::Replayed)
+    }
+
+    /// Whether nothing that can be learned from the packet `waiting`, which was admitted, changes what [`Self::admit`] says of
+    /// this one.
+    pub(super) fn is_independent(&self, waiting: Count, count: Count) -> bool {
+        count != waiting && self.is_ahead(count)
+    }
+
+    /// Makes the tables of a packet that was admitted. If it is the newest, also the key of the next, which will soon be
+    /// wanted.
+    pub(super) fn begin(&mut self, lane: Lane, count: Count) {
+        let key = self.slot(count).key.clone().unwrap_or_default();
+        if count == self.head {
+            self.lanes.schedule_and_change(lane, &key, &mut self.chain);
+            self.keep();
+        } else {
+            self.lanes.schedule(lane, &key);
+        }
+    }
+
+    /// Decrypts the packet that was begun in the first lane.
+    pub(super) fn decrypt(&mut self, count: Count, body: &mut [u8]) -> Outcome {
+        self.lanes.apply_one(body);
         self.judge(count, body)
+    }
+
+    /// Decrypts the packets that were begun in both lanes.
+    pub(super) fn decrypt_both(&mut self, first: (Count, &mut [u8]), second: (Count, &mut [u8])) -> [Outcome; 2] {
+        self.lanes.apply_both(first.1, second.1);
+        [self.judge(first.0, first.1), self.judge(second.0, second.1)]
+    }
+
+    fn is_ahead(&self, count: Count) -> bool {
+        (1..=AHEAD).contains(&count.since(self.anchor))
     }
 
     /// Uses up the key, if it was the right one.
@@ -96,20 +127,27 @@ impl Stateless {
 
     /// Moves the anchor forward, never back.
     fn anchor_at(&mut self, count: Count) {
-        if count.since(self.anchor) <= WINDOW {
+        if self.is_ahead(count) {
             self.anchor = count;
         }
     }
 
+    /// Makes the keys up to this count, unless they are there.
     fn derive_to(&mut self, count: Count) {
-        while (1..=2 * WINDOW).contains(&count.since(self.head)) {
-            self.derive();
+        let missing = count.since(self.head);
+        if missing <= AHEAD {
+            (0..missing).for_each(|_| self.derive());
         }
     }
 
     /// Makes the next key.
     fn derive(&mut self) {
         self.chain.change();
+        self.keep();
+    }
+
+    /// Keeps the key that was made.
+    fn keep(&mut self) {
         self.head = self.head.next();
         let (head, key) = (self.head, self.chain.session().clone());
         *self.slot(head) = Slot { count: Some(head), key: Some(key) };
