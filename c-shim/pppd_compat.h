@@ -42,6 +42,7 @@ extern int holdoff;
 extern int hungup;
 extern int listen_time;
 extern int need_holdoff;
+extern void die(int);
 extern bool demand, multilink;
 
 #define compat_got_sigterm() ppp_signaled(SIGTERM)

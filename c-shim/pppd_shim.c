@@ -81,6 +81,7 @@ void pptp_host_error(const char *text) { error("%s", text); }
 int pptp_host_got_sigterm(void) { return compat_got_sigterm(); }
 int pptp_host_got_sighup(void) { return compat_got_sighup(); }
 void pptp_host_quit(void) { asked_to_quit = 1; }
+void pptp_host_die(int code) { die(code); }
 void pptp_host_set_status(int code) { compat_set_status(code); }
 int pptp_host_hung_up(void) { return hungup; }
 int pptp_host_needs_holdoff(void) { return need_holdoff; }

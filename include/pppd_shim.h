@@ -83,6 +83,8 @@ int pptp_host_got_sigterm(void);
 int pptp_host_got_sighup(void);
 /* pppd ends when the callback is over, also when it persists. */
 void pptp_host_quit(void);
+/* Ends pppd now, with its own cleaning up: the channel's functions are called. */
+void pptp_host_die(int status);
 /* The exit status that pppd would have if it ended now. */
 void pptp_host_set_status(int status);
 /* Nonzero: the link ended because the channel did ("Modem hangup"). */

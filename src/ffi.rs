@@ -157,6 +157,12 @@ pub(crate) fn listen_first(milliseconds: c_int) {
     unsafe { shim::pptp_host_listen_first(milliseconds) }
 }
 
+/// Ends pppd now; it calls the channel's functions.
+pub(crate) fn die(status: c_int) {
+    // SAFETY: the module's contract; the caller holds no borrow of the plugin's state.
+    unsafe { shim::pptp_host_die(status) }
+}
+
 /// pppd's exit status.
 pub(crate) fn set_status(status: c_int) {
     // SAFETY: the module's contract.

@@ -59,7 +59,7 @@ fn header_compression_is_not_offered() {
 
 #[test]
 fn on_demand_pppd_ends_when_its_interface_is_gone() {
-    // The engine may find out while it answers.
+    // The engine may find out while it answers, and then it takes another look.
     let words = [
         "@demand",
         "@check",
@@ -72,10 +72,12 @@ fn on_demand_pppd_ends_when_its_interface_is_gone() {
         "@timer",
     ];
     let ran = on_tun(&words);
-    assert_eq!((ran.after("timer "), ran.after("ran ")), (vec!["10 s"; 3], vec!["0"]), "{ran:?}");
+    let looks = ran.after("timer ");
+    assert!(looks.len() >= 2 && looks.iter().all(|&look| look == "3 s"), "{ran:?}");
+    assert_eq!(ran.after("ran "), ["0"], "{ran:?}");
     assert!(ran.says("error: interface of unit 0 was deleted"), "{ran:?}");
     assert!(ran.says("error: option demand: its interface is gone, so pppd ends"), "{ran:?}");
-    assert!(ran.says("status 1 quit 1"), "{ran:?}");
+    assert!(ran.says("dies with 1"), "{ran:?}");
     let kept = on_tun(&["@check", "@open", "@newunit=-1", "@timer"]);
     assert_eq!(kept.after("timer "), ["0 s"], "{kept:?}");
 }

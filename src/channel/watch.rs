@@ -16,7 +16,7 @@ use crate::{engine, ffi, ppp_device};
 const INTERVAL: c_int = 1;
 
 /// How often to look for the interface of `demand`, seconds.
-const SLOW_INTERVAL: c_int = 10;
+const SLOW_INTERVAL: c_int = 3;
 
 /// How often at most. The engine itself speaks of silence after 10 s.
 const LOOKS: u32 = 12;
@@ -47,6 +47,9 @@ pub(crate) fn look() {
     engine::pass_log_on();
     if slow_interval() != 0 && ppp_device::has_lost_unit() {
         error!("option demand: its interface is gone, so pppd ends");
+        if with(|channel| channel.link.is_none()) {
+            return pppd::die(Status::FatalError);
+        }
         pppd::set_status(Status::FatalError);
         return pppd::quit();
     }

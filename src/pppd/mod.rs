@@ -39,6 +39,11 @@ pub(crate) fn exit(status: Status) -> ! {
     std::process::exit(status as i32)
 }
 
+/// Ends pppd while it has no link, cleaning up as it does itself: what it ends with by itself is not its status then.
+pub(crate) fn die(status: Status) {
+    ffi::die(status as i32);
+}
+
 /// The status with which pppd ends if it ends now.
 pub(crate) fn set_status(status: Status) {
     ffi::set_status(status as i32);

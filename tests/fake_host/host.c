@@ -74,6 +74,8 @@ ipcp_options ipcp_wantoptions[NUM_PPP] = {{.neg_vj = 1}}, ipcp_allowoptions[NUM_
 static void (*timer)(void *);
 static int timer_seconds;
 
+void die(int code) { printf("dies with %d\n", code); exit(code); }
+
 static option_t lcp_table[] = {
 	{.name = "mru"}, {.name = "asyncmap"}, {.name = "mtu"}, {.name = NULL},
 };

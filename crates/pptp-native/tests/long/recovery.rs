@@ -7,6 +7,7 @@ with_either_pppd! {
     persist_survives_its_interface,
     a_hang_up_by_signal_is_followed_by_a_new_call,
     demand_ends_with_its_engine_while_it_waits,
+    demand_ends_with_its_engine_while_it_carries,
     demand_ends_with_its_interface,
     demand_waits_for_a_server_that_comes_later,
     a_script_s_child_keeps_nothing_alive,
@@ -50,7 +51,7 @@ fn a_hang_up_by_signal_is_followed_by_a_new_call(version: Version) {
 }
 
 /// Between calls pppd waits for its interface, and has to be told that there is none any more.
-fn ends_without_interface(version: Version, harm: impl Fn(&Network)) {
+fn ends_without_interface(version: Version, dialled: bool, harm: impl Fn(&Network)) {
     let mut network = Network::new(version);
     network.serve("10.99.1.1:10.99.1.2 noipv6");
     let mut pppd = network.dial("client", "demand holdoff 15 maxfail 0 10.99.1.2:10.99.1.1 noipv6");
@@ -58,6 +59,9 @@ fn ends_without_interface(version: Version, harm: impl Fn(&Network)) {
     eventually("the interface is there", SOON, || {
         client.succeeds("ip addr show dev ppp0 up | grep -q 10.99.1.2").then_some(())
     });
+    if dialled {
+        assert!(client.succeeds("ping -c 1 -W 10 10.99.1.1"));
+    }
     harm(&network);
     assert_ne!(pppd.exit_status(2 * SOON), 0);
     assert_eq!(pppd.count("interface is gone"), 1);
@@ -65,11 +69,15 @@ fn ends_without_interface(version: Version, harm: impl Fn(&Network)) {
 }
 
 fn demand_ends_with_its_engine_while_it_waits(version: Version) {
-    ends_without_interface(version, kill_engine);
+    ends_without_interface(version, false, kill_engine);
+}
+
+fn demand_ends_with_its_engine_while_it_carries(version: Version) {
+    ends_without_interface(version, true, kill_engine);
 }
 
 fn demand_ends_with_its_interface(version: Version) {
-    ends_without_interface(version, |network| drop(network.client.run("ip link del ppp0")));
+    ends_without_interface(version, false, |network| drop(network.client.run("ip link del ppp0")));
 }
 
 fn demand_waits_for_a_server_that_comes_later(version: Version) {
