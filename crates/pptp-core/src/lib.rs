@@ -4,6 +4,7 @@
 //! slices, and everything that has to happen outside is drained through `poll_*` methods.
 #![forbid(unsafe_code)]
 
+pub mod ccp;
 pub mod control;
 pub mod gre;
 pub mod hdlc;

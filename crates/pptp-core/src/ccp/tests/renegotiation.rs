@@ -1,0 +1,106 @@
+//! Packets that come when everything is agreed on.
+
+use super::super::{Event, Reason, Renegotiation};
+use super::pair::{Link, Pair};
+use super::*;
+
+const OPENED: Event = Event::Opened { send: STRONG, receive: STRONG };
+
+fn opened(list: &str, renegotiation: Renegotiation) -> Ccp {
+    let mut ccp = Ccp::new(Settings { renegotiation, ..Settings::new(list.parse().unwrap()) });
+    ccp.handle_up(at(0));
+    ccp.handle_open(at(0));
+    ccp.handle_packet(&[2, 1, 0, 10, 18, 6, 1, 0, 0, 0x40], at(0));
+    ccp.handle_packet(&[1, 7, 0, 10, 18, 6, 1, 0, 0, 0x40], at(0));
+    while ccp.poll_transmit().is_some() {}
+    assert_eq!(events(&mut ccp), [OPENED]);
+    ccp
+}
+
+fn request(identifier: u8, bits: u8) -> [u8; 10] {
+    [1, identifier, 0, 10, 18, 6, 1, 0, 0, bits]
+}
+
+#[test]
+fn a_peer_that_missed_the_ack_gets_it_again() {
+    let mut ccp = opened("required,128", Renegotiation::Refused);
+    for (identifier, time) in [(7, 3000), (7, 3_000_000), (8, 6000), (9, 30_000)] {
+        ccp.handle_packet(&request(identifier, 0x40), at(time));
+        assert_eq!(ccp.poll_transmit(), Some(vec![2, identifier, 0, 10, 18, 6, 1, 0, 0, 0x40]));
+        assert_eq!((ccp.poll_transmit(), events(&mut ccp), ccp.poll_timeout()), (None, vec![], None));
+    }
+}
+
+#[test]
+fn a_new_negotiation_ends_the_link() {
+    for (packet, time) in [(request(8, 0x40), 30_001), (request(7, 0x60), 1), (request(7, 0x20), 1)] {
+        for list in ["required,128", "optional,128"] {
+            let mut ccp = opened(list, Renegotiation::Refused);
+            ccp.handle_packet(&packet, at(time));
+            assert_eq!(events(&mut ccp), [Event::Failed(Reason::Renegotiated)]);
+            assert!(!ccp.may_pass_plaintext());
+            assert_eq!((ccp.poll_transmit(), ccp.poll_timeout()), (None, None));
+        }
+    }
+}
+
+#[test]
+fn doubled_answers_change_nothing() {
+    let mut ccp = opened("optional,128", Renegotiation::Refused);
+    for packet in [
+        &[2, 1, 0, 10, 18, 6, 1, 0, 0, 0x40][..],
+        &[3, 1, 0, 10, 18, 6, 1, 0, 0, 0x20],
+        &[4, 1, 0, 10, 18, 6, 1, 0, 0, 0x40],
+        &[6, 1, 0, 4],
+    ] {
+        ccp.handle_packet(packet, at(1));
+    }
+    assert_eq!((events(&mut ccp), ccp.poll_transmit(), ccp.counters().unexpected), (vec![], None, 4));
+}
+
+#[test]
+fn with_keys_there_may_be_a_new_negotiation() {
+    for list in ["required,128", "optional,128"] {
+        let mut ccp = opened(list, Renegotiation::Allowed);
+        ccp.handle_packet(&request(8, 0x40), at(40_000));
+        assert_eq!(events(&mut ccp), [Event::Suspended]);
+        assert!(!ccp.may_pass_plaintext());
+        assert_eq!(ccp.poll_transmit(), Some(request(2, 0x40).to_vec()));
+        ccp.handle_packet(&[2, 2, 0, 10, 18, 6, 1, 0, 0, 0x40], at(40_001));
+        assert_eq!(events(&mut ccp), [OPENED]);
+    }
+}
+
+#[test]
+fn a_new_negotiation_never_ends_in_clear() {
+    let mut ccp = opened("optional,128", Renegotiation::Allowed);
+    ccp.handle_packet(&request(8, 0x40), at(40_000));
+    ccp.handle_packet(&[4, 2, 0, 10, 18, 6, 1, 0, 0, 0x40], at(40_000));
+    assert_eq!(events(&mut ccp), [Event::Suspended, Event::Failed(Reason::Rejected)]);
+
+    let mut ccp = opened("optional,128", Renegotiation::Allowed);
+    ccp.handle_packet(&[1, 9, 0, 4], at(40_000));
+    while let Some(due) = ccp.poll_timeout() {
+        ccp.handle_timeout(due);
+    }
+    assert_eq!(events(&mut ccp), [Event::Suspended, Event::Failed(Reason::NoAnswer)]);
+    assert!(!ccp.may_pass_plaintext());
+}
+
+#[test]
+fn when_one_end_begins_anew_both_do() {
+    let settings =
+        || Settings { renegotiation: Renegotiation::Allowed, ..Settings::new("required,stateful,56".parse().unwrap()) };
+    let mut pair = Pair::new([settings(), settings()], Link::IDEAL, 0);
+    pair.start();
+    pair.run();
+    pair.now = at(60_000);
+    pair.ends[0].ccp.handle_down();
+    pair.start_end(0);
+    pair.run();
+    let weak = Config { key_length: KeyLength::Bits56, mode: Mode::Stateful };
+    let opened = Event::Opened { send: weak, receive: weak };
+    assert_eq!(pair.now, at(60_030));
+    assert_eq!(pair.ends[0].events, [opened, opened]);
+    assert_eq!(pair.ends[1].events, [opened, Event::Suspended, opened]);
+}
