@@ -31,11 +31,14 @@ harmed() {
   sleep 0.5
   check "$name: afterwards all is well" ping_tunnel client "$name"
   check_here "$name: SIGTERM ends it" close_tunnel "$name"
-  check "$name: the engine's counters add up" counters_add_up "$name"
+  # On a terminal the engine may find the end when pppd's log is closed.
+  [ "$DATAPATH" != tun ] || check "$name: the engine's counters add up" counters_add_up "$name"
   note "$(sed -n 's/.*\(counters: .*\)/\1/p' "$(log_of "$name")" | tail -n 1)"
 }
 
-plan $((5 * 10))
+checks=9
+[ "$DATAPATH" != tun ] || checks=10
+plan $((5 * checks))
 network
 plain_server
 harmed lossy 80 50 loss 10%
