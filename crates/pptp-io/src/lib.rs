@@ -9,6 +9,7 @@ pub mod imports;
 pub mod modules;
 pub mod netns;
 pub mod poller;
+pub mod ppp;
 pub mod pppox;
 pub mod process;
 pub mod pty;

@@ -103,6 +103,24 @@ pub(crate) fn ioctl_interface(fd: BorrowedFd<'_>, request: libc::Ioctl, value: &
     Ok(())
 }
 
+/// `struct ppp_option_data` of `linux/ppp-ioctl.h`.
+#[repr(C)]
+pub(crate) struct PppOptionData {
+    pointer: *mut u8,
+    length: u32,
+    transmit: c_int,
+}
+
+/// ioctl(2) with a `struct ppp_option_data` that the kernel reads, for what is received.
+pub(crate) fn ioctl_option(fd: BorrowedFd<'_>, request: libc::Ioctl, option: &mut [u8]) -> io::Result<()> {
+    let length = u32::try_from(option.len()).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
+    let data = PppOptionData { pointer: option.as_mut_ptr(), length, transmit: 0 };
+    // SAFETY: every caller passes a request whose argument is a pointer to such a structure; it and the option live until
+    // the kernel has read them.
+    check(unsafe { libc::ioctl(fd.as_raw_fd(), request, &raw const data) })?;
+    Ok(())
+}
+
 /// An ioctl(2) whose argument is a number, and that gives a new descriptor.
 pub(crate) fn ioctl_descriptor(fd: BorrowedFd<'_>, request: libc::Ioctl, argument: c_int) -> io::Result<OwnedFd> {
     // SAFETY: every caller passes a request whose argument is a number and whose result is a descriptor.
