@@ -15,8 +15,8 @@ use pptp_io::{clock, process, seqpacket};
 
 use crate::codec::{self, Message};
 use crate::command::{
-    Answer, CallConfig, Channel, Command, FilterKind, Framing, Idle, Instruction, LogLine, Network, NpMode, Statistics,
-    Unit,
+    Answer, CallConfig, Channel, Command, Direction, FilterKind, Framing, Idle, Instruction, Key, LogLine, Network,
+    NpMode, Statistics, Unit,
 };
 use crate::engine;
 
@@ -161,14 +161,8 @@ impl Engine {
     ///
     /// # Errors
     /// As [`Engine::ask`].
-    pub fn new_unit(
-        &mut self,
-        unit: Unit,
-        mtu: u16,
-        tun: BorrowedFd<'_>,
-        frames: BorrowedFd<'_>,
-    ) -> Result<(), EngineError> {
-        self.ask(&Command::NewUnit { unit, mtu }, &[tun, frames]).map(drop)
+    pub fn new_unit(&mut self, unit: Unit, tun: BorrowedFd<'_>, frames: BorrowedFd<'_>) -> Result<(), EngineError> {
+        self.ask(&Command::NewUnit { unit }, &[tun, frames]).map(drop)
     }
 
     /// See [`Command::NewChannel`]; `descriptors`: its raw GRE socket, its frames, its life line.
@@ -207,6 +201,31 @@ impl Engine {
     /// As [`Engine::ask`].
     pub fn set_filter(&mut self, unit: Unit, kind: FilterKind, program: Vec<Instruction>) -> Result<(), EngineError> {
         self.ask(&Command::SetFilter { unit, kind, program }, &[]).map(drop)
+    }
+
+    /// See [`Command::SetCompression`].
+    ///
+    /// # Errors
+    /// As [`Engine::ask`].
+    pub fn set_compression(
+        &mut self,
+        unit: Unit,
+        direction: Direction,
+        option: Vec<u8>,
+        key: Key,
+    ) -> Result<(), EngineError> {
+        self.ask(&Command::SetCompression { unit, direction, option, key }, &[]).map(drop)
+    }
+
+    /// See [`Command::GetUnitFlags`].
+    ///
+    /// # Errors
+    /// As [`Engine::ask`].
+    pub fn unit_flags(&mut self, unit: Unit) -> Result<u32, EngineError> {
+        let Answer::Flags(flags) = self.ask(&Command::GetUnitFlags { unit }, &[])? else {
+            return Err(EngineError::Gone);
+        };
+        Ok(flags)
     }
 
     /// See [`Command::GetIdle`].

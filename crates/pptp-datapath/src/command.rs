@@ -151,8 +151,6 @@ pub enum Command {
     NewUnit {
         /// Its number.
         unit: Unit,
-        /// MTU of the interface, bytes.
-        mtu: u16,
     },
     /// `[gre socket, frames, life line]`, or `[frames, life line]` on a shared port: a channel. The life line is a
     /// descriptor that becomes readable, at its end, when the call is over; then the engine closes `frames`, which
@@ -229,7 +227,8 @@ pub enum Command {
         /// At most 4096 instructions.
         program: Vec<Instruction>,
     },
-    /// `PPPIOCSCOMPRESS`: refused.
+    /// `PPPIOCSCOMPRESS`: MPPE's option and key for one direction, which count from the Configure-Ack on that agrees to them.
+    /// Any other option is refused.
     SetCompression {
         /// The unit.
         unit: Unit,
@@ -239,6 +238,11 @@ pub enum Command {
         option: Vec<u8>,
         /// The session key that follows it.
         key: Key,
+    },
+    /// What the engine adds to the flags of a unit (`PPPIOCGFLAGS`); answered by [`Answer::Flags`].
+    GetUnitFlags {
+        /// The unit.
+        unit: Unit,
     },
     /// `PPPIOCGIDLE`; answered by [`Answer::Idle`], and refused (`ENXIO`) when the unit's device was deleted.
     GetIdle {
@@ -279,6 +283,8 @@ pub enum Answer {
         /// For the log.
         text: String,
     },
+    /// Of [`Command::GetUnitFlags`]: `SC_…` of `linux/ppp-ioctl.h`.
+    Flags(u32),
     /// Of [`Command::GetIdle`].
     Idle(Idle),
     /// Of [`Command::GetStatistics`].

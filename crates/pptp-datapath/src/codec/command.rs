@@ -22,6 +22,7 @@ const SET_MRU: u8 = 10;
 const SET_FILTER: u8 = 11;
 const SET_COMPRESSION: u8 = 12;
 const GET_IDLE: u8 = 13;
+const GET_UNIT_FLAGS: u8 = 16;
 const GET_STATISTICS: u8 = 14;
 const GET_COUNTERS: u8 = 15;
 
@@ -61,9 +62,8 @@ pub(crate) fn decode_offer(message: &[u8]) -> Option<CallConfig> {
 
 fn put_command(writer: &mut Writer, command: &Command) {
     match command {
-        Command::NewUnit { unit, mtu } => {
+        Command::NewUnit { unit } => {
             put_unit(writer, NEW_UNIT, *unit);
-            writer.u16(*mtu);
         }
         Command::NewChannel { channel, call, framing, port } => {
             put_channel(writer, NEW_CHANNEL, *channel);
@@ -96,6 +96,7 @@ fn put_command(writer: &mut Writer, command: &Command) {
         | Command::SetNpMode { .. }
         | Command::SetFilter { .. }
         | Command::SetCompression { .. }
+        | Command::GetUnitFlags { .. }
         | Command::GetIdle { .. }
         | Command::GetStatistics { .. } => put_unit_command(writer, command),
     }
@@ -123,6 +124,7 @@ fn put_unit_command(writer: &mut Writer, command: &Command) {
             writer.bytes(option);
             writer.array(key.0);
         }
+        Command::GetUnitFlags { unit } => put_unit(writer, GET_UNIT_FLAGS, *unit),
         Command::GetIdle { unit } => put_unit(writer, GET_IDLE, *unit),
         Command::GetStatistics { unit } => put_unit(writer, GET_STATISTICS, *unit),
         _ => {}
@@ -131,7 +133,7 @@ fn put_unit_command(writer: &mut Writer, command: &Command) {
 
 fn take_command(kind: u8, reader: &mut Reader<'_>) -> Option<Command> {
     Some(match kind {
-        NEW_UNIT => Command::NewUnit { unit: unit(reader)?, mtu: reader.u16()? },
+        NEW_UNIT => Command::NewUnit { unit: unit(reader)? },
         NEW_CHANNEL => {
             let (channel, call) = (channel(reader)?, call(reader)?);
             let framing = framing(reader.u8()?)?;
@@ -163,6 +165,7 @@ fn take_unit_command(kind: u8, reader: &mut Reader<'_>) -> Option<Command> {
             option: reader.bytes()?.to_vec(),
             key: Key(reader.array()?),
         },
+        GET_UNIT_FLAGS => Command::GetUnitFlags { unit },
         GET_IDLE => Command::GetIdle { unit },
         GET_STATISTICS => Command::GetStatistics { unit },
         _ => return None,
@@ -321,7 +324,7 @@ mod tests {
         };
         let program = vec![Instruction { code: 6, jump_true: 1, jump_false: 2, k: u32::MAX }; 4096];
         vec![
-            Command::NewUnit { unit, mtu: 1460 },
+            Command::NewUnit { unit },
             Command::NewChannel { channel, call, framing: Framing::Datagrams, port: None },
             Command::NewChannel {
                 channel,
@@ -347,6 +350,7 @@ mod tests {
                 option: vec![18, 6, 1, 0, 0, 0x40],
                 key: Key([7; 16]),
             },
+            Command::GetUnitFlags { unit },
             Command::GetIdle { unit },
             Command::GetStatistics { unit },
             Command::GetCounters { channel },

@@ -12,7 +12,7 @@ use field::{Reader, Writer};
 pub(crate) use command::{LONGEST_OFFER, decode_command, decode_offer, encode_command, encode_offer};
 
 /// Changes with every change of the messages.
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 
 /// No message is longer: a filter has at most 4096 instructions of 8 bytes.
 pub(crate) const LONGEST_MESSAGE: usize = 40 * 1024;
@@ -27,6 +27,7 @@ const REFUSED: u8 = 2;
 const IDLE: u8 = 3;
 const STATISTICS: u8 = 4;
 const COUNTERS: u8 = 5;
+const FLAGS: u8 = 6;
 
 /// What the engine sends.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,6 +74,10 @@ fn put_answer(writer: &mut Writer, answer: &Answer) {
             writer.u32(errno.unsigned_abs());
             writer.text(text);
         }
+        Answer::Flags(flags) => {
+            writer.u8(FLAGS);
+            writer.u32(*flags);
+        }
         Answer::Idle(idle) => {
             writer.u8(IDLE);
             writer.duration(idle.transmit);
@@ -97,6 +102,7 @@ fn answer(reader: &mut Reader<'_>) -> Option<Answer> {
     Some(match reader.u8()? {
         DONE => Answer::Done,
         REFUSED => Answer::Refused { errno: i32::try_from(reader.u32()?).ok()?, text: reader.text()? },
+        FLAGS => Answer::Flags(reader.u32()?),
         IDLE => Answer::Idle(Idle { transmit: reader.duration()?, receive: reader.duration()? }),
         STATISTICS => Answer::Statistics(statistics(reader)?),
         COUNTERS => {
@@ -168,6 +174,7 @@ mod tests {
                 9,
                 Answer::Idle(Idle { transmit: Duration::from_millis(1500), receive: Duration::from_secs(9) }),
             ),
+            Message::Answer(12, Answer::Flags(0x0080_0000)),
             Message::Answer(10, Answer::Statistics(statistics)),
             Message::Answer(11, Answer::Counters(vec![(String::from("duplicate"), 3), (String::new(), 0)])),
             Message::Log(LogLine { level: log::Level::Warn, text: String::from("größer") }),

@@ -21,6 +21,14 @@ const SILENCE: Duration = Duration::from_secs(10);
 /// Frames that wait for the window, at most: a train, and what pppd says meanwhile.
 const MOST_PARKED: usize = 2048;
 
+/// A frame that waits.
+#[derive(Debug)]
+pub(super) struct Parked {
+    pub(super) bytes: Vec<u8>,
+    /// How many of the last bytes are to be encrypted.
+    pub(super) encrypted: Option<usize>,
+}
+
 /// One channel.
 #[derive(Debug)]
 pub(super) struct Channel {
@@ -42,7 +50,7 @@ pub(super) struct Channel {
     pub(super) life_line: OwnedFd,
     pub(super) flags: u32,
     /// PPP frames that the peer's window has no room for.
-    pub(super) parked: VecDeque<Vec<u8>>,
+    pub(super) parked: VecDeque<Parked>,
     pub(super) trouble: Trouble,
     /// When its timer is set to.
     pub(super) timer: Option<Instant>,
@@ -118,7 +126,7 @@ impl Channel {
     }
 
     /// Keeps a frame until the window has room.
-    pub(super) fn park(&mut self, frame: Vec<u8>) {
+    pub(super) fn park(&mut self, frame: Parked) {
         if self.parked.len() < MOST_PARKED {
             self.parked.push_back(frame);
         } else {

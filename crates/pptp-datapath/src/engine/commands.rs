@@ -49,7 +49,7 @@ impl Engine {
 
     fn carry_out(&mut self, command: Command, descriptors: Vec<OwnedFd>) -> Outcome {
         match command {
-            Command::NewUnit { unit, mtu: _ } => self.add_unit(unit, descriptors),
+            Command::NewUnit { unit } => self.add_unit(unit, descriptors),
             Command::NewChannel { channel, call, framing, port } => {
                 self.add_channel(channel, (&call, framing), port, descriptors)
             }
@@ -74,13 +74,20 @@ impl Engine {
     fn carry_out_for_unit(&mut self, command: Command) -> Outcome {
         let now = self.now;
         match command {
-            Command::SetUnitFlags { unit, flags } => self.unit(unit)?.flags = flags,
+            Command::SetUnitFlags { unit, flags } => {
+                let unit = self.unit(unit)?;
+                unit.encryption.set_flags(unit.flags, flags);
+                unit.flags = flags;
+            }
             Command::SetNpMode { unit, network, mode } => self.unit(unit)?.set_mode(network, mode),
             Command::SetFilter { unit, kind, program } => return self.set_filter(unit, kind, &program),
-            Command::SetCompression { .. } => {
-                return Err((libc::EINVAL, String::from("compression is not in this engine")));
+            Command::SetCompression { unit, direction, option, key } => {
+                if !self.unit(unit)?.encryption.prepare(direction, &option, &key) {
+                    return Err((libc::EINVAL, String::from("no other compression than MPPE")));
+                }
             }
             Command::GetIdle { unit } if self.unit(unit)?.is_lost => return Err((libc::ENXIO, lost_text(unit))),
+            Command::GetUnitFlags { unit } => return Ok(Answer::Flags(self.unit(unit)?.encryption.flags())),
             Command::GetIdle { unit } => return Ok(Answer::Idle(self.unit(unit)?.idle(now))),
             Command::GetStatistics { unit } => return Ok(Answer::Statistics(self.unit(unit)?.statistics)),
             _ => return Err((libc::ENOTTY, String::from("not a command for a unit"))),
@@ -200,6 +207,7 @@ impl Engine {
         }
         if let Some(unit) = self.units.find_mut(unit_index) {
             unit.channel = Some(channel_index);
+            unit.encryption.start_anew(unit.flags);
         }
         Ok(Answer::Done)
     }
@@ -234,7 +242,10 @@ impl Engine {
 
     fn counters(&mut self, channel: ChannelNumber) -> Outcome {
         let channel = self.channel(channel)?;
-        let (mut counters, port) = (channel.counters(), channel.port);
+        let (mut counters, port, unit) = (channel.counters(), channel.port, channel.unit);
+        if let Some(unit) = unit.and_then(|unit| self.units.find(unit)) {
+            counters.extend(unit.encryption.drops().map(|(name, value)| (String::from(name), value)));
+        }
         if let Some(port) = self.ports.find(port) {
             counters.push((String::from("unknown-calls"), port.unknown_calls));
             counters.push((String::from("malformed-packets"), port.malformed));

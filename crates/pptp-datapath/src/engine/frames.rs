@@ -5,8 +5,9 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use pptp_io::seqpacket;
 
-use super::Engine;
-use super::ppp;
+use super::encryption::CCP;
+use super::unit::Unit;
+use super::{Engine, ppp};
 use crate::command::Network;
 use crate::filter::Way;
 
@@ -50,6 +51,14 @@ fn hear(frames: BorrowedFd<'_>, buffer: &mut [u8]) -> Heard {
     }
 }
 
+/// Looks at what concerns encryption.
+fn watch(unit: &mut Unit, way: Way, protocol: u16, information: &[u8]) -> Option<String> {
+    if protocol != CCP {
+        return None;
+    }
+    unit.encryption.watch(way, information, unit.flags)
+}
+
 impl Engine {
     /// What pppd writes to a unit: control frames, and packets that it had kept while it dialled.
     pub(super) fn read_unit_frames(&mut self, index: usize) {
@@ -66,7 +75,10 @@ impl Engine {
                 Some(network) => self.transmit_packet(index, network, information),
                 None => {
                     unit.count_control(Way::Sent, information.len());
-                    if let Some(channel) = unit.channel {
+                    let channel = unit.channel;
+                    let trouble = watch(unit, Way::Sent, protocol, information);
+                    trouble.into_iter().for_each(|text| self.log(log::Level::Error, text));
+                    if let Some(channel) = channel {
                         self.transmit_frame(channel, protocol, information);
                     }
                 }
@@ -94,9 +106,11 @@ impl Engine {
     pub(super) fn pass_to_pppd(&mut self, channel_index: usize, protocol: u16, information: &[u8]) {
         let Some(channel) = self.channels.find_mut(channel_index) else { return };
         let unit = channel.unit.and_then(|unit| self.units.find_mut(unit));
+        let mut trouble = None;
         let frames = match unit {
             Some(unit) if !ppp::is_of_channel(protocol) => {
                 unit.count_control(Way::Received, information.len());
+                trouble = watch(unit, Way::Received, protocol, information);
                 unit.frames.as_fd()
             }
             _ => channel.frames.as_fd(),
@@ -104,5 +118,6 @@ impl Engine {
         if send_to_pppd(frames, protocol, information).is_err() {
             channel.trouble.lost_to_pppd += 1;
         }
+        trouble.into_iter().for_each(|text| self.log(log::Level::Error, text));
     }
 }

@@ -12,6 +12,7 @@
 
 mod channel;
 mod commands;
+mod encryption;
 mod frames;
 mod line;
 mod port;

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::io;
 use std::net::Ipv4Addr;
+use std::ops::Range;
 use std::os::fd::{AsFd, OwnedFd};
 
 use pptp_core::gre::Stamp;
@@ -16,7 +17,7 @@ use super::ppp;
 use crate::command::Port as PortNumber;
 
 /// Bytes in front of a packet: GRE header and PPP header at their longest.
-pub(super) const HEADROOM: usize = GreHeader::MAX_LENGTH + ppp::HEADER_LENGTH;
+pub(super) const HEADROOM: usize = GreHeader::MAX_LENGTH + ppp::ENCRYPTED_LENGTH;
 
 /// One port.
 #[derive(Debug)]
@@ -131,6 +132,8 @@ pub(super) struct Outgoing {
     packets: Vec<Packet>,
     /// How many of `packets` were sent.
     sent: usize,
+    /// Where in `bytes` packets are that wait to be encrypted, in order.
+    unencrypted: Vec<Range<usize>>,
     /// When to try again, if the socket is full.
     pub(super) retry: Option<Instant>,
     troubles: Troubles,
@@ -197,6 +200,23 @@ impl Outgoing {
         self.used = end;
     }
 
+    /// The last packet is to be encrypted, from the `length`th byte before its end on.
+    pub(super) fn mark_unencrypted(&mut self, length: usize) {
+        self.unencrypted.push(self.used - length..self.used);
+    }
+
+    /// Gives out what is to be encrypted.
+    pub(super) fn take_unencrypted(&mut self) -> impl Iterator<Item = &mut [u8]> {
+        let mut rest = self.bytes.as_mut_slice();
+        let mut offset = 0;
+        self.unencrypted.drain(..).filter_map(move |range| {
+            let (_, behind) = std::mem::take(&mut rest).split_at_mut_checked(range.start - offset)?;
+            let (packet, behind) = behind.split_at_mut_checked(range.len())?;
+            (offset, rest) = (range.end, behind);
+            Some(packet)
+        })
+    }
+
     /// Adds a packet that is a header alone.
     pub(super) fn push_bare(&mut self, stamp: &Stamp, addressee: Addressee) {
         self.room(0);
@@ -219,6 +239,7 @@ impl Outgoing {
 
     fn clear(&mut self) {
         self.packets.clear();
+        self.unencrypted.clear();
         self.sent = 0;
         self.used = 0;
     }

@@ -17,6 +17,14 @@ const ALL_STATIONS: [u8; 2] = [0xff, 0x03];
 /// The longest header.
 pub(super) const HEADER_LENGTH: usize = 4;
 
+/// The longest header of a packet that is to be encrypted: one, room for MPPE's own, and the protocol that it hides.
+pub(super) const ENCRYPTED_LENGTH: usize = HEADER_LENGTH + MPPE_LENGTH + 2;
+
+/// What of such a header is encrypted, with the room for MPPE's header: everything behind the PPP header.
+pub(super) const ENCRYPTED_PART: usize = MPPE_LENGTH + 2;
+
+const MPPE_LENGTH: usize = pptp_core::mppe::HEADER_LENGTH;
+
 /// Whether frames of this protocol belong to the channel and not to the unit (as in the kernel).
 pub(super) const fn is_of_channel(protocol: u16) -> bool {
     protocol >= 0xc000 || protocol == LINK_CCP
@@ -46,6 +54,14 @@ pub(super) fn header(protocol: u16, flags: u32) -> ([u8; HEADER_LENGTH], usize) 
         (false, true) => ([0, address, control, low], 3),
         (false, false) => ([address, control, high, low], 4),
     }
+}
+
+/// The header of a packet of this protocol that is to be encrypted: the bytes, of which the last so many count.
+pub(super) fn encrypted_header(protocol: u16, flags: u32) -> ([u8; ENCRYPTED_LENGTH], usize) {
+    let (outer, used) = header(pptp_core::mppe::PROTOCOL, flags);
+    let [a, b, c, d] = outer;
+    let [high, low] = protocol.to_be_bytes();
+    ([a, b, c, d, 0, 0, high, low], used + ENCRYPTED_PART)
 }
 
 #[cfg(test)]

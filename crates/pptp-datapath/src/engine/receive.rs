@@ -6,10 +6,12 @@ use std::ops::Range;
 use std::os::fd::AsFd;
 
 use pptp_core::gre::{Frame, Inbound};
+use pptp_core::mppe::{self, Outcome};
 use pptp_io::gre_socket::Receiver;
 use pptp_io::tun;
 
 use super::channel::{Buffer, Channel};
+use super::encryption::{self, CCP};
 use super::unit::Unit;
 use super::{Engine, ppp};
 use crate::command::Network;
@@ -34,6 +36,10 @@ pub(super) struct Downlink {
     /// Channels for whose terminals the batch has brought something.
     pub(super) terminals: Vec<usize>,
     deliveries: Vec<Delivery>,
+    /// The channel whose frames the session has put out, and that are to be handed out.
+    pending: Option<usize>,
+    /// What became of frames that were encrypted; `None`: it was not.
+    outcomes: Vec<Option<Outcome>>,
     coalescer: Coalescer,
 }
 
@@ -63,6 +69,8 @@ impl Downlink {
             inbound: Inbound::with_capacity(batch),
             terminals: Vec::new(),
             deliveries: Vec::with_capacity(batch),
+            pending: None,
+            outcomes: Vec::with_capacity(batch),
             coalescer: Coalescer::default(),
         }
     }
@@ -123,7 +131,15 @@ impl Engine {
         for slot in 0..self.down.lengths.len() {
             self.take_packet(index, slot);
         }
+        self.deliver_pending();
         self.write_deliveries();
+    }
+
+    /// Hands out what the batch has brought to the channel of the packets before.
+    fn deliver_pending(&mut self) {
+        if let Some(channel) = self.down.pending.take() {
+            self.deliver_inbound(channel);
+        }
     }
 
     fn take_packet(&mut self, port: usize, slot: usize) {
@@ -147,21 +163,97 @@ impl Engine {
         let arrival = channel.session.accept(packet.get(start..).unwrap_or_default(), self.now);
         self.touch(index);
         let Some(arrival) = arrival else { return };
+        if self.down.pending.is_some_and(|pending| pending != index) {
+            self.deliver_pending();
+        }
         let Some(buffer) = self.down.take_slot(slot) else { return };
         let Some(channel) = self.channels.find_mut(index) else { return };
         channel.session.deliver(arrival.in_buffer(buffer, start), self.now, &mut self.down.inbound);
-        self.deliver_inbound(index);
+        self.down.pending = Some(index);
     }
 
     /// Hands out what a session has put out.
     pub(super) fn deliver_inbound(&mut self, channel: usize) {
         let mut frames = std::mem::take(&mut self.down.inbound.frames);
-        for frame in frames.drain(..) {
-            self.deliver_frame(channel, frame);
+        while !frames.is_empty() {
+            // What comes after a frame of CCP may have to be decrypted in another way.
+            let count =
+                frames.iter().position(|frame| self.steers(channel, frame)).map_or(frames.len(), |last| last + 1);
+            let outcomes = self.decrypt(channel, frames.get_mut(..count).unwrap_or_default());
+            for (place, frame) in frames.drain(..count).enumerate() {
+                match outcomes.get(place).copied().flatten() {
+                    None => self.deliver_frame(channel, frame),
+                    Some(outcome) => self.deliver_decrypted(channel, frame, outcome),
+                }
+            }
+            self.down.outcomes = outcomes;
         }
         self.down.inbound.frames = frames;
         while let Some(buffer) = self.down.inbound.spent.pop() {
             self.down.recycle(buffer);
+        }
+    }
+
+    /// Whether a frame may change what its channel's encryption does.
+    fn steers(&self, channel: usize, frame: &Frame<Buffer>) -> bool {
+        let unit = self.channels.find(channel).and_then(|channel| self.units.find(channel.unit?));
+        unit.is_some_and(|unit| unit.encryption.is_in_use())
+            && ppp::parse(frame.bytes()).is_some_and(|(protocol, _)| protocol == CCP)
+    }
+
+    /// Decrypts those frames of a channel that are encrypted, in place; what became of each. Shorter or empty: none of the rest was.
+    fn decrypt(&mut self, channel: usize, frames: &mut [Frame<Buffer>]) -> Vec<Option<Outcome>> {
+        let mut outcomes = std::mem::take(&mut self.down.outcomes);
+        outcomes.clear();
+        let unit = self.channels.find(channel).and_then(|channel| self.units.find_mut(channel.unit?));
+        let Some(unit) = unit.filter(|unit| unit.encryption.decrypts()) else { return outcomes };
+        let encrypted = |frame: &Frame<Buffer>| {
+            let (protocol, information) = ppp::parse(frame.bytes())?;
+            (protocol == mppe::PROTOCOL).then(|| frame.payload.end - information.len()..frame.payload.end)
+        };
+        outcomes.extend(frames.iter().map(|frame| encrypted(frame).map(|_| Outcome::OutOfSync)));
+        let datagrams = frames.iter_mut().filter_map(|frame| {
+            let range = encrypted(frame)?;
+            frame.buffer.get_mut(range)
+        });
+        let mut found = unit.encryption.decrypt(datagrams).iter();
+        for outcome in outcomes.iter_mut().flatten() {
+            found.next().into_iter().for_each(|found| *outcome = *found);
+        }
+        if unit.encryption.is_hopeless() {
+            outcomes.iter_mut().flatten().for_each(|outcome| *outcome = Outcome::OutOfSync);
+        }
+        outcomes
+    }
+
+    /// What comes out of an encrypted frame, or the frame itself for pppd, whose CCP then asks for a reset.
+    fn deliver_decrypted(&mut self, index: usize, mut frame: Frame<Buffer>, outcome: Outcome) {
+        match outcome {
+            Outcome::Dropped(_) => return self.down.recycle(frame.buffer),
+            Outcome::OutOfSync => {
+                if let Some((protocol, information)) = ppp::parse(frame.bytes()) {
+                    self.pass_to_pppd(index, protocol, information);
+                }
+                return self.down.recycle(frame.buffer);
+            }
+            Outcome::Plain => {}
+        }
+        let datagram = ppp::parse(frame.bytes()).map_or(0, |(_, information)| information.len());
+        frame.payload = encryption::inside(frame.payload.end - datagram..frame.payload.end);
+        let packet = ppp::parse(frame.bytes()).filter(|&(protocol, _)| mppe::is_encrypted(protocol));
+        let Some((protocol, information)) = packet else {
+            if let Some(channel) = self.channels.find_mut(index) {
+                channel.trouble.malformed_frames += 1;
+            }
+            return self.down.recycle(frame.buffer);
+        };
+        let length = information.len();
+        match Network::from_ppp(protocol) {
+            Some(network) => self.deliver_packet(index, network, frame, length),
+            None => {
+                self.pass_to_pppd(index, protocol, information);
+                self.down.recycle(frame.buffer);
+            }
         }
     }
 
@@ -174,16 +266,30 @@ impl Engine {
             channel.trouble.malformed_frames += 1;
             return self.down.recycle(frame.buffer);
         };
-        let unit = channel.unit.and_then(|unit| Some((unit, self.units.find_mut(unit)?)));
-        let (Some((unit_index, unit)), Some(network)) = (unit, Network::from_ppp(protocol)) else {
-            self.pass_to_pppd(index, protocol, information);
-            return self.down.recycle(frame.buffer);
-        };
-        if !unit.receive(network, information, self.now) {
-            return self.down.recycle(frame.buffer);
+        let length = information.len();
+        let unit = channel.unit.and_then(|unit| self.units.find_mut(unit));
+        match (unit, Network::from_ppp(protocol)) {
+            (Some(unit), Some(network)) => {
+                if unit.encryption.admits_clear() {
+                    return self.deliver_packet(index, network, frame, length);
+                }
+                unit.statistics.receive_errors += 1;
+            }
+            _ => self.pass_to_pppd(index, protocol, information),
         }
-        let packet = frame.payload.end - information.len()..frame.payload.end;
-        self.down.deliveries.push(Delivery { unit: unit_index, buffer: frame.buffer, packet });
+        self.down.recycle(frame.buffer);
+    }
+
+    /// An IP packet, the last `length` bytes of a frame, on its way to the channel's unit.
+    fn deliver_packet(&mut self, index: usize, network: Network, frame: Frame<Buffer>, length: usize) {
+        let packet = frame.payload.end - length..frame.payload.end;
+        let unit = self.channels.find(index).and_then(|channel| channel.unit);
+        let bytes = frame.buffer.get(packet.clone()).unwrap_or_default();
+        let mut accepts = |unit: usize| Some(self.units.find_mut(unit)?.receive(network, bytes, self.now));
+        match unit.filter(|&unit| accepts(unit).unwrap_or(false)) {
+            Some(unit) => self.down.deliveries.push(Delivery { unit, buffer: frame.buffer, packet }),
+            None => self.down.recycle(frame.buffer),
+        }
     }
 
     /// Writes the batch's packets to their devices and terminals.

@@ -6,7 +6,8 @@ use std::os::fd::AsFd;
 use pptp_core::time::Instant;
 use pptp_io::tun;
 
-use super::channel::Channel;
+use super::channel::{Channel, Parked};
+use super::encryption::Passage;
 use super::port::{Addressee, Outgoing, Port};
 use super::slab::Slab;
 use super::source::Source;
@@ -48,14 +49,31 @@ impl Lane<'_> {
     fn send(&mut self, protocol: u16, length: usize, now: Instant) {
         let (header, used) = ppp::header(protocol, self.channel.flags);
         let header = header.get(ppp::HEADER_LENGTH - used..).unwrap_or_default();
+        self.send_behind(header, length, None, now);
+    }
+
+    /// The same for a frame that is to be encrypted.
+    fn send_encrypted(&mut self, protocol: u16, length: usize, now: Instant) {
+        let (header, used) = ppp::encrypted_header(protocol, self.channel.flags);
+        let header = header.get(ppp::ENCRYPTED_LENGTH - used..).unwrap_or_default();
+        self.send_behind(header, length, Some(ppp::ENCRYPTED_PART + length), now);
+    }
+
+    fn send_behind(&mut self, header: &[u8], length: usize, encrypted: Option<usize>, now: Instant) {
         let payload_length = u16::try_from(header.len() + length).unwrap_or(u16::MAX);
         let stamp = match self.channel.parked.is_empty() {
             true => self.channel.session.stamp(payload_length, now).ok(),
             false => None,
         };
         match stamp {
-            Some(stamp) => self.outgoing.commit(length, header, &stamp, self.addressee),
-            None => self.channel.park([header, self.outgoing.content(length)].concat()),
+            Some(stamp) => {
+                self.outgoing.commit(length, header, &stamp, self.addressee);
+                encrypted.into_iter().for_each(|length| self.outgoing.mark_unencrypted(length));
+            }
+            None => {
+                let bytes = [header, self.outgoing.content(length)].concat();
+                self.channel.park(Parked { bytes, encrypted });
+            }
         }
     }
 }
@@ -82,8 +100,11 @@ impl Exit<'_> {
                 }
             }
             Fate::Send => {
-                if let Some(lane) = &mut self.lane {
-                    lane.send(network.ppp(), length, self.now);
+                let Some(lane) = &mut self.lane else { return };
+                match self.unit.encryption.way_out() {
+                    Passage::Clear => lane.send(network.ppp(), length, self.now),
+                    Passage::Encrypted => lane.send_encrypted(network.ppp(), length, self.now),
+                    Passage::Barred => self.unit.statistics.send_errors += 1,
                 }
             }
         }
@@ -112,6 +133,20 @@ impl Engine {
 
     /// Whether the device may have more.
     fn read_device(&mut self, index: usize) -> bool {
+        let has_more = self.read_trains(index);
+        self.encrypt(index);
+        has_more
+    }
+
+    /// Encrypts what the unit has on its way. Nothing of it may be sent before.
+    fn encrypt(&mut self, index: usize) {
+        let Some(unit) = self.units.find_mut(index) else { return };
+        let Some(channel) = unit.channel.and_then(|channel| self.channels.find(channel)) else { return };
+        let Some(port) = self.ports.find_mut(channel.port) else { return };
+        unit.encryption.encrypt(port.outgoing.take_unencrypted());
+    }
+
+    fn read_trains(&mut self, index: usize) -> bool {
         for _ in 0..self.batch {
             if !self.may_read_device(index) {
                 break;
@@ -181,13 +216,14 @@ impl Engine {
     }
 
     /// Sends a packet that pppd has kept.
-    pub(super) fn transmit_packet(&mut self, unit: usize, network: Network, packet: &[u8]) {
-        let Some(unit) = self.units.find_mut(unit) else { return };
+    pub(super) fn transmit_packet(&mut self, index: usize, network: Network, packet: &[u8]) {
+        let Some(unit) = self.units.find_mut(index) else { return };
         unit.end_queue(network);
         let channel = unit.channel;
         let lane = lane_of(unit, &mut self.channels, &mut self.ports);
         let mut exit = Exit { unit, lane, scratch: &mut self.up.scratch, now: self.now };
         exit.send(network, packet.len(), |out| out.copy_from_slice(packet));
+        self.encrypt(index);
         self.touch_some(channel);
     }
 
@@ -211,12 +247,22 @@ impl Engine {
         let Some(channel) = self.channels.find_mut(index) else { return };
         let Some(port) = self.ports.find_mut(channel.port) else { return };
         let addressee = Addressee { channel: index, to: port.number.map(|_| channel.peer) };
-        while let Some(frame) = channel.parked.front() {
-            let length = u16::try_from(frame.len()).unwrap_or(u16::MAX);
-            let Ok(stamp) = channel.session.stamp(length, self.now) else { return };
-            port.outgoing.room(frame.len()).copy_from_slice(frame);
-            port.outgoing.commit(frame.len(), &[], &stamp, addressee);
+        let unit = channel.unit.and_then(|unit| self.units.find_mut(unit));
+        let mut encryption = unit.map(|unit| &mut unit.encryption);
+        while let Some(Parked { bytes, encrypted }) = channel.parked.front() {
+            let may_pass = encrypted.is_none()
+                || encryption.as_mut().is_some_and(|encryption| encryption.way_out() == Passage::Encrypted);
+            if may_pass {
+                let length = u16::try_from(bytes.len()).unwrap_or(u16::MAX);
+                let Ok(stamp) = channel.session.stamp(length, self.now) else { break };
+                port.outgoing.room(bytes.len()).copy_from_slice(bytes);
+                port.outgoing.commit(bytes.len(), &[], &stamp, addressee);
+                encrypted.iter().for_each(|&length| port.outgoing.mark_unencrypted(length));
+            }
             channel.parked.pop_front();
+        }
+        if let Some(encryption) = encryption {
+            encryption.encrypt(port.outgoing.take_unencrypted());
         }
     }
 

@@ -5,6 +5,7 @@ use std::os::fd::OwnedFd;
 use pptp_core::time::Instant;
 use pptp_io::tun::Offload;
 
+use super::encryption::Encryption;
 use super::ppp::SC_LOOP_TRAFFIC;
 use crate::command::{FilterKind, Idle, Network, NpMode, Statistics, Traffic, Unit as UnitNumber};
 use crate::filter::{self, Filter, Way};
@@ -25,6 +26,7 @@ pub(super) struct Unit {
     pub(super) is_readable: bool,
     /// Whether the TUN device was deleted: then only the statistics are of use.
     pub(super) is_lost: bool,
+    pub(super) encryption: Encryption,
     modes: Modes,
     pass: Option<Filter>,
     active: Option<Filter>,
@@ -61,6 +63,7 @@ impl Unit {
             statistics: Statistics::default(),
             is_readable: false,
             is_lost: false,
+            encryption: Encryption::default(),
             modes: Modes { ipv4: NpMode::Pass, ipv6: NpMode::Pass },
             pass: None,
             active: None,

@@ -149,7 +149,7 @@ impl End {
     fn unit(&mut self, name: &str) -> Outcome {
         let tun = tun::create(name)?;
         let (ours, theirs) = seqpacket::pair()?;
-        self.engine.new_unit(UNIT, 1460, tun.as_fd(), theirs.as_fd())?;
+        self.engine.new_unit(UNIT, tun.as_fd(), theirs.as_fd())?;
         self.unit_frames = Some(ours);
         Ok(String::from("ok"))
     }
@@ -208,7 +208,7 @@ impl End {
             let tun = tun::create(&format!("many{number}"))?;
             let (unit, their_unit) = seqpacket::pair()?;
             let (frames, their_channel) = seqpacket::pair()?;
-            self.engine.new_unit(Unit(1000 + wide), 1460, tun.as_fd(), their_unit.as_fd())?;
+            self.engine.new_unit(Unit(1000 + wide), tun.as_fd(), their_unit.as_fd())?;
             let call = call(local, peer, (id, id), &[])?;
             let (channel, port) = (Channel(1000 + wide), Some(Port(1)));
             let command = Command::NewChannel { channel, call, framing: Framing::Datagrams, port };
