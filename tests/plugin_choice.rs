@@ -11,7 +11,7 @@ mod choice;
 use choice::{Choice, Impossible, Origin, Wish, choose};
 use options::{Datapath, Path};
 
-const AUTO: Wish = Wish { datapath: Datapath::Auto, call: Origin::Own, mppe: false, multilink: false };
+const AUTO: Wish = Wish { datapath: Datapath::Auto, call: Origin::Own, multilink: false };
 
 /// Chooses on a machine that can do these.
 fn on_machine(wish: Wish, possible: &[Path]) -> Result<Choice, Impossible> {
@@ -62,9 +62,6 @@ fn options_rule_paths_out() {
     let bundle = Wish { multilink: true, ..AUTO };
     let line_of_bundle = "data path pty: kernel: no kernel; tun: option multilink needs the kernel's PPP";
     assert_eq!(line(bundle, &[Path::Tun, Path::Pty]), line_of_bundle);
-    let encrypted = Wish { mppe: true, ..AUTO };
-    let line_of_encrypted = "data path pty: kernel: no kernel; tun: option require-mppe needs the kernel's PPP";
-    assert_eq!(line(encrypted, &[Path::Tun, Path::Pty]), line_of_encrypted);
     let forced = Wish { datapath: Datapath::Only(Path::Tun), ..bundle };
     let refusal = "option pptp_datapath: 'tun' is not possible: option multilink needs the kernel's PPP";
     assert_eq!(on_machine(forced, &Path::ALL), Err(Impossible::Options(String::from(refusal))));

@@ -8,8 +8,6 @@ use crate::options::{Datapath, Path};
 pub(crate) struct Wish {
     pub(crate) datapath: Datapath,
     pub(crate) call: Origin,
-    /// MPPE is required.
-    pub(crate) mppe: bool,
     /// Several links are to be one bundle.
     pub(crate) multilink: bool,
 }
@@ -73,7 +71,6 @@ fn contradiction(wish: Wish, path: Path) -> Option<&'static str> {
     }
     match path {
         Path::Tun if wish.multilink => Some("option multilink needs the kernel's PPP"),
-        Path::Tun if wish.mppe => Some("option require-mppe needs the kernel's PPP"),
         _ => None,
     }
 }

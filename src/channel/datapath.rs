@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use log::{info, warn};
 use nix::errno::Errno;
-use pptp_io::{gre_socket, modules, pppox, pty, tun, words};
+use pptp_io::{gre_socket, modules, ppp, pppox, pty, tun, words};
 
 use super::choice::{Choice, Impossible, Origin, Wish, choose};
 use super::server;
@@ -29,7 +29,7 @@ pub(super) fn decide(settings: &Settings) -> Result<Choice, Status> {
             server::check_socket(socket).map_err(|problem| refuse(&problem, Status::OptionError))?
         }
     };
-    let wish = Wish { datapath: settings.datapath, call, mppe: pppd::wants_mppe(), multilink: pppd::is_multilink() };
+    let wish = Wish { datapath: settings.datapath, call, multilink: pppd::is_multilink() };
     choose(wish, |path| probe(path, call)).map_err(|impossible| match impossible {
         Impossible::Options(line) => refuse(&line, Status::OptionError),
         Impossible::Machine(line) => refuse(&with_remedy(line), Status::NoKernelSupport),
@@ -67,7 +67,8 @@ fn probe(path: Path, call: Origin) -> Result<(), String> {
             if call == Origin::Own {
                 probe_pptp()?;
             }
-            probe_ppp()
+            probe_ppp()?;
+            probe_mppe()
         }
         Path::Tun => {
             ppp_device::obstacle().map_or(Ok(()), Err)?;
@@ -77,8 +78,21 @@ fn probe(path: Path, call: Origin) -> Result<(), String> {
         Path::Pty => {
             probe_ppp()?;
             probe_discipline()?;
+            probe_mppe()?;
             probe_gre(call)
         }
+    }
+}
+
+/// Asked only when MPPE is required: the engine has its own.
+fn probe_mppe() -> Result<(), String> {
+    if !pppd::wants_mppe() {
+        return Ok(());
+    }
+    match ppp::has_mppe() {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(String::from("no MPPE (ppp_mppe.ko)")),
+        Err(error) => Err(format!("cannot ask /dev/ppp about MPPE: {}", words(&error))),
     }
 }
 

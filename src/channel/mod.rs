@@ -141,7 +141,12 @@ pub(crate) fn check_options() -> Result<(), Status> {
     let settings = with(|channel| channel.settings.clone());
     match choose()? {
         Path::Kernel => {}
-        Path::Tun => ffi::refuse_header_compression(),
+        Path::Tun => {
+            ffi::refuse_header_compression();
+            if pppd::wants_mppe() {
+                ppp_device::require_encryption();
+            }
+        }
         // The kernel would take the map from the peer's answer, and drop every character in it that is not escaped; but
         // the peer's frames come by GRE, and nothing in them is.
         Path::Pty => ffi::ask_for_no_asyncmap(),

@@ -17,6 +17,9 @@ use pptp_io::{seqpacket, tun, words};
 use super::requests::{Reply, Request};
 use crate::engine;
 
+/// `linux/ppp-ioctl.h`: no packet of the network passes in clear.
+const SC_MUST_COMP: u32 = 0x0040_0000;
+
 /// The largest unit number that is looked for when pppd does not ask for one.
 const LAST_UNIT: u32 = 65_535;
 
@@ -36,6 +39,8 @@ struct Device {
     channel: Option<(Socket, Channel)>,
     line: Option<Line>,
     last_channel: u32,
+    /// Whether units let nothing pass in clear.
+    must_encrypt: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -102,6 +107,11 @@ pub(crate) fn offer_line(attach: Attach) -> io::Result<OwnedFd> {
 /// Takes the last offer back: what the line is made of is closed, unless pppd has attached to it.
 pub(crate) fn withdraw_line() {
     DEVICE.with_borrow_mut(|device| device.line = None);
+}
+
+/// Units let no packet of the network pass in clear, from their beginning on.
+pub(crate) fn require_encryption() {
+    DEVICE.with_borrow_mut(|device| device.must_encrypt = true);
 }
 
 /// ioctl(2) with a request of `linux/ppp-ioctl.h`; `None`: the descriptor is not one of these.
@@ -194,7 +204,7 @@ fn make_unit(wanted: c_int, frames: BorrowedFd<'_>) -> Result<(Unit, u32), Errno
     }
     let (number, tun) = create_device(wanted)?;
     let interface = if_nametoindex(name(number).as_str())?;
-    told(engine::ask(|engine| engine.new_unit(Unit(number), 1500, tun.as_fd(), frames)))?;
+    told(engine::ask(|engine| engine.new_unit(Unit(number), tun.as_fd(), frames)))?;
     Ok((Unit(number), interface))
 }
 
@@ -243,10 +253,13 @@ fn carry_out_on_unit(unit: Unit, request: Request) -> Outcome {
     match request {
         Request::GetUnit => Ok(Reply::Number(number(unit.0))),
         Request::SetMru(mru) => set_mru(Link::Unit(unit), mru),
-        Request::GetFlags => Ok(Reply::Number(DEVICE.with_borrow(|device| device.unit.map_or(0, |unit| unit.flags)))),
+        Request::GetFlags => {
+            let from_engine = engine::ask(|engine| engine.unit_flags(unit)).unwrap_or(0);
+            let flags = DEVICE.with_borrow(|device| device.unit.map_or(0, |unit| unit.flags));
+            Ok(Reply::Number(flags | c_int::from_ne_bytes(from_engine.to_ne_bytes())))
+        }
         Request::SetFlags(flags) => {
-            let bits = u32::from_ne_bytes(flags.to_ne_bytes());
-            let outcome = done(&Command::SetUnitFlags { unit, flags: bits })?;
+            let outcome = set_flags(unit, flags)?;
             DEVICE.with_borrow_mut(|device| device.unit.iter_mut().for_each(|unit| unit.flags = flags));
             Ok(outcome)
         }
@@ -258,10 +271,19 @@ fn carry_out_on_unit(unit: Unit, request: Request) -> Outcome {
         },
         // Slots of TCP header compression, of which there is none: IPCP does not offer it.
         Request::SlotCount | Request::LineOnly | Request::Debug => Ok(Reply::Nothing),
-        Request::SetCompression => Err(Errno::EINVAL),
+        Request::SetCompression(direction, option, key) => {
+            told(engine::ask(|engine| engine.set_compression(unit, direction, option, key)))
+        }
+        Request::OtherCompression => Err(Errno::EINVAL),
         Request::Attach | Request::AttachChannel(_) | Request::NewUnit(_) => Err(Errno::EINVAL),
         _ => Err(Errno::ENOTTY),
     }
+}
+
+fn set_flags(unit: Unit, flags: c_int) -> Outcome {
+    let required = if DEVICE.with_borrow(|device| device.must_encrypt) { SC_MUST_COMP } else { 0 };
+    let flags = u32::from_ne_bytes(flags.to_ne_bytes()) | required;
+    done(&Command::SetUnitFlags { unit, flags })
 }
 
 fn set_mru(link: Link, mru: c_int) -> Outcome {

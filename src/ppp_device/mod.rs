@@ -17,5 +17,5 @@ mod hooks;
 mod requests;
 mod statistics;
 
-pub(crate) use device::{Attach, has_lost_unit, offer_line, withdraw_line};
+pub(crate) use device::{Attach, has_lost_unit, offer_line, require_encryption, withdraw_line};
 pub(crate) use hooks::{install, obstacle};

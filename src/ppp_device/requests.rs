@@ -4,7 +4,8 @@ use std::ffi::{c_int, c_uint, c_ulong, c_void};
 use std::mem::size_of;
 
 use nix::errno::Errno;
-use pptp_datapath::command::{FilterKind, Idle, Instruction, Network, NpMode};
+use pptp_core::mppe::{OPTION_LENGTH, OPTION_TYPE};
+use pptp_datapath::command::{Direction, FilterKind, Idle, Instruction, Key, Network, NpMode};
 
 /// The letter of every request.
 const PPP: c_ulong = b't' as c_ulong;
@@ -41,8 +42,10 @@ pub(super) enum Request {
     SetFilter(FilterKind, Vec<Instruction>),
     /// `PPPIOCGIDLE`
     GetIdle(IdleForm),
-    /// `PPPIOCSCOMPRESS`
-    SetCompression,
+    /// `PPPIOCSCOMPRESS` of MPPE: the option, from its type on, and the key behind it.
+    SetCompression(Direction, Vec<u8>, Key),
+    /// The same of another kind of compression.
+    OtherCompression,
     /// `PPPIOCSMAXCID`
     SlotCount,
     /// `PPPIOCSASYNCMAP` and the like: which characters a line needs escaped.
@@ -66,6 +69,18 @@ pub(super) enum Reply {
     Nothing,
     Number(c_int),
     Idle(IdleForm, Idle),
+}
+
+/// Bytes of a key for MPPE.
+const KEY_LENGTH: u32 = 16;
+
+/// `struct ppp_option_data`
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct OptionData {
+    pointer: *const u8,
+    length: u32,
+    transmit: c_int,
 }
 
 /// `struct npioctl`
@@ -103,7 +118,8 @@ pub(super) unsafe fn read(request: c_ulong, argument: *const c_void) -> Request 
         71 => unsafe { filter(FilterKind::Pass, argument) },
         // SAFETY: as above.
         75 => np_mode(unsafe { copy(argument) }),
-        77 => Request::SetCompression,
+        // SAFETY: as above.
+        77 => unsafe { compression(argument) },
         81 => Request::SlotCount,
         79 | 84 | 87 => Request::LineOnly,
         82 => Request::SetMru(int()),
@@ -185,6 +201,27 @@ fn np_mode(request: NpRequest) -> Request {
 fn idle_form(request: c_ulong) -> IdleForm {
     let size = usize::try_from((request >> 16) & 0x1fff).unwrap_or(0);
     if size == size_of::<[i32; 2]>() { IdleForm::Seconds32 } else { IdleForm::Seconds64 }
+}
+
+/// # Safety
+/// `argument` is null or points to a `struct ppp_option_data`.
+unsafe fn compression(argument: *const c_void) -> Request {
+    if argument.is_null() {
+        return Request::Unknown;
+    }
+    // SAFETY: by this function's contract.
+    let data = unsafe { argument.cast::<OptionData>().read_unaligned() };
+    if data.pointer.is_null() || data.length != u32::from(OPTION_LENGTH) + KEY_LENGTH {
+        return Request::OtherCompression;
+    }
+    // SAFETY: as many bytes as the structure says, which is the size of the array.
+    let bytes = unsafe { data.pointer.cast::<[u8; (OPTION_LENGTH as u32 + KEY_LENGTH) as usize]>().read_unaligned() };
+    let Some((option, key)) = bytes.split_last_chunk() else { return Request::Unknown };
+    if option.first() != Some(&OPTION_TYPE) {
+        return Request::OtherCompression;
+    }
+    let direction = if data.transmit == 0 { Direction::Receive } else { Direction::Transmit };
+    Request::SetCompression(direction, option.to_vec(), Key(*key))
 }
 
 /// # Safety
