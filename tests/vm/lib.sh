@@ -332,8 +332,8 @@ pptp_linux_script() {
   chmod 755 $WORK/pptp-linux
 }
 
-# mppe: what both ends of a test say about encryption; the data path tun has none
-mppe() { if [ "${DATAPATH:-}" = tun ]; then echo nomppe; else echo "${MPPE:-require-mppe-128}"; fi; }
+# mppe: what both ends of a test say about encryption
+mppe() { echo "${MPPE:-require-mppe-128}"; }
 
 # session_options: what the client of a test asks for; MPPE-128 if it can be, MS-CHAPv2, and its name
 session_options() { echo user alice "$(mppe)" noauth nobsdcomp nodeflate ipcp-accept-local ipcp-accept-remote debug; }

@@ -140,3 +140,13 @@ fn the_fork_rules_of_pppd_2_5_2_are_kept_on_tun() -> Result<(), Failure> {
 fn the_fork_rules_of_pppd_2_4_9_are_kept_on_pty() -> Result<(), Failure> {
     Guest::new("fork_rules").argument("2.4.9").argument("pty").limit(LONG).run()
 }
+
+#[test]
+fn twenty_megabytes_pass_between_the_engine_s_mppe_and_the_kernel_s() -> Result<(), Failure> {
+    Guest::new("mppe").argument("tun").argument("2.5.2").argument("20000").limit(LONG).run()
+}
+
+#[test]
+fn the_kernel_s_mppe_works_through_a_terminal() -> Result<(), Failure> {
+    Guest::new("mppe").argument("pty").argument("2.4.9").argument("5000").limit(LONG).run()
+}

@@ -100,3 +100,8 @@ fn what_ends_a_data_path_hangs_up_pppd_2_4_9_on_pty() -> Result<(), Failure> {
 fn a_firewall_without_gre_is_named_on_every_data_path() -> Result<(), Failure> {
     Guest::new("gre_blocked").argument("2.4.9").run()
 }
+
+#[test]
+fn the_engine_s_mppe_and_the_kernel_s_understand_each_other() -> Result<(), Failure> {
+    Guest::new("mppe").argument("tun").argument("2.4.9").run()
+}

@@ -58,7 +58,7 @@ chooses pty "no pptp.ko, multilink" ': .*kernel: .*tun: .*multilink' multilink
 refuses 2 "tun with multilink" 'multilink' pptp_datapath tun multilink
 pptpd_stop
 pptpd_start
-chooses pty "no pptp.ko, MPPE required" ': .*kernel: .*tun: .*MPPE' require-mppe-128
+chooses tun "no pptp.ko, MPPE required" ': .*kernel: .*pptp\.ko' require-mppe-128
 pptpd_stop
 
 plain_server

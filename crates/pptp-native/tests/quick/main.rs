@@ -2,5 +2,6 @@
 
 mod carrying;
 mod dialling;
+mod encryption;
 mod faults;
 mod statistics;
