@@ -372,6 +372,16 @@ fn a_new_link_is_a_new_beginning() {
 }
 
 #[test]
+fn what_was_refused_on_one_link_is_asked_for_on_the_next() {
+    let mut ccp = started("optional");
+    assert_eq!(receive(&mut ccp, REJECT, 1, &ALL), [packet(REQUEST, 2, &[])]);
+    ccp.handle_down();
+    assert!(!ccp.may_pass_plaintext());
+    ccp.handle_up(at(1));
+    assert_eq!(sent(&mut ccp), [packet(REQUEST, 3, &ALL)]);
+}
+
+#[test]
 fn before_it_is_open_nothing_is_negotiated() {
     let mut ccp = end("required");
     ccp.handle_up(at(0));
