@@ -98,3 +98,12 @@ fn contradictions_are_found_at_the_first_open() {
     let line = "option error: option pptp_datapath: 'tun' is not possible: option multilink needs the kernel's PPP";
     assert_eq!((ran.status, ran.says(line)), (Some(2), true), "{ran:?}");
 }
+
+#[test]
+fn waiting_for_a_call_that_is_not_offered_ends_with_a_signal() {
+    let begin = std::time::Instant::now();
+    let ran = run_alone(&["@pair", "pptp_client", "192.0.2.1", "pptp_sock", "90", "@check", "@term", "@connect"]);
+    assert!(ran.says("connected no") && ran.says("status 5 quit 1"), "{ran:?}");
+    // Without the signal it waits for 5 s.
+    assert!(begin.elapsed() < std::time::Duration::from_secs(4), "{ran:?}");
+}

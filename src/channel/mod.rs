@@ -172,7 +172,7 @@ pub(crate) fn connect() -> RawFd {
     });
     let connected = match settings.side() {
         Ok(Side::Client { server }) => call(&settings, &server),
-        Ok(Side::Server { client, socket }) => take(&settings, &client, socket).map_err(Stopped::Failed),
+        Ok(Side::Server { client, socket }) => take(&settings, &client, socket),
         Err(error) => Err(Stopped::Failed(error.to_string())),
     };
     if connected.is_ok() {
@@ -199,19 +199,20 @@ fn call(settings: &Settings, server: &str) -> Result<RawFd, Stopped> {
     Ok(device)
 }
 
-fn take(settings: &Settings, client: &str, socket: RawFd) -> Result<RawFd, String> {
+fn take(settings: &Settings, client: &str, socket: RawFd) -> Result<RawFd, Stopped> {
     pppd::set_channel_name(&format!("pptp ({client})"));
     tell_remote_number(client);
     server::keep_from_scripts(socket);
     mtu::apply(settings.mtu, server::outer_mtu(client), with(|channel| channel.configured));
     with(|channel| channel.peer = String::from(client));
-    if server::check_socket(socket)? == Origin::KernelSocket {
+    if server::check_socket(socket).map_err(Stopped::Failed)? == Origin::KernelSocket {
         return Ok(socket);
     }
-    let path = choose().map_err(|_| String::from("there is no data path"))?;
+    let path = choose().map_err(|_| Stopped::Failed(String::from("there is no data path")))?;
     let offer = server::take_offer(socket)?;
     let call = userspace::with_choices(offer.call, settings);
-    let device = userspace::make_device(path, call, Ends { gre: offer.gre, life_line: offer.life_line })?;
+    let device = userspace::make_device(path, call, Ends { gre: offer.gre, life_line: offer.life_line })
+        .map_err(Stopped::Failed)?;
     let number = device.as_raw_fd();
     with(|channel| channel.link = Some(Link::offered(path, device)));
     Ok(number)

@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, UdpSocket};
 use std::os::fd::{AsFd, RawFd};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use log::warn;
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
@@ -10,6 +10,8 @@ use pptp_datapath::offer::{self, Offer};
 use pptp_io::{pppox, seqpacket, tcp, words};
 
 use super::choice::Origin;
+use super::client::Stopped;
+use super::wait::{HeldSignals, Woken};
 use crate::ffi;
 
 /// How long an offer may take; it is there before pppd starts.
@@ -30,10 +32,16 @@ pub(super) fn check_socket(socket: RawFd) -> Result<Origin, String> {
     Err(format!("option pptp_sock: descriptor {socket} is not a PPTP socket (AF_PPPOX), nor one that offers a call"))
 }
 
-/// Takes the call that is offered on the descriptor.
-pub(super) fn take_offer(socket: RawFd) -> Result<Offer, String> {
-    let borrowed = ffi::borrow(socket).ok_or_else(|| format!("pptp_sock {socket} is no descriptor"))?;
-    offer::receive(borrowed, PATIENCE).map_err(|error| format!("no call on pptp_sock {socket}: {}", words(&error)))
+/// Takes the call that is offered on the descriptor, as soon as it is; a signal ends the waiting.
+pub(super) fn take_offer(socket: RawFd) -> Result<Offer, Stopped> {
+    let failed = |why: &str| Stopped::Failed(format!("no call on pptp_sock {socket}: {why}"));
+    let borrowed = ffi::borrow(socket).ok_or_else(|| failed("it is no descriptor"))?;
+    let waited = HeldSignals::hold().and_then(|signals| signals.wait(borrowed, Instant::now() + PATIENCE));
+    match waited.map_err(|error| failed(&words(&error)))? {
+        Woken::Readable => offer::receive(borrowed, Duration::ZERO).map_err(|error| failed(&words(&error))),
+        Woken::Interrupted(interruption) => Err(Stopped::Interrupted(interruption)),
+        Woken::TooLate => Err(failed(&format!("none was offered within {} s", PATIENCE.as_secs()))),
+    }
 }
 
 /// Programs that pppd starts do not inherit the call.

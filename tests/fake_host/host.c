@@ -23,6 +23,7 @@
  *   @timer     what the plugin set a timer for, and calls it
  *   @open      opens /dev/ppp; the next commands use that descriptor
  *   @newunit=N @getunit @setflags=N @getflags @getidle @compress @attach @attchan=N @statistics @closeppp   on it
+ *   @pair      descriptor 90 is one end of a pair, on which nobody offers a call
  *   @vj        whether IPCP offers header compression; @multilink @mppe @demand: the user gave that option
  *
  * With FAKE_PPPOX set, PPTP sockets (AF_PPPOX) and /dev/ppp exist: they are local sockets that any address can be bound
@@ -351,6 +352,14 @@ static int ppp_command(const char *word)
 	return 1;
 }
 
+static void make_pair(void)
+{
+	int ends[2];
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends) < 0 || dup2(ends[0], 90) < 0)
+		tell("pair: %s", strerror(errno)), exit(99);
+	close(ends[0]);
+}
+
 static void command(const char *word)
 {
 	if (ppp_command(word))
@@ -392,6 +401,7 @@ static void command(const char *word)
 		if (timer) timer(NULL);
 	} else if (!strcmp(word, "@vj")) tell("vj %d %d", ipcp_wantoptions[0].neg_vj, ipcp_allowoptions[0].neg_vj);
 	else if (!strcmp(word, "@multilink")) multilink = 1;
+	else if (!strcmp(word, "@pair")) make_pair();
 	else if (!strcmp(word, "@demand")) demand = 1;
 	else if (!strncmp(word, "@run=", 5)) tell("ran %d", system(word + 5));
 	else if (!strcmp(word, "@mppe")) ccp_wantoptions[0].mppe = 1;
