@@ -57,7 +57,9 @@ impl End {
                 self.encrypted = true;
             }
             Event::Unencrypted(_) => assert!(!self.encrypted && self.policy.presence != Presence::Required),
-            Event::Suspended | Event::ResetRequested | Event::ResetAcknowledged => assert!(self.encrypted),
+            Event::Suspended | Event::AckRepeated | Event::ResetRequested | Event::ResetAcknowledged => {
+                assert!(self.encrypted);
+            }
             Event::Failed(_) => self.failed = true,
             Event::Closed => {}
         }

@@ -39,7 +39,7 @@ mod tests;
 
 pub use event::{Event, Reason};
 pub use machine::{Ccp, RESET_INTERVAL, Renegotiation, Settings};
-pub use option::KeyLengths;
+pub use option::{KeyLengths, mppe_option};
 pub use outbox::Counters;
 pub use policy::{Modes, Policy, PolicyError, Presence};
 

@@ -93,6 +93,11 @@ impl Bits {
     }
 }
 
+/// The CCP option of one direction, as `PPPIOCSCOMPRESS` takes it.
+pub const fn mppe_option(config: Config) -> [u8; 6] {
+    Bits::of(config).option()
+}
+
 /// An option as it came.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Received<'a>(&'a [u8]);
@@ -163,7 +168,7 @@ mod tests {
             }
         }
         let golden = Config { key_length: KeyLength::Bits128, mode: Mode::Stateless };
-        assert_eq!(Bits::of(golden).option(), [18, 6, 1, 0, 0, 0x40]);
+        assert_eq!(mppe_option(golden), [18, 6, 1, 0, 0, 0x40]);
     }
 
     #[test]

@@ -25,6 +25,7 @@ impl Link {
 pub(super) struct End {
     pub(super) ccp: Ccp,
     policy: Policy,
+    /// Without [`Event::AckRepeated`], which changes nothing.
     pub(super) events: Vec<Event>,
     pub(super) sent: usize,
 }
@@ -108,7 +109,8 @@ impl Pair {
     pub(super) fn drain(&mut self) {
         for index in [0, 1] {
             let end = &mut self.ends[index];
-            end.events.extend(core::iter::from_fn(|| end.ccp.poll_event()));
+            let events = core::iter::from_fn(|| end.ccp.poll_event());
+            end.events.extend(events.filter(|event| *event != Event::AckRepeated));
             assert_safe(&end.ccp, &end.policy, &end.events);
             while let Some(packet) = self.ends[index].ccp.poll_transmit() {
                 self.ends[index].sent += 1;

@@ -104,6 +104,13 @@ fn a_peer_that_rejects_the_option_gets_none_or_no_link() {
     assert_eq!(receive(&mut ccp, REQUEST, 9, &[]), [packet(ACK, 9, &[])]);
     assert_eq!(events(&mut ccp), [Event::Unencrypted(Reason::Rejected)]);
     assert!(ccp.may_pass_plaintext());
+    assert_eq!(receive(&mut ccp, REQUEST, 9, &[]), [packet(ACK, 9, &[])]);
+    assert_eq!(
+        receive(&mut ccp, REQUEST, 10, &STRONG_OPTION),
+        [packet(REQUEST, 3, &[]), packet(REJECT, 10, &STRONG_OPTION)]
+    );
+    assert_eq!(events(&mut ccp), []);
+    assert!(ccp.may_pass_plaintext());
 }
 
 #[test]
