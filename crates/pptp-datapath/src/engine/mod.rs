@@ -12,6 +12,7 @@
 
 mod channel;
 mod commands;
+mod decrypt;
 mod encryption;
 mod frames;
 mod line;

@@ -6,12 +6,11 @@ use std::ops::Range;
 use std::os::fd::AsFd;
 
 use pptp_core::gre::{Frame, Inbound};
-use pptp_core::mppe::{self, Outcome};
+use pptp_core::mppe::Outcome;
 use pptp_io::gre_socket::Receiver;
 use pptp_io::tun;
 
 use super::channel::{Buffer, Channel};
-use super::encryption::{self, CCP};
 use super::unit::Unit;
 use super::{Engine, ppp};
 use crate::command::Network;
@@ -39,7 +38,7 @@ pub(super) struct Downlink {
     /// The channel whose frames the session has put out, and that are to be handed out.
     pending: Option<usize>,
     /// What became of frames that were encrypted; `None`: it was not.
-    outcomes: Vec<Option<Outcome>>,
+    pub(super) outcomes: Vec<Option<Outcome>>,
     coalescer: Coalescer,
 }
 
@@ -175,18 +174,11 @@ impl Engine {
     /// Hands out what a session has put out.
     pub(super) fn deliver_inbound(&mut self, channel: usize) {
         let mut frames = std::mem::take(&mut self.down.inbound.frames);
-        while !frames.is_empty() {
-            // What comes after a frame of CCP may have to be decrypted in another way.
-            let count =
-                frames.iter().position(|frame| self.steers(channel, frame)).map_or(frames.len(), |last| last + 1);
-            let outcomes = self.decrypt(channel, frames.get_mut(..count).unwrap_or_default());
-            for (place, frame) in frames.drain(..count).enumerate() {
-                match outcomes.get(place).copied().flatten() {
-                    None => self.deliver_frame(channel, frame),
-                    Some(outcome) => self.deliver_decrypted(channel, frame, outcome),
-                }
-            }
-            self.down.outcomes = outcomes;
+        if self.may_decrypt(channel) {
+            self.deliver_encrypted(channel, &mut frames);
+        }
+        for frame in frames.drain(..) {
+            self.deliver_frame(channel, frame);
         }
         self.down.inbound.frames = frames;
         while let Some(buffer) = self.down.inbound.spent.pop() {
@@ -194,70 +186,7 @@ impl Engine {
         }
     }
 
-    /// Whether a frame may change what its channel's encryption does.
-    fn steers(&self, channel: usize, frame: &Frame<Buffer>) -> bool {
-        let unit = self.channels.find(channel).and_then(|channel| self.units.find(channel.unit?));
-        unit.is_some_and(|unit| unit.encryption.is_in_use())
-            && ppp::parse(frame.bytes()).is_some_and(|(protocol, _)| protocol == CCP)
-    }
-
-    /// Decrypts those frames of a channel that are encrypted, in place; what became of each. Shorter or empty: none of the rest was.
-    fn decrypt(&mut self, channel: usize, frames: &mut [Frame<Buffer>]) -> Vec<Option<Outcome>> {
-        let mut outcomes = std::mem::take(&mut self.down.outcomes);
-        outcomes.clear();
-        let unit = self.channels.find(channel).and_then(|channel| self.units.find_mut(channel.unit?));
-        let Some(unit) = unit.filter(|unit| unit.encryption.decrypts()) else { return outcomes };
-        let encrypted = |frame: &Frame<Buffer>| {
-            let (protocol, information) = ppp::parse(frame.bytes())?;
-            (protocol == mppe::PROTOCOL).then(|| frame.payload.end - information.len()..frame.payload.end)
-        };
-        outcomes.extend(frames.iter().map(|frame| encrypted(frame).map(|_| Outcome::OutOfSync)));
-        let datagrams = frames.iter_mut().filter_map(|frame| {
-            let range = encrypted(frame)?;
-            frame.buffer.get_mut(range)
-        });
-        let mut found = unit.encryption.decrypt(datagrams).iter();
-        for outcome in outcomes.iter_mut().flatten() {
-            found.next().into_iter().for_each(|found| *outcome = *found);
-        }
-        if unit.encryption.is_hopeless() {
-            outcomes.iter_mut().flatten().for_each(|outcome| *outcome = Outcome::OutOfSync);
-        }
-        outcomes
-    }
-
-    /// What comes out of an encrypted frame, or the frame itself for pppd, whose CCP then asks for a reset.
-    fn deliver_decrypted(&mut self, index: usize, mut frame: Frame<Buffer>, outcome: Outcome) {
-        match outcome {
-            Outcome::Dropped(_) => return self.down.recycle(frame.buffer),
-            Outcome::OutOfSync => {
-                if let Some((protocol, information)) = ppp::parse(frame.bytes()) {
-                    self.pass_to_pppd(index, protocol, information);
-                }
-                return self.down.recycle(frame.buffer);
-            }
-            Outcome::Plain => {}
-        }
-        let datagram = ppp::parse(frame.bytes()).map_or(0, |(_, information)| information.len());
-        frame.payload = encryption::inside(frame.payload.end - datagram..frame.payload.end);
-        let packet = ppp::parse(frame.bytes()).filter(|&(protocol, _)| mppe::is_encrypted(protocol));
-        let Some((protocol, information)) = packet else {
-            if let Some(channel) = self.channels.find_mut(index) {
-                channel.trouble.malformed_frames += 1;
-            }
-            return self.down.recycle(frame.buffer);
-        };
-        let length = information.len();
-        match Network::from_ppp(protocol) {
-            Some(network) => self.deliver_packet(index, network, frame, length),
-            None => {
-                self.pass_to_pppd(index, protocol, information);
-                self.down.recycle(frame.buffer);
-            }
-        }
-    }
-
-    fn deliver_frame(&mut self, index: usize, frame: Frame<Buffer>) {
+    pub(super) fn deliver_frame(&mut self, index: usize, frame: Frame<Buffer>) {
         let Some(channel) = self.channels.find_mut(index) else { return };
         if channel.line.is_some() {
             return self.deliver_to_line(index, frame);
@@ -281,7 +210,7 @@ impl Engine {
     }
 
     /// An IP packet, the last `length` bytes of a frame, on its way to the channel's unit.
-    fn deliver_packet(&mut self, index: usize, network: Network, frame: Frame<Buffer>, length: usize) {
+    pub(super) fn deliver_packet(&mut self, index: usize, network: Network, frame: Frame<Buffer>, length: usize) {
         let packet = frame.payload.end - length..frame.payload.end;
         let unit = self.channels.find(index).and_then(|channel| channel.unit);
         let bytes = frame.buffer.get(packet.clone()).unwrap_or_default();
