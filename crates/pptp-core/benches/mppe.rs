@@ -3,6 +3,7 @@
 //! better of the two.
 #![expect(clippy::print_stdout, clippy::disallowed_methods, reason = "it measures time and says so")]
 #![expect(clippy::panic, clippy::expect_used, clippy::unwrap_used, reason = "a bench that cannot run fails")]
+#![expect(clippy::indexing_slicing, reason = "the bench made what it indexes")]
 
 use std::hint::black_box;
 use std::process::Command;

@@ -83,23 +83,7 @@ impl Stateful {
 
     /// A packet with new tables ends the search, if a key can be found that makes sense of it.
     fn decrypt_flushed(&mut self, count: Count, body: &mut [u8]) -> Outcome {
-        let mut keys = [const { None }; KEYS];
-        self.fill(count, &mut keys);
-        let mut found = None;
-        for (changes, chain) in keys.into_iter().enumerate() {
-            let Some(chain) = chain else { continue };
-            let verdict = peek(chain.session().cipher(), body);
-            let expected = count.is_flag() || (changes == usize::from(self.expects_change()));
-            if verdict == Verdict::Certain {
-                self.learn(count, changes);
-                found = Some(chain);
-                break;
-            }
-            if expected && verdict == Verdict::Possible && count.since(self.last) <= FAR {
-                found = Some(chain);
-            }
-        }
-        let Some(chain) = found else {
+        let Some(chain) = self.find(count, body) else {
             self.in_sync = false;
             return Outcome::Dropped(Death::Garbled);
         };
@@ -107,22 +91,26 @@ impl Stateful {
         self.accept(count, chain, tables, body)
     }
 
-    /// The keys that a flushed packet may have, by the changes after the last flag packet.
-    fn fill(&self, count: Count, keys: &mut [Option<KeyChain>; KEYS]) {
+    /// The key of a flushed packet: one with which it is certain, else the one that is expected, if the packet is near.
+    fn find(&mut self, count: Count, body: &[u8]) -> Option<KeyChain> {
         let mut chain = self.chain.clone();
-        (0..flags_between(self.last, count)).for_each(|_| chain.change());
-        if count.is_flag() {
-            chain.change();
-            *keys = [const { None }; KEYS];
-            if let Some(first) = keys.first_mut() {
-                *first = Some(chain);
+        let flags = flags_between(self.last, count) + u16::from(count.is_flag());
+        (0..flags).for_each(|_| chain.change());
+        let near = count.since(self.last) <= FAR;
+        let expected = if count.is_flag() { 0 } else { usize::from(self.expects_change()) };
+        let mut found = None;
+        for changes in 0..KEYS {
+            match peek(chain.session().cipher(), body) {
+                Verdict::Certain => {
+                    self.learn(count, changes);
+                    return Some(chain);
+                }
+                Verdict::Possible if near && changes == expected => found = Some(chain.clone()),
+                Verdict::Possible | Verdict::Garbled => {}
             }
-            return;
-        }
-        for key in keys {
-            *key = Some(chain.clone());
             chain.change();
         }
+        found
     }
 
     /// Before the first packet everybody's key is the initial one.

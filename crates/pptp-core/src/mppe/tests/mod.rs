@@ -1,1 +1,7 @@
+mod fast_paths;
+mod harness;
+mod options;
+mod secrets;
+mod stateful;
+mod stateless;
 mod vectors;
