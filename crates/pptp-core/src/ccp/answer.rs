@@ -18,16 +18,16 @@ pub(super) enum Verdict {
     Reject(Vec<u8>),
 }
 
-/// Configure-Naks that were sent since the last Configure-Ack.
+/// Configure-Naks and -Rejects that were sent since the last Configure-Ack.
 #[derive(Debug, Default)]
-pub(super) struct Naks {
+pub(super) struct Refusals {
     requests: u32,
     last: Option<u8>,
     repetitions: u32,
 }
 
-impl Naks {
-    /// Counts one for a request with this identifier; whether it may be sent. The same request again means that the Nak was
+impl Refusals {
+    /// Counts one for a request with this identifier; whether it may be sent. The same request again means that the refusal was
     /// lost, and a peer repeats a request `max_configure` times.
     pub(super) fn count(&mut self, identifier: u8, max_failure: u32, max_configure: u32) -> bool {
         if self.last == Some(identifier) {
@@ -134,12 +134,12 @@ mod tests {
     }
 
     #[test]
-    fn naks_are_counted_by_requests_and_repetitions_apart() {
-        let mut naks = Naks::default();
-        let requests = [1, 2, 2, 2, 3, 4, 5].map(|identifier| naks.count(identifier, 4, 3));
+    fn refusals_are_counted_by_requests_and_repetitions_apart() {
+        let mut refusals = Refusals::default();
+        let requests = [1, 2, 2, 2, 3, 4, 5].map(|identifier| refusals.count(identifier, 4, 3));
         assert_eq!(requests, [true, true, true, true, true, true, false]);
-        let mut naks = Naks::default();
-        assert_eq!([9; 4].map(|identifier| naks.count(identifier, 4, 3)), [true, true, true, false]);
+        let mut refusals = Refusals::default();
+        assert_eq!([9; 4].map(|identifier| refusals.count(identifier, 4, 3)), [true, true, true, false]);
     }
 
     #[test]

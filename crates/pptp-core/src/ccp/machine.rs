@@ -5,7 +5,7 @@ use core::time::Duration;
 use crate::mppe::Config;
 use crate::time::Instant;
 
-use super::answer::Naks;
+use super::answer::Refusals;
 use super::event::{Event, Reason};
 use super::outbox::{Counters, Outbox};
 use super::packet::{CONFIGURE_REQUEST, RESET_REQUEST, TERMINATE_REQUEST};
@@ -28,7 +28,7 @@ pub struct Settings {
     pub max_configure: u32,
     /// Terminate-Requests that are sent.
     pub max_terminate: u32,
-    /// Configure-Naks in a row, in either direction, before there is no agreement.
+    /// Configure-Naks and -Rejects in a row, in either direction, before there is no agreement.
     pub max_failure: u32,
 }
 
@@ -96,7 +96,7 @@ pub struct Ccp {
     pub(super) send: Option<Config>,
     /// Acknowledged by the peer: how it encrypts.
     pub(super) receive: Option<Config>,
-    pub(super) naks: Naks,
+    pub(super) refusals: Refusals,
     pub(super) opened: Instant,
     restart: Option<Instant>,
     restart_count: u32,
@@ -116,7 +116,7 @@ impl Ccp {
             acknowledged: None,
             send: None,
             receive: None,
-            naks: Naks::default(),
+            refusals: Refusals::default(),
             opened: Instant::default(),
             restart: None,
             restart_count: 0,
@@ -243,7 +243,7 @@ impl Ccp {
     pub(super) fn begin(&mut self, now: Instant) {
         self.forget_agreement();
         self.request.begin(&self.settings.policy);
-        self.naks = Naks::default();
+        self.refusals = Refusals::default();
         self.state = State::RequestSent;
         self.send_new_request(now);
     }
@@ -257,12 +257,8 @@ impl Ccp {
 
     /// Initialize-Restart-Count, Send-Configure-Request.
     pub(super) fn send_new_request(&mut self, now: Instant) {
-        self.initialize_restart_count();
-        self.send_request(now);
-    }
-
-    pub(super) const fn initialize_restart_count(&mut self) {
         self.restart_count = self.settings.max_configure;
+        self.send_request(now);
     }
 
     fn send_request(&mut self, now: Instant) {

@@ -21,8 +21,9 @@
 //! **Departures from RFC 1661's automaton**, which MPPE makes necessary: keys are derived once, from the authentication, so
 //! a negotiation that begins anew would encrypt with the same keystream again. What the automaton takes for a new beginning,
 //! and more often is a packet that was lost or doubled, is not taken for one: in the Opened state an old request that comes
-//! again is acknowledged again, and Configure-Ack, -Nak, -Reject and Terminate-Ack are ignored. And a Terminate-Request is an
-//! answer: the peer does not want to negotiate.
+//! again is acknowledged again, and Configure-Ack, -Nak, -Reject and Terminate-Ack are ignored. A Terminate-Request is an
+//! answer: the peer does not want to negotiate. And a Configure-Ack does not begin the count of repetitions anew, nor are
+//! Configure-Rejects without number: no peer can keep a negotiation open, and what waits for it.
 
 mod answer;
 mod event;

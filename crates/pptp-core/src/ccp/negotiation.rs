@@ -3,7 +3,7 @@
 use crate::mppe::{Config, OPTION_TYPE};
 use crate::time::Instant;
 
-use super::answer::{Naks, Verdict, judge};
+use super::answer::{Refusals, Verdict, judge};
 use super::event::{Event, Reason};
 use super::machine::{Ccp, Outcome, Renegotiation, State};
 use super::option::{self, Bits, Received};
@@ -58,8 +58,9 @@ impl Ccp {
     fn answer(&mut self, packet: Packet<'_>, options: &[Received<'_>], now: Instant) {
         match self.judge(options) {
             Verdict::Ack(config) => self.agree(packet, config, now),
-            Verdict::Reject(rejected) => self.disagree(CONFIGURE_REJECT, packet, &rejected),
-            Verdict::Nak(best, _) | Verdict::Missing(best) if self.may_nak(packet) => {
+            Verdict::Reject(rejected) if self.may_refuse(packet) => self.disagree(CONFIGURE_REJECT, packet, &rejected),
+            Verdict::Reject(_) => self.give_up(Reason::NotAllowed),
+            Verdict::Nak(best, _) | Verdict::Missing(best) if self.may_refuse(packet) => {
                 self.disagree(CONFIGURE_NAK, packet, &Bits::of(best).option());
             }
             Verdict::Nak(_, bits) => {
@@ -74,15 +75,15 @@ impl Ccp {
         }
     }
 
-    fn may_nak(&mut self, packet: Packet<'_>) -> bool {
-        self.naks.count(packet.identifier, self.settings.max_failure, self.settings.max_configure)
+    fn may_refuse(&mut self, packet: Packet<'_>) -> bool {
+        self.refusals.count(packet.identifier, self.settings.max_failure, self.settings.max_configure)
     }
 
     /// Send-Configure-Ack.
     fn agree(&mut self, packet: Packet<'_>, config: Option<Config>, now: Instant) {
         self.acknowledge(packet);
         self.send = config;
-        self.naks = Naks::default();
+        self.refusals = Refusals::default();
         match self.state {
             State::AckReceived => self.finish(now),
             _ => self.state = State::AckSent,
@@ -115,6 +116,7 @@ impl Ccp {
     fn go_without(&mut self, reason: Reason, now: Instant) -> bool {
         let goes_on = self.refuse(reason);
         if goes_on {
+            self.refusals = Refusals::default();
             self.state = State::RequestSent;
             self.send_new_request(now);
         }
@@ -138,7 +140,6 @@ impl Ccp {
         if self.state == State::AckSent {
             self.finish(now);
         } else {
-            self.initialize_restart_count();
             self.state = State::AckReceived;
         }
     }

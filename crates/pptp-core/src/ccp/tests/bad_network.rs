@@ -72,6 +72,39 @@ proptest! {
     }
 
     #[test]
+    fn a_peer_that_never_changes_its_mind_does_not_keep_it_waiting(
+        ours in settings(),
+        answer in answers(),
+        request in proptest::option::of(options()),
+        new_identifiers: bool,
+        interval in 1..4000_u64,
+    ) {
+        let policy = ours.policy;
+        let mut ccp = Ccp::new(ours);
+        ccp.handle_open(at(0));
+        ccp.handle_up(at(0));
+        let (mut seen, mut identifier) = (Vec::new(), 1_u8);
+        for time in (0..200_000).step_by(usize::try_from(interval).unwrap()) {
+            if ccp.poll_timeout().is_some_and(|due| due <= at(time)) {
+                ccp.handle_timeout(at(time));
+            }
+            if let Some(data) = &request {
+                identifier = identifier.wrapping_add(new_identifiers.into());
+                ccp.handle_packet(&packet(1, identifier, data), at(time));
+            }
+            while let Some(sent) = ccp.poll_transmit() {
+                if let (1, Some((code, data))) = (sent[0], &answer) {
+                    let data = data.clone().unwrap_or_else(|| sent[4..].to_vec());
+                    ccp.handle_packet(&packet(*code, sent[1], &data), at(time));
+                }
+            }
+            seen.extend(events(&mut ccp));
+            assert_safe(&ccp, &policy, &seen);
+        }
+        prop_assert!(!seen.is_empty());
+    }
+
+    #[test]
     fn bytes_from_nowhere_do_no_harm(ours in settings(), steps in proptest::collection::vec(step(), 0..60)) {
         let policy = ours.policy;
         let mut ccp = Ccp::new(ours);
@@ -105,17 +138,8 @@ enum Step {
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    let value = prop_oneof![
-        Just(vec![]),
-        Just(vec![18, 6, 1, 0, 0, 0x40]),
-        Just(vec![18, 6, 1, 0, 0, 0xe0]),
-        Just(vec![18, 6, 0, 0, 0, 0x20]),
-        proptest::collection::vec(any::<u8>(), 0..20),
-    ];
-    let packet = (1..16_u8, 0..8_u8, value).prop_map(|(code, identifier, data)| {
-        let length = u8::try_from(data.len() + 4).unwrap();
-        [&[code, identifier, 0, length][..], &data].concat()
-    });
+    let value = prop_oneof![4 => options(), 1 => proptest::collection::vec(any::<u8>(), 0..20)];
+    let packet = (1..16_u8, 0..8_u8, value).prop_map(|(code, identifier, data)| packet(code, identifier, &data));
     prop_oneof![
         20 => packet.prop_map(Step::Bytes),
         4 => proptest::collection::vec(any::<u8>(), 0..30).prop_map(Step::Bytes),
@@ -123,4 +147,26 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Reset),
         1 => Just(Step::ProtocolReject),
     ]
+}
+
+fn packet(code: u8, identifier: u8, data: &[u8]) -> Vec<u8> {
+    let length = u8::try_from(data.len() + 4).unwrap();
+    [&[code, identifier, 0, length][..], data].concat()
+}
+
+fn options() -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![
+        Just(vec![]),
+        Just(vec![18, 6, 1, 0, 0, 0x40]),
+        Just(vec![18, 6, 1, 0, 0, 0xe0]),
+        Just(vec![18, 6, 1, 0, 0, 0]),
+        Just(vec![18, 6, 0, 0, 0, 0x20]),
+        Just(vec![17, 5, 0, 1, 4]),
+        Just(vec![17, 5, 0, 1, 4, 18, 6, 1, 0, 0, 0x40]),
+    ]
+}
+
+/// The answer to each request: a code, and options unless they are the request's; or none.
+fn answers() -> impl Strategy<Value = Option<(u8, Option<Vec<u8>>)>> {
+    proptest::option::of((2..7_u8, proptest::option::of(options())))
 }
