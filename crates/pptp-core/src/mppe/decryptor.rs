@@ -46,17 +46,18 @@ const HOPELESS: u32 = 1600;
 
 /// Decrypts what is received on a link.
 ///
-/// **Loss and order.** In stateless mode every packet decrypts on its own: keys of packets that have not come yet are kept
-/// for 256 counts behind the newest packet, a key decrypts one packet. In stateful mode the order must be right; a gap needs
-/// a reset.
+/// **Loss and order.** In stateless mode every packet decrypts on its own: keys are kept for 255 counts behind the newest
+/// packet, and a key decrypts one packet. In stateful mode the order must be right; a gap needs a reset.
 ///
-/// **Forged packets.** MPPE has no checksum. The count is believed as far as 256 packets ahead of the newest packet which was
-/// certainly right (an IP packet that has the length it says, or one of a series without noise), and keys on the way are kept:
-/// so a forged packet takes the place of at most one other, and the keys that it makes necessary were needed anyway. Whoever
-/// is farther away must be certain, and only then the counts are followed; trying it costs key changes (SHA-1 and RC4), which
-/// come from an allowance: 16384 at first and at most, 4 more with each packet. What decrypts to no packet that is ever encrypted is
-/// dropped and leaves everything as it was. As the count has 12 bits, several multiples of 4096 are tried, so that long
-/// failures are survived.
+/// **Forged packets.** MPPE has no checksum. A count is believed as far as 255 packets ahead of the newest packet that was
+/// certainly right: an IP packet that has the length it says, or one of a series without noise. Keys on the way are kept, so
+/// a forged packet takes the place of at most one other, and the keys that it makes necessary are needed anyway. What is
+/// farther away is followed only if it is certain. To try this costs key changes (a digest and an RC4 schedule each), which come
+/// from an allowance: 8192 at first and at most, 4 more with each packet. What decrypts to no packet that is ever encrypted
+/// is dropped and leaves everything as it was; forged packets that look like one, 43 of 100, come out as packets.
+///
+/// **Long failures.** A count has 12 bits, so a cycle of 4096 more is tried as well. Who comes back just where he left, a cycle
+/// later, is misunderstood for at most 512 packets.
 pub struct Decryptor {
     state: State,
     counters: Counters,

@@ -20,7 +20,7 @@ const CYCLE: u16 = 4096;
 /// From here on a count is rather late than early.
 const LATE: u16 = CYCLE / 2;
 /// Key changes that looking far ahead may cost, and what each packet adds.
-const ALLOWANCE: u32 = 16384;
+const ALLOWANCE: u32 = 8192;
 const ALLOWANCE_PER_PACKET: u32 = 4;
 /// After so many packets of a possible protocol in a row, each is believed. Noise gets there once in 10^11 times.
 const CONFIDENT: u8 = 32;

@@ -84,7 +84,7 @@ fn line(config: Config, flush: Flush, mishaps: &[Mishap]) -> Vec<Vec<u8>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(ProptestConfig::with_cases(32))]
 
     #[test]
     fn encrypting_batches(

