@@ -57,7 +57,7 @@ impl End {
                 self.encrypted = true;
             }
             Event::Unencrypted(_) => assert!(!self.encrypted && self.policy.presence != Presence::Required),
-            Event::Suspended | Event::AckRepeated | Event::ResetRequested | Event::ResetAcknowledged => {
+            Event::Suspended | Event::Disregarded | Event::ResetRequested | Event::ResetAcknowledged => {
                 assert!(self.encrypted);
             }
             Event::Failed(_) => self.failed = true,

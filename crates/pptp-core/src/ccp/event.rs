@@ -20,10 +20,10 @@ pub enum Event {
     Unencrypted(Reason),
     /// The peer negotiates anew: nothing may be sent or taken until [`Event::Opened`].
     Suspended,
-    /// The peer had missed the Configure-Ack, and has got it again; what was agreed on stands. Linux' `ppp_generic` watches
-    /// CCP's packets: for it, the request that came has ended the encryption of what is sent, and this Configure-Ack does not
-    /// begin it again. Who encrypts there has to close the link.
-    AckRepeated,
+    /// A packet came that might be a new beginning or an end, but was taken for neither: a request that was acknowledged
+    /// again, a Terminate-Ack, something malformed. What was agreed on stands. But Linux' `ppp_generic` watches CCP's packets
+    /// too, and for it this one has ended the encryption: who encrypts there has to close the link.
+    Disregarded,
     /// The policy cannot be kept: the link has to be closed. Nothing follows until the lower layer was down.
     Failed(Reason),
     /// The peer lost synchronization: the next packet that is sent has to be flushed (RFC 3078 §8.2). The Reset-Ack that RFC

@@ -20,7 +20,7 @@ impl Ccp {
                 self.begin(now);
                 true
             }
-            State::Opened if self.is_repeated(packet, &options, now) => return self.acknowledge_again(packet),
+            State::Opened if self.is_repeated(packet, &options, now) => return self.acknowledge(packet),
             State::Opened => self.reopen(now),
             State::Closed => return self.deny(packet),
             State::Initial | State::Starting | State::Closing | State::Stopping => return self.outbox.unexpected(),
@@ -93,13 +93,6 @@ impl Ccp {
     fn acknowledge(&mut self, packet: Packet<'_>) {
         self.acknowledged = Some(packet.identifier);
         self.outbox.send(CONFIGURE_ACK, packet.identifier, packet.data);
-    }
-
-    fn acknowledge_again(&mut self, packet: Packet<'_>) {
-        self.acknowledge(packet);
-        if self.outcome == Outcome::Encrypted {
-            self.outbox.report(Event::AckRepeated);
-        }
     }
 
     /// Send-Configure-Nak or -Reject.

@@ -12,6 +12,19 @@ use super::packet::{
 impl Ccp {
     /// A CCP packet from the peer, from its code on.
     pub fn handle_packet(&mut self, bytes: &[u8], now: Instant) {
+        let encrypts = self.encrypts();
+        self.handle_bytes(bytes, now);
+        let critical = matches!(bytes, [CONFIGURE_REQUEST | TERMINATE_REQUEST | TERMINATE_ACK, ..]);
+        if critical && encrypts && self.encrypts() {
+            self.outbox.report(Event::Disregarded);
+        }
+    }
+
+    fn encrypts(&self) -> bool {
+        self.state == State::Opened && self.outcome == Outcome::Encrypted
+    }
+
+    fn handle_bytes(&mut self, bytes: &[u8], now: Instant) {
         let Some(packet) = Packet::parse(bytes) else {
             return self.outbox.malformed();
         };
@@ -61,7 +74,7 @@ impl Ccp {
         self.outbox.send(TERMINATE_ACK, packet.identifier, &[]);
         match self.state {
             State::RequestSent | State::AckReceived | State::AckSent => self.give_up(Reason::Terminated),
-            State::Opened if self.outcome == Outcome::Encrypted => self.give_up(Reason::Terminated),
+            State::Opened if self.encrypts() => self.give_up(Reason::Terminated),
             State::Opened => self.linger(now),
             _ => {}
         }

@@ -25,7 +25,7 @@ impl Link {
 pub(super) struct End {
     pub(super) ccp: Ccp,
     policy: Policy,
-    /// Without [`Event::AckRepeated`], which changes nothing.
+    /// Without [`Event::Disregarded`], which changes nothing.
     pub(super) events: Vec<Event>,
     pub(super) sent: usize,
 }
@@ -110,7 +110,7 @@ impl Pair {
         for index in [0, 1] {
             let end = &mut self.ends[index];
             let events = core::iter::from_fn(|| end.ccp.poll_event());
-            end.events.extend(events.filter(|event| *event != Event::AckRepeated));
+            end.events.extend(events.filter(|event| *event != Event::Disregarded));
             assert_safe(&end.ccp, &end.policy, &end.events);
             while let Some(packet) = self.ends[index].ccp.poll_transmit() {
                 self.ends[index].sent += 1;

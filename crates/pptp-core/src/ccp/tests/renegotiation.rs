@@ -28,7 +28,7 @@ fn a_peer_that_missed_the_ack_gets_it_again() {
         ccp.handle_packet(&request(identifier, 0x40), at(time));
         assert_eq!(ccp.poll_transmit(), Some(vec![2, identifier, 0, 10, 18, 6, 1, 0, 0, 0x40]));
         assert_eq!((ccp.poll_transmit(), ccp.poll_timeout()), (None, None));
-        assert_eq!(events(&mut ccp), [Event::AckRepeated]);
+        assert_eq!(events(&mut ccp), [Event::Disregarded]);
     }
 }
 
@@ -56,7 +56,22 @@ fn doubled_answers_change_nothing() {
     ] {
         ccp.handle_packet(packet, at(1));
     }
-    assert_eq!((events(&mut ccp), ccp.poll_transmit(), ccp.counters().unexpected), (vec![], None, 4));
+    assert_eq!((ccp.poll_transmit(), ccp.counters().unexpected), (None, 4));
+    assert_eq!(events(&mut ccp), [Event::Disregarded]);
+}
+
+#[test]
+fn what_the_kernel_takes_for_an_end_is_told() {
+    for packet in [&[1][..], &[1, 9, 0, 3], &[1, 9, 0, 5, 18], &[5, 1, 0, 9], &[6, 1, 0, 4], &[6]] {
+        let mut ccp = opened("required,128", Renegotiation::Refused);
+        ccp.handle_packet(packet, at(1));
+        assert_eq!((events(&mut ccp), ccp.poll_transmit()), (vec![Event::Disregarded], None), "{packet:?}");
+    }
+    for packet in [&[][..], &[2, 1, 0, 4], &[3, 1, 0, 4], &[9, 1, 0, 4], &[14, 1, 0, 9]] {
+        let mut ccp = opened("required,128", Renegotiation::Refused);
+        ccp.handle_packet(packet, at(1));
+        assert_eq!(events(&mut ccp), [], "{packet:?}");
+    }
 }
 
 #[test]
