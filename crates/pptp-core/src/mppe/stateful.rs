@@ -65,8 +65,8 @@ impl Stateful {
         self.decrypt_next(header.count, body)
     }
 
-    /// The packet that was expected. A garbled one changes nothing, but what follows needs a reset: if the packet was the
-    /// peer's, the tables are not the peer's.
+    /// The packet that was expected. A garbled one changes nothing: if it was forged, the peer's is still to come, and if not,
+    /// the next one will be one too many.
     fn decrypt_next(&mut self, count: Count, body: &mut [u8]) -> Outcome {
         let mut chain = self.chain.clone();
         let mut tables = self.tables.clone();
@@ -75,7 +75,6 @@ impl Stateful {
             tables = chain.session().cipher();
         }
         if peek(tables.clone(), body) == Verdict::Garbled {
-            self.in_sync = false;
             return Outcome::Dropped(Death::Garbled);
         }
         self.accept(count, chain, tables, body)
@@ -84,8 +83,8 @@ impl Stateful {
     /// A packet with new tables ends the search, if a key can be found that makes sense of it.
     fn decrypt_flushed(&mut self, count: Count, body: &mut [u8]) -> Outcome {
         let Some(chain) = self.find(count, body) else {
-            self.in_sync = false;
-            return Outcome::Dropped(Death::Garbled);
+            let late = count.since(self.last) > BEHIND;
+            return Outcome::Dropped(if late { Death::Late } else { Death::Garbled });
         };
         let tables = chain.session().cipher();
         self.accept(count, chain, tables, body)

@@ -117,6 +117,30 @@ fn repeated_and_late_packets_are_dropped_without_a_reset() {
     }
 }
 
+#[test]
+fn a_flag_packet_that_is_repeated_later_is_late() {
+    let (mut encryptor, mut decryptor) = pair(Flush::KeepsKey);
+    let packets: Vec<Vec<u8>> = (0..300).map(|number| encrypt(&mut encryptor, &ip(number, 0))).collect();
+    for packet in &packets[..299] {
+        decrypt(&mut decryptor, packet).unwrap();
+    }
+    assert!(flushed(&packets[255]));
+    assert_eq!(decrypt(&mut decryptor, &packets[255]), Err(Outcome::Dropped(Death::Late)));
+    assert_eq!(decrypt(&mut decryptor, &packets[299]), Ok(ip(299, 0)));
+}
+
+#[test]
+fn a_garbled_packet_changes_nothing() {
+    let (mut encryptor, mut decryptor) = pair(Flush::KeepsKey);
+    let packet = encrypt(&mut encryptor, &ip(0, 0));
+    for flags in [0x10, 0x90] {
+        let mut noise = packet.clone();
+        (noise[0], noise[2]) = (flags, noise[2] ^ 0x10);
+        assert_eq!(decrypt(&mut decryptor, &noise), Err(Outcome::Dropped(Death::Garbled)));
+    }
+    assert_eq!(decrypt(&mut decryptor, &packet), Ok(ip(0, 0)));
+}
+
 /// A forged packet costs at most a reset.
 #[test]
 fn forged_packets_cost_a_reset_and_no_more() {
