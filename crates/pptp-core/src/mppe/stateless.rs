@@ -41,7 +41,7 @@ pub(super) struct Stateless {
     slots: Box<[Slot; SLOTS]>,
     /// The newest packet that was certainly right.
     anchor: Count,
-    /// Packets of a possible protocol since the last garbled one.
+    /// Packets in a row that were possible, neither garbled nor certain.
     confidence: u8,
     allowance: u32,
     lanes: Box<Lanes>,
@@ -113,12 +113,14 @@ impl Stateless {
     /// Uses up the key, if it was the right one.
     fn judge(&mut self, count: Count, body: &[u8]) -> Outcome {
         let verdict = Verdict::of(body.get(..EVIDENCE).unwrap_or(body), body.len());
+        self.confidence = match verdict {
+            Verdict::Possible => self.confidence.saturating_add(1),
+            Verdict::Garbled | Verdict::Certain => 0,
+        };
         if verdict == Verdict::Garbled {
-            self.confidence = 0;
             return Outcome::Dropped(Death::Garbled);
         }
         self.slot(count).key = None;
-        self.confidence = self.confidence.saturating_add(1);
         if verdict == Verdict::Certain || self.confidence >= CONFIDENT {
             self.anchor_at(count);
         }

@@ -166,6 +166,28 @@ fn a_forger_cannot_push_the_window_away() {
     assert!(last.count() > 300, "{:?}", decryptor.counters());
 }
 
+/// The peer's packets must not lend confidence to forged ones between them, each as far ahead as the one before permits.
+#[test]
+fn a_patient_forger_cannot_push_the_window_away() {
+    let (mut encryptor, mut decryptor) = pair();
+    let mut random = Random::new(15);
+    let mut target = 0;
+    for number in 0..8000_u32 {
+        if number % 40 == 0 {
+            target = target.max(number + 254);
+            let mut forged = (0x9000 | u16::try_from(target % 4096).unwrap()).to_be_bytes().to_vec();
+            forged.extend_from_slice(&random.next_u64().to_be_bytes());
+            if decrypt(&mut decryptor, &forged).is_ok() {
+                target += 255;
+            }
+        }
+        let packet = encrypt(&mut encryptor, &ip(number, 0));
+        let result = decrypt(&mut decryptor, &packet);
+        assert!(result == Ok(ip(number, 0)) || result == dropped(Death::Replayed), "{number}: {result:?}");
+    }
+    assert!(decryptor.counters().replayed <= 200, "{:?}", decryptor.counters());
+}
+
 #[test]
 fn a_garbled_packet_uses_up_no_key() {
     let (mut encryptor, mut decryptor) = pair();
