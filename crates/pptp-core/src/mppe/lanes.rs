@@ -35,6 +35,15 @@ impl Lanes {
         });
     }
 
+    /// Makes the next key of the chain.
+    pub(super) fn change(&mut self, chain: &mut KeyChain) {
+        let interim = &mut self.interim;
+        chain.change_with(|key, text| {
+            schedule([(interim, key)]);
+            interim.apply(text);
+        });
+    }
+
     /// Encrypts or decrypts the packet in the first lane.
     pub(super) fn apply_one(&mut self, text: &mut [u8]) {
         self.packet(Lane::First).apply(text);

@@ -144,7 +144,7 @@ impl Stateless {
 
     /// Makes the next key.
     fn derive(&mut self) {
-        self.chain.change();
+        self.lanes.change(&mut self.chain);
         self.keep();
     }
 
@@ -162,7 +162,7 @@ impl Stateless {
         let mut more = count.since(self.head);
         while let Some(rest) = self.allowance.checked_sub(u32::from(more)) {
             self.allowance = rest;
-            (0..more).for_each(|_| chain.change());
+            (0..more).for_each(|_| self.lanes.change(&mut chain));
             changes += u32::from(more);
             if peek(chain.session().cipher(), body) == Verdict::Certain {
                 (0..changes).for_each(|_| self.derive());
