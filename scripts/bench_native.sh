@@ -1,6 +1,6 @@
 #!/bin/bash
 # bench_native.sh [WORD...] - the data path without a guest: two engines back to back in network namespaces, then frames through
-# a pty. Prints a line for each figure, PASS or MISS where a bar is set, and fails if one is missed.
+# a pty, then encryption in memory. Prints a line for each figure, PASS or MISS where a bar is set, and fails if one is missed.
 #
 # WORDs go to the benchmark of the tunnel: tcp, udp, calls, idle (none: all), rounds=N, seconds=N. Needs root, and most of the
 # processor: whatever else runs shows in the figures.
@@ -72,8 +72,7 @@ status=0
 echo "load before: $(cut -d ' ' -f 1-3 /proc/loadavg), $(nproc) processors"
 # A missed bar is an error to cargo: the rest is measured all the same.
 cargo bench --quiet --package pptp-datapath --bench tunnel -- "manager=$(cat "$work/memory")" "$@" || status=1
-if [ -e crates/pptp-datapath/benches/pty_relay ] || [ -e crates/pptp-datapath/benches/pty_relay.rs ]; then
-    cargo bench --quiet --package pptp-datapath --bench pty_relay || status=1
-fi
+cargo bench --quiet --package pptp-datapath --bench pty_relay || status=1
+cargo bench --quiet --package pptp-core --bench mppe || status=1
 echo "load after: $(cut -d ' ' -f 1-3 /proc/loadavg)"
 exit $status
