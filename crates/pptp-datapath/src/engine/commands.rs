@@ -284,7 +284,7 @@ impl Engine {
         self.busy.retain(|&busy| busy != Source::Tun(index));
     }
 
-    /// Closes a channel's descriptors: pppd reads the end.
+    /// Ends a channel: pppd reads the end.
     pub(super) fn remove_channel(&mut self, index: usize) {
         let Some(channel) = self.channels.remove(index) else { return };
         self.log(log::Level::Debug, format!("engine: call {}: {}", channel.call_id, channel.account()));
@@ -304,6 +304,9 @@ impl Engine {
         // The last words of the call, pppd's LCP Terminate-Ack among them.
         self.flush(channel.port);
         self.remove_unused_port(channel.port);
+        if channel.line.is_none() {
+            self.end_frames(channel.frames);
+        }
     }
 
     fn remove_unused_port(&mut self, index: usize) {
@@ -314,7 +317,7 @@ impl Engine {
     }
 
     /// Waits for these no more. Closing them would not do if another process had them too.
-    fn forget<'a>(&self, descriptors: impl IntoIterator<Item = &'a OwnedFd>) {
+    pub(super) fn forget<'a>(&self, descriptors: impl IntoIterator<Item = &'a OwnedFd>) {
         for descriptor in descriptors {
             // One that is not waited for yet is no mistake.
             let _ = self.events.remove(descriptor.as_fd());

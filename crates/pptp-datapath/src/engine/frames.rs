@@ -1,11 +1,14 @@
 //! Frames to and from pppd: protocol and information, one datagram each, never empty.
 
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use pptp_io::epoll::Trigger;
+use pptp_io::poller::Interest;
 use pptp_io::seqpacket;
 
 use super::encryption::CCP;
+use super::source::Source;
 use super::unit::Unit;
 use super::{Engine, ppp};
 use crate::command::Network;
@@ -98,6 +101,35 @@ impl Engine {
                 }
                 Heard::Nothing => return,
                 Heard::End => return self.remove_channel(index),
+            }
+        }
+    }
+
+    /// Tells pppd of a channel's end with an empty frame. The descriptor stays open until pppd closes its own: what pppd
+    /// still writes is lost, as in the kernel, and no broken pipe.
+    pub(super) fn end_frames(&mut self, frames: OwnedFd) {
+        if seqpacket::send(frames.as_fd(), &[], &[]).is_err() {
+            return;
+        }
+        let index = self.ended.insert(frames);
+        let Some(frames) = self.ended.find(index) else { return };
+        let token = Source::EndedFrames(index).token();
+        if self.events.add(frames.as_fd(), token, Interest::Read, Trigger::Level).is_err() {
+            self.ended.remove(index);
+        }
+    }
+
+    pub(super) fn read_ended_frames(&mut self, index: usize) {
+        let mut buffer = [0; 1 << 14];
+        for _ in 0..MOST_FRAMES {
+            let Some(frames) = self.ended.find(index) else { return };
+            match hear(frames.as_fd(), &mut buffer) {
+                Heard::Frame(..) => {}
+                Heard::Nothing => return,
+                Heard::End => {
+                    self.forget([frames]);
+                    self.ended.remove(index);
+                }
             }
         }
     }

@@ -79,6 +79,8 @@ struct Engine {
     units: Slab<Unit>,
     channels: Slab<Channel>,
     ports: Slab<Port>,
+    /// Frames of channels that are no more, until pppd closes its end.
+    ended: Slab<OwnedFd>,
     down: Downlink,
     up: Uplink,
     sender: Sender,
@@ -110,6 +112,7 @@ impl Engine {
             units: Slab::default(),
             channels: Slab::default(),
             ports: Slab::default(),
+            ended: Slab::default(),
             down: Downlink::new(batch),
             up: Uplink::new(),
             sender: Sender::new(batch),
@@ -168,6 +171,7 @@ impl Engine {
             Source::ChannelFrames(channel) if self.has_terminal(channel) => self.handle_terminal(channel, ready),
             Source::ChannelFrames(channel) => self.read_channel_frames(channel),
             Source::LifeLine(channel) => self.remove_channel(channel),
+            Source::EndedFrames(index) => self.read_ended_frames(index),
             Source::Port(port) => {
                 if ready.writable() {
                     self.unblock(port);

@@ -9,6 +9,7 @@ pub(super) enum Source {
     Port(usize),
     ChannelFrames(usize),
     LifeLine(usize),
+    EndedFrames(usize),
 }
 
 const KIND_SHIFT: u32 = 56;
@@ -22,6 +23,7 @@ impl Source {
             Self::Port(index) => (3, index),
             Self::ChannelFrames(index) => (4, index),
             Self::LifeLine(index) => (5, index),
+            Self::EndedFrames(index) => (6, index),
         };
         kind << KIND_SHIFT | u64::try_from(index).unwrap_or(0)
     }
@@ -35,6 +37,7 @@ impl Source {
             3 => Self::Port(index),
             4 => Self::ChannelFrames(index),
             5 => Self::LifeLine(index),
+            6 => Self::EndedFrames(index),
             _ => return None,
         })
     }
@@ -53,6 +56,7 @@ mod tests {
                 Source::Port(index),
                 Source::ChannelFrames(index),
                 Source::LifeLine(index),
+                Source::EndedFrames(index),
             ];
             for source in all {
                 assert_eq!(Source::from_token(source.token()), Some(source));
