@@ -17,6 +17,7 @@
 #include <pppd/ccp.h>
 #include <pppd/ipcp.h>
 #include <pppd/lcp.h>
+#include <pppd/chap_ms.h>
 
 #include <signal.h>
 #include <string.h>
@@ -34,7 +35,18 @@ extern unsigned char mppe_send_key[COMPAT_KEY_LENGTH] __attribute__((weak));
 extern unsigned char mppe_recv_key[COMPAT_KEY_LENGTH] __attribute__((weak));
 #define COMPAT_SECRETS {mppe_send_key, COMPAT_KEY_LENGTH}, {mppe_recv_key, COMPAT_KEY_LENGTH}
 
+/* A pppd may be built without MS-CHAP, or without MPPE. */
+extern int mppe_keys_set __attribute__((weak));
+#pragma weak ChapMS2
+
 #ifdef PPPD_2_5
+
+#include <pppd/chap.h>
+#include <pppd/mppe.h>
+#pragma weak mppe_set_keys
+#pragma weak mppe_clear_keys
+#define compat_set_mppe_keys(send, receive) (mppe_set_keys ? mppe_set_keys((send), (receive), 16) : (void)0)
+#define compat_clear_mppe_keys() (mppe_clear_keys ? mppe_clear_keys() : (void)0)
 
 extern char *current_option;
 extern char passwd[MAXSECRETLEN];
@@ -58,6 +70,12 @@ extern bool demand, multilink;
 #define compat_untimeout ppp_untimeout
 
 #else
+
+#include <pppd/chap-new.h>
+#define compat_set_mppe_keys(send, receive) \
+	(&mppe_keys_set ? (memcpy(mppe_send_key, (send), 16), memcpy(mppe_recv_key, (receive), 16), (void)(mppe_keys_set = 1)) : (void)0)
+#define compat_clear_mppe_keys() \
+	(&mppe_keys_set ? (memset(mppe_send_key, 0, 16), memset(mppe_recv_key, 0, 16), (void)(mppe_keys_set = 0)) : (void)0)
 
 /* In no header of 2.4.9. */
 extern int got_sighup;

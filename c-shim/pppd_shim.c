@@ -120,5 +120,29 @@ struct pptp_secret pptp_host_secret(size_t place)
 	return place < sizeof(secrets) / sizeof(*secrets) ? secrets[place] : (struct pptp_secret) {0};
 }
 
+static struct chap_digest_type mschap = {.code = CHAP_MICROSOFT_V2};
+
+void pptp_host_register_mschap(void)
+{
+	mschap.generate_challenge = callbacks->chap_challenge;
+	mschap.verify_response = callbacks->chap_verify;
+	mschap.make_response = callbacks->chap_respond;
+	mschap.check_success = callbacks->chap_success;
+	mschap.handle_failure = callbacks->chap_failure;
+	chap_register_digest(&mschap);
+}
+
+int pptp_host_chapms2(unsigned char *challenge, unsigned char *peer_challenge, char *user, char *secret, int secret_length,
+	unsigned char *response, unsigned char *authenticator)
+{
+	if (!ChapMS2)
+		return 0;
+	ChapMS2(challenge, peer_challenge, user, secret, secret_length, response, authenticator, MS_CHAP2_AUTHENTICATEE);
+	return 1;
+}
+
+void pptp_host_set_mppe_keys(unsigned char *send, unsigned char *receive) { compat_set_mppe_keys(send, receive); }
+void pptp_host_clear_mppe_keys(void) { compat_clear_mppe_keys(); }
+
 int pptp_host_establish(int fd) { return compat_establish(fd); }
 void pptp_host_disestablish(int fd) { compat_disestablish(fd); }

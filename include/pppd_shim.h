@@ -126,6 +126,19 @@ struct pptp_secret {
 };
 struct pptp_secret pptp_host_secret(size_t place);
 
+/* ---- MS-CHAP */
+
+/* The plugin's functions (pptp_callbacks.chap_...) become pppd's MS-CHAPv2. */
+void pptp_host_register_mschap(void);
+/* What pppd computes by itself as the client: 49 bytes of response, and 41 of what the server is to say, which is a text;
+   0: it has no MS-CHAPv2. It sets pppd's keys. */
+int pptp_host_chapms2(unsigned char *challenge, unsigned char *peer_challenge, char *user, char *secret, int secret_length,
+	unsigned char *response, unsigned char *authenticator);
+/* The keys for MPPE, 16 bytes each. */
+void pptp_host_set_mppe_keys(unsigned char *send, unsigned char *receive);
+/* There are no keys for MPPE. */
+void pptp_host_clear_mppe_keys(void);
+
 /* ---- channel */
 
 /* Registers the channel with /dev/ppp; returns the descriptor that pppd reads, or -1. */

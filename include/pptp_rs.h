@@ -57,6 +57,39 @@ struct pptp_callbacks {
    * The time of pptp_host_set_timer is over.
    */
   void (*timer)(void);
+  /**
+   * MS-CHAPv2, as pppd's struct chap_digest_type has it: challenges and responses have their length before them.
+   */
+  void (*chap_challenge)(unsigned char *challenge);
+  /**
+   * Whether a response is right; the message to the peer, as a text.
+   */
+  int (*chap_verify)(int id,
+                     char *name,
+                     unsigned char *secret,
+                     int secret_length,
+                     unsigned char *challenge,
+                     unsigned char *response,
+                     char *message,
+                     int message_room);
+  /**
+   * Answers a challenge.
+   */
+  void (*chap_respond)(unsigned char *response,
+                       int id,
+                       char *name,
+                       unsigned char *challenge,
+                       char *secret,
+                       int secret_length,
+                       unsigned char *private);
+  /**
+   * Whether the server that accepts us knows the password too.
+   */
+  int (*chap_success)(int id, unsigned char *message, int length);
+  /**
+   * The server does not accept us.
+   */
+  void (*chap_failure)(unsigned char *message, int length);
 };
 
 /**

@@ -1,9 +1,9 @@
 //! What pppd calls. Every function is one `guard(..)` around a safe function.
 
-use std::ffi::{c_char, c_int};
+use std::ffi::{c_char, c_int, c_uchar};
 
 use crate::guard::{guard, report_panics};
-use crate::{channel, ffi, options, ppp_device, pppd};
+use crate::{channel, ffi, mschap, options, ppp_device, pppd};
 
 /// What pppd calls: its channel's functions, and the parsers of its options. Each may be called at any time after
 /// plugin_init, in pppd's only thread.
@@ -30,6 +30,33 @@ pub(crate) struct Callbacks {
     pub(crate) close: extern "C" fn(),
     /// The time of pptp_host_set_timer is over.
     pub(crate) timer: extern "C" fn(),
+    /// MS-CHAPv2, as pppd's struct chap_digest_type has it: challenges and responses have their length before them.
+    pub(crate) chap_challenge: unsafe extern "C" fn(challenge: *mut c_uchar),
+    /// Whether a response is right; the message to the peer, as a text.
+    pub(crate) chap_verify: unsafe extern "C" fn(
+        id: c_int,
+        name: *mut c_char,
+        secret: *mut c_uchar,
+        secret_length: c_int,
+        challenge: *mut c_uchar,
+        response: *mut c_uchar,
+        message: *mut c_char,
+        message_room: c_int,
+    ) -> c_int,
+    /// Answers a challenge.
+    pub(crate) chap_respond: unsafe extern "C" fn(
+        response: *mut c_uchar,
+        id: c_int,
+        name: *mut c_char,
+        challenge: *mut c_uchar,
+        secret: *mut c_char,
+        secret_length: c_int,
+        private: *mut c_uchar,
+    ),
+    /// Whether the server that accepts us knows the password too.
+    pub(crate) chap_success: unsafe extern "C" fn(id: c_int, message: *mut c_uchar, length: c_int) -> c_int,
+    /// The server does not accept us.
+    pub(crate) chap_failure: unsafe extern "C" fn(message: *mut c_uchar, length: c_int),
 }
 
 static CALLBACKS: Callbacks = Callbacks {
@@ -43,6 +70,11 @@ static CALLBACKS: Callbacks = Callbacks {
     cleanup,
     close,
     timer,
+    chap_challenge,
+    chap_verify,
+    chap_respond,
+    chap_success,
+    chap_failure,
 };
 
 /// Makes the plugin pppd's channel.
@@ -113,6 +145,75 @@ extern "C" fn close() {
 
 extern "C" fn timer() {
     guard((), channel::watch::look);
+}
+
+unsafe extern "C" fn chap_challenge(challenge: *mut c_uchar) {
+    guard((), || {
+        // SAFETY: pppd has room for a length and as many bytes as fit into it.
+        unsafe { ffi::put_counted(challenge, &mschap::challenge()) }
+    });
+}
+
+unsafe extern "C" fn chap_verify(
+    id: c_int,
+    name: *mut c_char,
+    secret: *mut c_uchar,
+    secret_length: c_int,
+    challenge: *mut c_uchar,
+    response: *mut c_uchar,
+    message: *mut c_char,
+    message_room: c_int,
+) -> c_int {
+    guard(0, || {
+        let _ = id;
+        // SAFETY: a text of pppd's.
+        let name = unsafe { ffi::bytes_of_text(name) };
+        // SAFETY: pppd passes so many bytes.
+        let secret = unsafe { ffi::bytes(secret, secret_length) };
+        // SAFETY: a length, and so many bytes.
+        let (challenge, response) = unsafe { (ffi::counted(challenge), ffi::counted(response)) };
+        let verdict = mschap::verify(name, secret, challenge, response);
+        // SAFETY: pppd has so much room.
+        unsafe { ffi::put_text(message, message_room, &verdict.message) };
+        c_int::from(verdict.is_right)
+    })
+}
+
+unsafe extern "C" fn chap_respond(
+    response: *mut c_uchar,
+    id: c_int,
+    name: *mut c_char,
+    challenge: *mut c_uchar,
+    secret: *mut c_char,
+    secret_length: c_int,
+    _private: *mut c_uchar,
+) {
+    guard((), || {
+        // SAFETY: a text of pppd's.
+        let name = unsafe { ffi::bytes_of_text(name) };
+        // SAFETY: pppd passes so many bytes.
+        let secret = unsafe { ffi::bytes(secret.cast(), secret_length) };
+        // SAFETY: a length, and so many bytes.
+        let challenge = unsafe { ffi::counted(challenge) };
+        // SAFETY: pppd has room for a length and as many bytes as fit into it.
+        unsafe { ffi::put_counted(response, &mschap::respond(id, name, secret, challenge)) }
+    });
+}
+
+unsafe extern "C" fn chap_success(id: c_int, message: *mut c_uchar, length: c_int) -> c_int {
+    guard(0, || {
+        // SAFETY: pppd passes so many bytes.
+        let message = unsafe { ffi::bytes(message, length) };
+        c_int::from(mschap::accepts_server(id, message))
+    })
+}
+
+unsafe extern "C" fn chap_failure(message: *mut c_uchar, length: c_int) {
+    guard((), || {
+        // SAFETY: pppd passes so many bytes.
+        let message = unsafe { ffi::bytes(message, length) };
+        mschap::report_failure(message);
+    });
 }
 
 unsafe extern "C" fn holdoff_hook() -> c_int {

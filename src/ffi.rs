@@ -210,6 +210,49 @@ pub(crate) fn erase_secrets() {
     }
 }
 
+/// The plugin's functions become pppd's MS-CHAPv2.
+pub(crate) fn register_mschap() {
+    // SAFETY: the module's contract; the callbacks are installed before anything is called.
+    unsafe { shim::pptp_host_register_mschap() }
+}
+
+/// What pppd's own MS-CHAPv2 makes of this as a client: its response, and what it expects of the server. `None`: it has
+/// none.
+pub(crate) fn chapms2(
+    mut challenge: [u8; 16],
+    mut peer_challenge: [u8; 16],
+    user: &CStr,
+    secret: &CStr,
+) -> Option<([u8; 49], [u8; 41])> {
+    let (mut response, mut authenticator) = ([0; 49], [0; 41]);
+    let length = c_int::try_from(secret.to_bytes().len()).ok()?;
+    // SAFETY: the module's contract; buffers of the sizes that the shim names, and texts that pppd only reads.
+    let done = unsafe {
+        shim::pptp_host_chapms2(
+            challenge.as_mut_ptr(),
+            peer_challenge.as_mut_ptr(),
+            user.as_ptr().cast_mut(),
+            secret.as_ptr().cast_mut(),
+            length,
+            response.as_mut_ptr(),
+            authenticator.as_mut_ptr(),
+        )
+    };
+    (done != 0).then_some((response, authenticator))
+}
+
+/// Gives pppd the keys for MPPE.
+pub(crate) fn set_mppe_keys(mut send: [u8; 16], mut receive: [u8; 16]) {
+    // SAFETY: the module's contract; pppd copies 16 bytes of each.
+    unsafe { shim::pptp_host_set_mppe_keys(send.as_mut_ptr(), receive.as_mut_ptr()) }
+}
+
+/// pppd has no keys for MPPE any more.
+pub(crate) fn clear_mppe_keys() {
+    // SAFETY: the module's contract.
+    unsafe { shim::pptp_host_clear_mppe_keys() }
+}
+
 /// Registers the channel with /dev/ppp; the descriptor that pppd reads, or -1.
 pub(crate) fn establish(channel: RawFd) -> RawFd {
     // SAFETY: the module's contract; no pointers.
@@ -250,6 +293,76 @@ pub(crate) unsafe fn text(text: *const c_char) -> Option<String> {
     // SAFETY: by this function's contract.
     let text = unsafe { CStr::from_ptr(text) };
     Some(text.to_string_lossy().into_owned())
+}
+
+/// The bytes of a text of pppd's.
+///
+/// # Safety
+/// Null, or a NUL-terminated text that nobody changes while the result lives.
+pub(crate) unsafe fn bytes_of_text<'a>(text: *const c_char) -> &'a [u8] {
+    if text.is_null() {
+        return &[];
+    }
+    // SAFETY: by this function's contract.
+    unsafe { CStr::from_ptr(text) }.to_bytes()
+}
+
+/// So many bytes of pppd's.
+///
+/// # Safety
+/// Null, or `length` bytes that nobody changes while the result lives.
+pub(crate) unsafe fn bytes<'a>(start: *const u8, length: c_int) -> &'a [u8] {
+    let length = usize::try_from(length).unwrap_or(0);
+    if start.is_null() || length == 0 {
+        return &[];
+    }
+    // SAFETY: by this function's contract.
+    unsafe { std::slice::from_raw_parts(start, length) }
+}
+
+/// Bytes with their number in a byte before them.
+///
+/// # Safety
+/// Null, or such bytes, which nobody changes while the result lives.
+pub(crate) unsafe fn counted<'a>(start: *const u8) -> &'a [u8] {
+    if start.is_null() {
+        return &[];
+    }
+    // SAFETY: by this function's contract.
+    let length = unsafe { start.read() };
+    // SAFETY: by this function's contract.
+    unsafe { bytes(start.wrapping_add(1), length.into()) }
+}
+
+/// Writes bytes with their number in a byte before them.
+///
+/// # Safety
+/// Null, or room for that.
+pub(crate) unsafe fn put_counted(start: *mut u8, bytes: &[u8]) {
+    let Ok(length) = u8::try_from(bytes.len()) else { return };
+    if start.is_null() {
+        return;
+    }
+    // SAFETY: by this function's contract.
+    unsafe { start.write(length) };
+    // SAFETY: by this function's contract; the plugin's bytes are elsewhere.
+    unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), start.wrapping_add(1), bytes.len()) };
+}
+
+/// Writes a text, cut to the room there is.
+///
+/// # Safety
+/// Null, or room for `room` bytes.
+pub(crate) unsafe fn put_text(start: *mut c_char, room: c_int, text: &str) {
+    let Some(most) = usize::try_from(room).ok().and_then(|room| room.checked_sub(1)) else { return };
+    if start.is_null() {
+        return;
+    }
+    let length = text.len().min(most);
+    // SAFETY: by this function's contract; the text is elsewhere.
+    unsafe { std::ptr::copy_nonoverlapping(text.as_ptr(), start.cast(), length) };
+    // SAFETY: there is one byte more than `most`.
+    unsafe { start.wrapping_add(length).write(0) };
 }
 
 /// # Safety

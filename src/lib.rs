@@ -8,6 +8,7 @@
 //! - [`options`]: the table of options, their parser and their values. Knows nothing of pppd.
 //! - [`channel`]: what the callbacks do.
 //! - [`ppp_device`]: a /dev/ppp of our own. Knows nothing of PPTP.
+//! - [`mschap`]: MS-CHAPv2 where pppd's own does not work.
 //! - [`engine`]: the engine's process, which both of them talk to.
 
 mod channel;
@@ -16,6 +17,7 @@ mod entry;
 mod export;
 mod ffi;
 mod guard;
+mod mschap;
 mod options;
 mod ppp_device;
 mod pppd;

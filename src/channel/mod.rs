@@ -23,7 +23,7 @@ use log::{debug, error, info};
 
 use crate::options::{self, Path, Settings, Shape, Side};
 use crate::pppd::{self, Interruption, Status};
-use crate::{engine, ffi, ppp_device};
+use crate::{engine, ffi, mschap, ppp_device};
 
 use choice::{Choice, Origin};
 use client::{Link, Stopped};
@@ -154,6 +154,7 @@ pub(crate) fn check_options() -> Result<(), Status> {
     if let Some(choice) = with(|channel| channel.choice.clone()) {
         datapath::report(&choice, &settings);
     }
+    mschap::set_up(settings.mschap);
     let configured = Configured::read();
     watch::wait();
     // The path is not known yet, but `demand` makes the interface now.

@@ -36,6 +36,7 @@ pub(crate) struct Settings {
     pub(crate) share: bool,
     pub(crate) mtu: Mtu,
     pub(crate) quirk: Option<Quirk>,
+    pub(crate) mschap: MsChap,
     /// How long a packet that came early waits for those before it; zero: not at all.
     pub(crate) reorder_time: Duration,
     /// How many packets may wait.
@@ -51,6 +52,17 @@ pub(crate) enum Datapath {
     Auto,
     /// This one.
     Only(Path),
+}
+
+/// Whose MS-CHAPv2.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum MsChap {
+    /// pppd's if it is right, else the plugin's.
+    Auto,
+    /// pppd's.
+    Pppd,
+    /// The plugin's.
+    Internal,
 }
 
 /// A way for packets.
@@ -119,6 +131,7 @@ impl Default for Settings {
             share: true,
             mtu: Mtu::Auto,
             quirk: None,
+            mschap: MsChap::Auto,
             // Longer than a link with several queues mixes packets up, shorter than what TCP takes for a loss.
             reorder_time: Duration::from_millis(10),
             reorder_packets: 64,

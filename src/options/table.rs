@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Datapath, Kind, OptionSpec, Path, Right, Settings, Shape, TextShape};
+use super::{Datapath, Kind, MsChap, OptionSpec, Path, Right, Settings, Shape, TextShape};
 
 use Right::{Everyone, Privileged};
 
@@ -143,6 +143,22 @@ static TABLE: &[OptionSpec] = &[
         "off",
         Everyone,
         "Whether to send no more than the server's window (tun, pty)",
+    ),
+    option(
+        "pptp_mschap",
+        Kind::Choice {
+            allowed: &["auto", "pppd", "internal"],
+            set: |s, v| {
+                s.mschap = match v {
+                    "pppd" => MsChap::Pppd,
+                    "internal" => MsChap::Internal,
+                    _ => MsChap::Auto,
+                };
+            },
+        },
+        "auto",
+        Everyone,
+        "Whose MS-CHAPv2; auto: pppd's if it works",
     ),
     option(
         "pptp_quirks",
