@@ -171,7 +171,9 @@ unsafe extern "C" fn chap_verify(
         // SAFETY: pppd passes so many bytes.
         let secret = unsafe { ffi::bytes(secret, secret_length) };
         // SAFETY: a length, and so many bytes.
-        let (challenge, response) = unsafe { (ffi::counted(challenge), ffi::counted(response)) };
+        let challenge = unsafe { ffi::counted(challenge) };
+        // SAFETY: as above.
+        let response = unsafe { ffi::counted(response) };
         let verdict = mschap::verify(name, secret, challenge, response);
         // SAFETY: pppd has so much room.
         unsafe { ffi::put_text(message, message_room, &verdict.message) };

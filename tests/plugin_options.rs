@@ -57,6 +57,8 @@ fn values_reach_their_settings() {
     assert_eq!(set("pptp_reorder_ms", "25").unwrap().reorder_time, Duration::from_millis(25));
     assert_eq!(set("pptp_reorder_packets", "0").unwrap().reorder_packets, 0);
     assert!(set("pptp_tx_window", "on").unwrap().transmit_window);
+    assert_eq!(set("pptp_mschap", "internal").unwrap().mschap, options::MsChap::Internal);
+    assert_eq!(set("pptp_mschap", "pppd").unwrap().mschap, options::MsChap::Pppd);
     assert_eq!(set("pptp_quirks", "bezeq_israel").unwrap().quirk.map(|quirk| quirk.name()), Some("orckit"));
 }
 

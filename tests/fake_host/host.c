@@ -24,6 +24,7 @@
  *   @open      opens /dev/ppp; the next commands use that descriptor
  *   @newunit=N @getunit @setflags=N @getflags @getidle @compress @attach @attchan=N @statistics @closeppp   on it
  *   @pair      descriptor 90 is one end of a pair, on which nobody offers a call
+ *   @mschap    whose MS-CHAPv2 it is; if the plugin's: a client and a server of it with each other
  *   @vj        whether IPCP offers header compression; @multilink @mppe @demand: the user gave that option
  *
  * With FAKE_PPPOX set, PPTP sockets (AF_PPPOX) and /dev/ppp exist: they are local sockets that any address can be bound
@@ -76,6 +77,37 @@ static void (*timer)(void *);
 static int timer_seconds;
 
 void die(int code) { printf("dies with %d\n", code); exit(code); }
+
+/* MS-CHAPv2: what was registered, and a function of pppd's that is right or, with BAD_MSCHAP set, wrong. */
+#if __has_include(<pppd/chap-new.h>)
+#include <pppd/chap-new.h>
+#else
+#include <pppd/chap.h>
+#endif
+int mppe_keys_set;
+static struct chap_digest_type *digest;
+void chap_register_digest(struct chap_digest_type *type) { digest = type; }
+#ifdef PPPD_2_5
+void mppe_set_keys(unsigned char *send, unsigned char *receive, int length)
+{
+	memcpy(mppe_send_key, send, length), memcpy(mppe_recv_key, receive, length), mppe_keys_set = 1;
+}
+void mppe_clear_keys(void) { mppe_keys_set = 0; }
+#endif
+
+void ChapMS2(unsigned char *challenge, unsigned char *peer, char *user, char *secret, int length, unsigned char *response,
+	unsigned char *authenticator, int side)
+{
+	static const unsigned char right[24] = "\x82\x30\x9e\xcd\x8d\x70\x8b\x5e\xa0\x8f\xaa\x39\x81\xcd\x83\x54\x42\x33\x11\x4a\x3d\x85\xd6\xdf";
+	(void)challenge, (void)user, (void)secret, (void)length, (void)side;
+	memset(response, 0, 49);
+	memcpy(response, peer, 16);
+	memcpy(response + 24, right, 24);
+	strcpy((char *)authenticator, "407A5589115FD0D6209F510FE9C04566932CDA56");
+	if (getenv("BAD_MSCHAP"))
+		response[24] = 0;
+	mppe_keys_set = 1;
+}
 
 static option_t lcp_table[] = {
 	{.name = "mru"}, {.name = "asyncmap"}, {.name = "mtu"}, {.name = NULL},
@@ -352,6 +384,29 @@ static int ppp_command(const char *word)
 	return 1;
 }
 
+/* NUMBER 1, a wrong password; NUMBER 2, the right one. */
+static void try_mschap(void)
+{
+	static char user[] = "alice", right[] = "open sesame", wrong[] = "shut";
+	unsigned char challenge[256], response[256];
+	char message[256];
+	tell("mschap %s, keys %s", digest ? "plugin" : "pppd", mppe_keys_set ? "set" : "none");
+	if (!digest)
+		return;
+	digest->generate_challenge(challenge);
+	digest->make_response(response, 1, user, challenge, wrong, strlen(wrong), NULL);
+	tell("wrong password %d", digest->verify_response(1, user, (unsigned char *)right, strlen(right), challenge, response, message,
+		sizeof(message)));
+	digest->handle_failure((unsigned char *)message, strlen(message));
+	digest->make_response(response, 2, user, challenge, right, strlen(right), NULL);
+	tell("right password %d", digest->verify_response(2, user, (unsigned char *)right, strlen(right), challenge, response, message,
+		sizeof(message)));
+	tell("server %d", digest->check_success(2, (unsigned char *)message, strlen(message)));
+	message[3] ^= 1;
+	tell("false server %d", digest->check_success(2, (unsigned char *)message, strlen(message)));
+	tell("keys %s", mppe_keys_set ? "set" : "none");
+}
+
 static void make_pair(void)
 {
 	int ends[2];
@@ -402,6 +457,7 @@ static void command(const char *word)
 	} else if (!strcmp(word, "@vj")) tell("vj %d %d", ipcp_wantoptions[0].neg_vj, ipcp_allowoptions[0].neg_vj);
 	else if (!strcmp(word, "@multilink")) multilink = 1;
 	else if (!strcmp(word, "@pair")) make_pair();
+	else if (!strcmp(word, "@mschap")) try_mschap();
 	else if (!strcmp(word, "@demand")) demand = 1;
 	else if (!strncmp(word, "@run=", 5)) tell("ran %d", system(word + 5));
 	else if (!strcmp(word, "@mppe")) ccp_wantoptions[0].mppe = 1;

@@ -17,7 +17,9 @@ pub enum Version {
 }
 
 impl Version {
-    fn number(self) -> &'static str {
+    /// As pppd writes it.
+    #[must_use]
+    pub fn number(self) -> &'static str {
         match self {
             Self::V2_4_9 => "2.4.9",
             Self::V2_5_2 => "2.5.2",

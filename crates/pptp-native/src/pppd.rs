@@ -15,14 +15,15 @@ pub struct Pppd<'a> {
 }
 
 impl<'a> Pppd<'a> {
-    /// Starts pppd with these options and a log file /run/test/NAME.log.
+    /// Starts pppd with these options, a log file /run/test/NAME.log, and the environment of the shell script
+    /// /run/test/environment, if there is one.
     ///
     /// # Panics
     /// No process can be started.
     #[must_use]
     pub fn start(machine: &'a Machine, name: &str, options: &str) -> Self {
         let line = format!(
-            "echo $$ > /run/test/{name}.pid; exec pppd logfile /run/test/{name}.log {options} > /run/test/{name}.out 2>&1"
+            "echo $$ > /run/test/{name}.pid; [ ! -e /run/test/environment ] || . /run/test/environment; exec pppd logfile /run/test/{name}.log {options} > /run/test/{name}.out 2>&1"
         );
         let child = machine.command(&line).spawn().unwrap();
         Self { machine, name: String::from(name), child }
