@@ -1,0 +1,3 @@
+//! The PPTP server: its configuration, what it gives out (addresses) and how much of it (limits).
+
+pub mod config;
