@@ -35,6 +35,22 @@ pub enum Event {
     Closed,
 }
 
+/// What has to be in place before a packet goes out: who watches the packets, as Linux' `ppp_generic` does, begins with them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Preparation {
+    /// Before a Configure-Ack: how this end will encrypt, from its start key on.
+    Send(Config),
+    /// Before a Configure-Request with one key length: how the peer will encrypt, if it agrees.
+    Receive(Config),
+}
+
+impl Preparation {
+    /// Whether this is for one and the same direction.
+    pub(super) const fn is_for_the_same(self, other: Self) -> bool {
+        matches!((self, other), (Self::Send(_), Self::Send(_)) | (Self::Receive(_), Self::Receive(_)))
+    }
+}
+
 /// Why there is no encryption.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Reason {

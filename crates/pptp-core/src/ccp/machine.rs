@@ -6,7 +6,8 @@ use crate::mppe::Config;
 use crate::time::Instant;
 
 use super::answer::Refusals;
-use super::event::{Event, Reason};
+use super::event::{Event, Preparation, Reason};
+use super::option::Bits;
 use super::outbox::{Counters, Outbox};
 use super::packet::{CONFIGURE_REQUEST, RESET_REQUEST, TERMINATE_REQUEST};
 use super::policy::{Policy, Presence};
@@ -83,7 +84,7 @@ pub(super) enum Outcome {
 
 /// One end.
 ///
-/// After each `handle_*`, drain `poll_transmit` and `poll_event`, and ask `poll_timeout` anew. Events that a state does not
+/// After each `handle_*`, drain `poll_preparation`, `poll_transmit` and `poll_event`, in this order, and ask `poll_timeout` anew. Events that a state does not
 /// know (Up twice) change nothing.
 #[derive(Debug)]
 pub struct Ccp {
@@ -206,6 +207,11 @@ impl Ccp {
         self.restart
     }
 
+    /// What has to be done before the next packet is sent: drain this before each `poll_transmit`.
+    pub fn poll_preparation(&mut self) -> Option<Preparation> {
+        self.outbox.poll_preparation()
+    }
+
     /// The next packet to send, in order: protocol [`PROTOCOL`](super::PROTOCOL), at most 1400 bytes.
     pub fn poll_transmit(&mut self) -> Option<Vec<u8>> {
         self.outbox.poll_transmit()
@@ -263,6 +269,9 @@ impl Ccp {
 
     fn send_request(&mut self, now: Instant) {
         let identifier = self.request.send();
+        if let Some(config) = self.request.wish().and_then(Bits::config) {
+            self.outbox.prepare(Preparation::Receive(config));
+        }
         self.outbox.send(CONFIGURE_REQUEST, identifier, &self.request.data());
         self.count_restart(now);
     }

@@ -4,6 +4,7 @@
 //!
 //! ```text
 //!  handle_open, _close, _up, _down, _packet, _protocol_reject, _timeout  (then drain)
+//!      -> poll_preparation: keys to set before these packets go out
 //!      -> poll_transmit: packets to send
 //!      -> poll_event: Opened, Unencrypted, Failed, ...
 //!      -> poll_timeout: when to call handle_timeout
@@ -38,7 +39,7 @@ mod request;
 #[cfg(test)]
 mod tests;
 
-pub use event::{Event, Reason};
+pub use event::{Event, Preparation, Reason};
 pub use machine::{Ccp, RESET_INTERVAL, Renegotiation, Settings};
 pub use option::{KeyLengths, mppe_option};
 pub use outbox::Counters;

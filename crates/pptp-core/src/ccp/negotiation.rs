@@ -4,7 +4,7 @@ use crate::mppe::{Config, OPTION_TYPE};
 use crate::time::Instant;
 
 use super::answer::{Refusals, Verdict, judge};
-use super::event::{Event, Reason};
+use super::event::{Event, Preparation, Reason};
 use super::machine::{Ccp, Outcome, Renegotiation, State};
 use super::option::{self, Bits, Received};
 use super::packet::{CONFIGURE_ACK, CONFIGURE_NAK, CONFIGURE_REJECT, Packet};
@@ -81,6 +81,9 @@ impl Ccp {
 
     /// Send-Configure-Ack.
     fn agree(&mut self, packet: Packet<'_>, config: Option<Config>, now: Instant) {
+        if let Some(config) = config {
+            self.outbox.prepare(Preparation::Send(config));
+        }
         self.acknowledge(packet);
         self.send = config;
         self.refusals = Refusals::default();

@@ -38,6 +38,11 @@ impl KeyLengths {
         self.0 & bit(length) != 0
     }
 
+    /// Those that are in both.
+    pub const fn common(self, other: Self) -> Option<Self> {
+        Self::from_bits(self.0 & other.0)
+    }
+
     /// 128 before 56 before 40 (RFC 3078 §2.1).
     pub const fn strongest(self) -> KeyLength {
         if self.contains(KeyLength::Bits128) {

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::event::Event;
+use super::event::{Event, Preparation};
 use super::packet::Packet;
 
 /// Packets that wait at most. Only an owner that does not drain gets here.
@@ -22,6 +22,7 @@ pub struct Counters {
 /// Packets, events and counters.
 #[derive(Debug, Default)]
 pub(super) struct Outbox {
+    preparations: VecDeque<Preparation>,
     transmit: VecDeque<Vec<u8>>,
     events: VecDeque<Event>,
     pub(super) counters: Counters,
@@ -34,6 +35,12 @@ impl Outbox {
         } else {
             self.counters.unsent = self.counters.unsent.saturating_add(1);
         }
+    }
+
+    /// Before the packet that is sent next; what is prepared anew replaces what it was.
+    pub(super) fn prepare(&mut self, preparation: Preparation) {
+        self.preparations.retain(|earlier| !earlier.is_for_the_same(preparation));
+        self.preparations.push_back(preparation);
     }
 
     /// Queues an event; one that says what the last one says adds nothing.
@@ -49,6 +56,10 @@ impl Outbox {
 
     pub(super) const fn unexpected(&mut self) {
         self.counters.unexpected = self.counters.unexpected.saturating_add(1);
+    }
+
+    pub(super) fn poll_preparation(&mut self) -> Option<Preparation> {
+        self.preparations.pop_front()
     }
 
     pub(super) fn poll_transmit(&mut self) -> Option<Vec<u8>> {

@@ -53,6 +53,11 @@ impl Policy {
         list.policy()
     }
 
+    /// The same with these key lengths at most; `None`: none is left.
+    pub fn limited_to(self, lengths: KeyLengths) -> Option<Self> {
+        self.key_lengths.common(lengths).map(|key_lengths| Self { key_lengths, ..self })
+    }
+
     /// Whether this may be used.
     pub fn allows(&self, config: Config) -> bool {
         let mode = match self.modes {

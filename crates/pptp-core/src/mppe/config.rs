@@ -87,6 +87,21 @@ impl Config {
     }
 }
 
+impl fmt::Display for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bits = match self.key_length {
+            KeyLength::Bits40 => 40,
+            KeyLength::Bits56 => 56,
+            KeyLength::Bits128 => 128,
+        };
+        let mode = match self.mode {
+            Mode::Stateless => "stateless",
+            Mode::Stateful => "stateful",
+        };
+        write!(f, "MPPE {bits}-bit {mode}")
+    }
+}
+
 /// Why an option cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ConfigError {

@@ -5,7 +5,7 @@ use core::time::Duration;
 use crate::sim::Random;
 use crate::time::Instant;
 
-use super::super::{Ccp, Event, Policy, Settings};
+use super::super::{Ccp, Event, Policy, Preparation, Settings};
 use super::{assert_safe, at};
 
 /// What happens to packets, in percent and milliseconds.
@@ -28,11 +28,23 @@ pub(super) struct End {
     /// Without [`Event::Disregarded`], which changes nothing.
     pub(super) events: Vec<Event>,
     pub(super) sent: usize,
+    prepared: [Option<Preparation>; 2],
 }
 
 impl End {
     fn new(settings: Settings) -> Self {
-        Self { policy: settings.policy, ccp: Ccp::new(settings), events: Vec::new(), sent: 0 }
+        Self { policy: settings.policy, ccp: Ccp::new(settings), events: Vec::new(), sent: 0, prepared: [None; 2] }
+    }
+
+    /// What was prepared last is what has to be there when encryption begins.
+    fn prepare(&mut self) {
+        while let Some(preparation) = self.ccp.poll_preparation() {
+            let place = usize::from(matches!(preparation, Preparation::Receive(_)));
+            self.prepared[place] = Some(preparation);
+        }
+        if let Some(&Event::Opened { send, receive }) = self.events.last() {
+            assert_eq!(self.prepared, [Some(Preparation::Send(send)), Some(Preparation::Receive(receive))]);
+        }
     }
 
     /// The last word on encryption.
@@ -111,6 +123,7 @@ impl Pair {
             let end = &mut self.ends[index];
             let events = core::iter::from_fn(|| end.ccp.poll_event());
             end.events.extend(events.filter(|event| *event != Event::Disregarded));
+            end.prepare();
             assert_safe(&end.ccp, &end.policy, &end.events);
             while let Some(packet) = self.ends[index].ccp.poll_transmit() {
                 self.ends[index].sent += 1;
