@@ -95,9 +95,12 @@ impl Encryption {
     /// pppd has set its unit's flags.
     pub(super) fn set_flags(&mut self, before: u32, flags: u32) {
         self.is_required |= flags & SC_MUST_COMP != 0;
-        if before & SC_CCP_OPEN != 0 && flags & SC_CCP_OPEN == 0 {
+        let dropped = before & !flags;
+        if dropped & SC_CCP_OPEN != 0 {
             self.transmit = Half::default();
             self.receive = Half::default();
+        } else if dropped & SC_CCP_UP != 0 {
+            self.stop();
         }
     }
 
@@ -109,26 +112,35 @@ impl Encryption {
     }
 
     /// Looks at a frame of CCP that passes. A line for the log if the agreement cannot be carried out.
+    ///
+    /// While CCP is up, whoever speaks it says by its flags when that ends. A frame may be a repetition or forged.
     pub(super) fn watch(&mut self, way: Way, packet: &[u8], flags: u32) -> Option<String> {
+        let is_up = flags & SC_CCP_UP != 0;
         match (packet.first(), way) {
+            (Some(&RESET_ACK), Way::Sent) if is_up => self.flush(),
+            _ if is_up => {}
             // It asks for what the other side is to send.
             (Some(&CONFIGURE_REQUEST), Way::Received) => self.transmit.running = None,
             (Some(&CONFIGURE_REQUEST), Way::Sent) => self.receive.running = None,
-            (Some(&(TERMINATE_REQUEST | TERMINATE_ACK)), _) => {
-                self.transmit.running = None;
-                self.receive.running = None;
-            }
-            (Some(&CONFIGURE_ACK), way) if flags & (SC_CCP_OPEN | SC_CCP_UP) == SC_CCP_OPEN => return self.begin(way),
-            (Some(&RESET_ACK), Way::Sent) if flags & SC_CCP_UP != 0 => {
-                let flush = self.receive.running.as_ref().map(Decryptor::flush);
-                if let Some(encryptor) = &mut self.transmit.running {
-                    encryptor.handle_reset_request();
-                    flush.into_iter().for_each(|flush| encryptor.set_flush(flush));
-                }
-            }
+            (Some(&(TERMINATE_REQUEST | TERMINATE_ACK)), _) => self.stop(),
+            (Some(&CONFIGURE_ACK), way) if flags & SC_CCP_OPEN != 0 => return self.begin(way),
             _ => {}
         }
         None
+    }
+
+    fn stop(&mut self) {
+        self.transmit.running = None;
+        self.receive.running = None;
+    }
+
+    /// The peer has lost synchronization: the next packet can be decrypted without those before it.
+    fn flush(&mut self) {
+        let flush = self.receive.running.as_ref().map(Decryptor::flush);
+        if let Some(encryptor) = &mut self.transmit.running {
+            encryptor.handle_reset_request();
+            flush.into_iter().for_each(|flush| encryptor.set_flush(flush));
+        }
     }
 
     fn begin(&mut self, way: Way) -> Option<String> {
@@ -284,6 +296,23 @@ mod tests {
         closed.set_flags(OPEN | SC_CCP_UP, 0);
         assert_eq!(closed.way_out(), Passage::Barred);
         assert_eq!((closed.in_clear.sent, closed.in_clear.received), (1, 0));
+    }
+
+    #[test]
+    fn while_ccp_is_up_its_flags_alone_end_it() {
+        let mut encryption = agreed();
+        for frame in [&REQUEST, &ACK, &[TERMINATE_REQUEST, 1, 0, 4], &[TERMINATE_ACK, 1, 0, 4]] {
+            for way in [Way::Sent, Way::Received] {
+                encryption.watch(way, frame, OPEN | SC_CCP_UP);
+                assert_eq!((encryption.way_out(), encryption.decrypts()), (Passage::Encrypted, true), "{frame:?}");
+            }
+        }
+        encryption.set_flags(OPEN | SC_CCP_UP, OPEN);
+        assert_eq!((encryption.way_out(), encryption.decrypts()), (Passage::Barred, false));
+        for way in [Way::Sent, Way::Received] {
+            encryption.watch(way, &ACK, OPEN);
+        }
+        assert_eq!(encryption.way_out(), Passage::Encrypted);
     }
 
     #[test]
