@@ -16,7 +16,7 @@ pub(crate) fn assert_whole(packet: &[u8]) {
     assert_eq!(u16::from_be_bytes([packet[6], packet[7]]) & 0x3fff, 0, "a fragment: {packet:02x?}");
 
     let protocol = packet[9];
-    let pseudo_header = sum(&packet[12..20], u64::from(protocol) + payload.len() as u64);
+    let pseudo_header = sum(&packet[12..20], u64::from(protocol) + u64::try_from(payload.len()).unwrap());
     let initial = match protocol {
         ICMP => 0,
         TCP | UDP => u64::from(pseudo_header),
