@@ -1,11 +1,14 @@
 //! Every system call of pptp-rs: sockets, processes, confinement. Decisions live in `pptp-core`; all `unsafe` in `sys`.
 
 pub mod cgroup;
+pub mod children;
 pub mod clock;
 pub mod confine;
+pub mod daemon;
 pub mod epoll;
 pub mod gre_socket;
 pub mod imports;
+pub mod listener;
 pub mod modules;
 pub mod netns;
 pub mod poller;
@@ -16,6 +19,7 @@ pub mod pty;
 pub mod random;
 pub mod rendezvous;
 pub mod seqpacket;
+pub mod signals;
 mod sys;
 pub mod tcp;
 pub mod tun;

@@ -209,6 +209,12 @@ pub(crate) fn close_range(first: RawFd, last: RawFd) {
     }
 }
 
+/// Keeps a descriptor of this process from the programs that it starts. It may be anybody's: nothing else changes.
+pub(crate) fn close_on_exec(fd: RawFd) {
+    // SAFETY: F_SETFD takes a number, no pointer; one that is not open is an error and nothing else.
+    unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) };
+}
+
 /// Makes `target` (0, 1 or 2) the same as `fd`.
 pub(crate) fn replace_standard(fd: BorrowedFd<'_>, target: RawFd) {
     // SAFETY: no pointers; the standard descriptors have no owner.
@@ -257,7 +263,7 @@ fn address_length(address: &[u8]) -> io::Result<socklen_t> {
 }
 
 /// The descriptors of this process, one of which was only open for this look; without /proc all that there can be.
-fn open_descriptors() -> Vec<RawFd> {
+pub(crate) fn open_descriptors() -> Vec<RawFd> {
     let Ok(entries) = std::fs::read_dir("/proc/self/fd") else {
         let (limit, _) =
             nix::sys::resource::getrlimit(nix::sys::resource::Resource::RLIMIT_NOFILE).unwrap_or((1024, 0));

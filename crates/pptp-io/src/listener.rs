@@ -1,0 +1,66 @@
+//! Accepting TCP connections.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::fd::{AsFd, AsRawFd};
+
+use nix::sys::socket::{Backlog, SockaddrIn, SockaddrIn6, setsockopt, sockopt};
+
+use crate::sys;
+
+/// Connections that the kernel opens before they are accepted; it has a limit of its own (`net.core.somaxconn`).
+const BACKLOG: i32 = 4096;
+
+/// Listens on `address`: non-blocking, close-on-exec. One for all IPv6 addresses leaves those of IPv4 to another.
+///
+/// # Errors
+/// `AddrInUse`; `AddrNotAvailable`: the address is not this machine's; `PermissionDenied`: the port.
+pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let family = if address.is_ipv4() { libc::AF_INET } else { libc::AF_INET6 };
+    let socket = sys::socket(family, libc::SOCK_STREAM | libc::SOCK_NONBLOCK, 0)?;
+    // A server that starts again finds connections of the one before.
+    setsockopt(&socket, sockopt::ReuseAddr, &true)?;
+    match address {
+        SocketAddr::V4(address) => nix::sys::socket::bind(socket.as_raw_fd(), &SockaddrIn::from(address))?,
+        SocketAddr::V6(address) => {
+            setsockopt(&socket, sockopt::Ipv6V6Only, &true)?;
+            nix::sys::socket::bind(socket.as_raw_fd(), &SockaddrIn6::from(address))?;
+        }
+    }
+    nix::sys::socket::listen(&socket, Backlog::new(BACKLOG)?)?;
+    Ok(TcpListener::from(socket))
+}
+
+/// A connection that was waiting, non-blocking, close-on-exec and without Nagle's delay.
+///
+/// # Errors
+/// `WouldBlock`: none was. `EMFILE`, `ENFILE`: out of descriptors, and it still waits. Others: it has gone.
+pub fn accept(listener: &TcpListener) -> io::Result<TcpStream> {
+    let stream = TcpStream::from(sys::accept(listener.as_fd())?);
+    stream.set_nonblocking(true)?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_families_can_listen_on_one_port() {
+        let four = listen("0.0.0.0:0".parse().unwrap()).unwrap();
+        let port = four.local_addr().unwrap().port();
+        let six = listen(SocketAddr::new("::".parse().unwrap(), port)).unwrap();
+        assert_eq!(accept(&four).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        let _client = TcpStream::connect(("127.0.0.1", port)).unwrap();
+        let _other = TcpStream::connect(("::1", port)).unwrap();
+        assert!(accept(&four).unwrap().nodelay().unwrap());
+        assert!(accept(&six).unwrap().peer_addr().unwrap().is_ipv6());
+    }
+
+    #[test]
+    fn a_port_that_is_taken_is_an_error() {
+        let first = listen("127.0.0.1:0".parse().unwrap()).unwrap();
+        assert_eq!(listen(first.local_addr().unwrap()).unwrap_err().kind(), io::ErrorKind::AddrInUse);
+    }
+}
