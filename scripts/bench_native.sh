@@ -2,7 +2,7 @@
 # bench_native.sh [WORD...] - the data path without a guest: two engines back to back in network namespaces, then frames through
 # a pty, then encryption in memory. Prints a line for each figure, PASS or MISS where a bar is set, and fails if one is missed.
 #
-# WORDs go to the benchmark of the tunnel: tcp, udp, calls, idle (none: all), rounds=N, seconds=N. Needs root, and most of the
+# WORDs go to the benchmark of the tunnel: tcp, mppe, udp, calls, idle (none: all), rounds=N, seconds=N. Needs root, and most of the
 # processor: whatever else runs shows in the figures.
 set -euo pipefail
 cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.."

@@ -23,6 +23,7 @@ mod decryptor;
 mod derive;
 mod encryptor;
 mod header;
+#[cfg_attr(pptp_plain_mppe, path = "../../benches/plain/lanes.rs")]
 mod lanes;
 mod plaintext;
 mod rc4;

@@ -1,14 +1,15 @@
 //! Two engines back to back, over a cable between two network namespaces: `cargo bench -p pptp-datapath --bench tunnel`.
 //!
-//! Words after `--` choose what is measured (`tcp`, `udp`, `calls`, `idle`; none: all), `rounds=N` how often, `seconds=N`
-//! how long each time; `manager=KIB` is the memory of a call manager, to be added to the engine's. Needs root, /dev/net/tun,
-//! ip(8), nsenter(1), unshare(1) and perf(1).
+//! Words after `--` choose what is measured (`tcp`, `mppe`, `udp`, `calls`, `idle`; none: all), `rounds=N` how often,
+//! `seconds=N` how long each time; `manager=KIB` is the memory of a call manager, to be added to the engine's. Needs root,
+//! /dev/net/tun, ip(8), nsenter(1), unshare(1) and perf(1); `mppe` also cargo and OpenSSL's headers.
 //!
 //! Both ends of the tunnel and of its traffic share the machine's processors: only the ratios of figures that are measured
 //! in turns say something. Figures are medians, with the lowest and the highest.
 #![expect(clippy::print_stdout, reason = "it measures and says so")]
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a panic is how a measurement fails")]
 
+mod encrypted;
 mod flow;
 #[expect(dead_code, reason = "the tests use all of it")]
 #[path = "../../tests/engine/harness.rs"]
@@ -74,7 +75,7 @@ fn main() -> ExitCode {
     check_machine();
     let plan = Plan::new(&words);
     let mut table = Table::default();
-    let parts: [Part; 4] = [("tcp", tcp), ("udp", udp), ("calls", calls), ("idle", idle)];
+    let parts: [Part; 5] = [("tcp", tcp), ("mppe", encrypted::measure), ("udp", udp), ("calls", calls), ("idle", idle)];
     for (_, measure) in parts.iter().filter(|(name, _)| plan.has(name)) {
         measure(&plan, &mut table);
     }

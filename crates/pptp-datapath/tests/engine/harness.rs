@@ -20,13 +20,13 @@ pub(crate) struct End {
 }
 
 impl End {
-    fn new(batching: &str, number: u8) -> Self {
+    fn new((program, batching): (&str, &str), number: u8) -> Self {
         assert!(
             nix::unistd::geteuid().is_root(),
             "these tests make network namespaces and TUN devices: run them as root"
         );
         let mut process = Command::new("unshare")
-            .args(["-n", env!("CARGO_BIN_EXE_tunnel-end"), batching])
+            .args(["-n", program, batching])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -203,9 +203,17 @@ impl Drop for Killed {
     }
 }
 
+/// What plays pppd.
+pub(crate) const TUNNEL_END: &str = env!("CARGO_BIN_EXE_tunnel-end");
+
 /// Two ends with a cable between them; no unit, no channel.
 pub(crate) fn ends(batching: &str) -> [End; 2] {
-    let (one, two) = (End::new(batching, 1), End::new(batching, 2));
+    ends_of((TUNNEL_END, batching))
+}
+
+/// The same, of this program.
+fn ends_of(kind: (&str, &str)) -> [End; 2] {
+    let (one, two) = (End::new(kind, 1), End::new(kind, 2));
     one.ip(&format!("link add cable type veth peer name cable netns {}", two.pid()));
     for end in [&one, &two] {
         end.ip(&format!("addr add {}/24 dev cable", end.outer));
@@ -216,7 +224,12 @@ pub(crate) fn ends(batching: &str) -> [End; 2] {
 
 /// Two ends of a tunnel that is up; `options` go to both channels.
 pub(crate) fn tunnel(batching: &str, options: &str) -> [End; 2] {
-    let mut ends = ends(batching);
+    tunnel_of((TUNNEL_END, batching), options)
+}
+
+/// The same, of this program.
+pub(crate) fn tunnel_of(kind: (&str, &str), options: &str) -> [End; 2] {
+    let mut ends = ends_of(kind);
     let peers = [ends[1].outer.clone(), ends[0].outer.clone()];
     bring_up(&mut ends, [&peers[0], &peers[1]], options);
     ends

@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use pptp_datapath::client::{Batching, Engine, Options};
 use pptp_datapath::command::{
-    CallConfig, Channel, Command, FilterKind, Framing, Instruction, Network, NpMode, Port, TransmitWindow, Unit,
+    CallConfig, Channel, Command, Direction, FilterKind, Framing, Instruction, Key, Network, NpMode, Port,
+    TransmitWindow, Unit,
 };
 use pptp_io::gre_socket::{self, Calls};
 use pptp_io::poller::{Interest, wait};
@@ -48,6 +49,8 @@ fn main() {
         Some("single") => Batching::Single,
         _ => Batching::Batched,
     };
+    #[cfg(pptp_plain_mppe)]
+    prepare_openssl();
     let Ok(engine) = Engine::start(Options { wipe: || {}, batching }) else { return };
     let mut end = End {
         engine,
@@ -65,6 +68,15 @@ fn main() {
         let answer = end.obey(&words).unwrap_or_else(|error| format!("error {error}"));
         let _ = writeln!(io::stdout(), "{answer}");
     }
+}
+
+/// An engine may open no file, and OpenSSL does when it is used first.
+#[cfg(pptp_plain_mppe)]
+fn prepare_openssl() {
+    use pptp_core::mppe::{Config, Encryptor, KeyLength, Mode, StartKey};
+
+    let config = Config { key_length: KeyLength::Bits128, mode: Mode::Stateless };
+    drop(Encryptor::new(config, &StartKey::new([0; 16])));
 }
 
 impl End {
@@ -106,6 +118,7 @@ impl End {
             ["connect"] => done(self.engine.connect(CHANNEL, UNIT)),
             ["disconnect"] => self.ask(Command::Disconnect { channel: CHANNEL }),
             ["drop"] => self.ask(Command::DropChannel { channel: CHANNEL }),
+            ["compression", option, key] => self.compression(&bytes(option)?, &bytes(key)?),
             ["flags", flags] => self.ask(Command::SetUnitFlags { unit: UNIT, flags: flags.parse()? }),
             ["framing", flags] => self.ask(Command::SetChannelFlags { channel: CHANNEL, flags: flags.parse()? }),
             ["np", protocol, mode] => self.np_mode(protocol, mode),
@@ -217,6 +230,14 @@ impl End {
             self.many.extend([unit, frames]);
         }
         self.life_line = Some(life_line);
+        Ok(String::from("ok"))
+    }
+
+    /// The same option and key both ways.
+    fn compression(&mut self, option: &[u8], key: &[u8]) -> Outcome {
+        for direction in [Direction::Transmit, Direction::Receive] {
+            self.engine.set_compression(UNIT, direction, option.to_vec(), Key(key.try_into()?))?;
+        }
         Ok(String::from("ok"))
     }
 
