@@ -1,8 +1,35 @@
 //! What the server is told: pptpd.conf and pptpd's command line.
+//!
+//! ```no_run
+//! use pptp_rsd::config::{CommandLine, Request, ThisMachine};
+//!
+//! let folder = std::env::current_dir()?;
+//! if let Ok(Request::Serve(command_line)) = CommandLine::read(std::env::args_os().skip(1), folder) {
+//!     // At the beginning, and again at each SIGHUP.
+//!     match command_line.load(&ThisMachine) {
+//!         Ok(loaded) => println!("{} calls", loaded.config.most_calls()),
+//!         Err(reports) => reports.iter().for_each(|report| eprintln!("{report}")),
+//!     }
+//! }
+//! # std::io::Result::Ok(())
+//! ```
 
 mod addresses;
+mod command_line;
+mod file;
+mod help;
+mod keywords;
+mod load;
+mod report;
+mod surroundings;
+mod values;
 
-pub use addresses::AddressRange;
+pub use addresses::{AddressRange, NoAddressRange};
+pub use command_line::{CommandLine, Request, Usage};
+pub use help::{help, version};
+pub use load::Loaded;
+pub use report::{Place, Report, Severity};
+pub use surroundings::{Surroundings, ThisMachine};
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -23,6 +50,20 @@ pub enum Datapath {
     Tun,
     /// The engine and a terminal with the kernel's ppp line discipline.
     Pty,
+}
+
+impl Datapath {
+    pub(crate) const ALL: [Self; 4] = [Self::Auto, Self::Kernel, Self::Tun, Self::Pty];
+
+    /// As the configuration and the plugin's option `pptp_datapath` name it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Kernel => "kernel",
+            Self::Tun => "tun",
+            Self::Pty => "pty",
+        }
+    }
 }
 
 /// Everything that can be set, with pptpd's defaults where pptpd has the same setting.
@@ -91,8 +132,8 @@ impl Default for Config {
             speed: 115_200,
             stimeout: Duration::from_secs(10),
             connections: 100,
-            local: Vec::new(),
-            remote: Vec::new(),
+            local: vec![AddressRange::beginning(Ipv4Addr::new(192, 168, 0, 1), 100)],
+            remote: vec![AddressRange::beginning(Ipv4Addr::new(192, 168, 1, 1), 100)],
             delegate: false,
             debug: false,
             foreground: false,
