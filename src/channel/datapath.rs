@@ -10,7 +10,7 @@ use nix::errno::Errno;
 use pptp_io::{gre_socket, modules, ppp, pppox, pty, tun, words};
 
 use super::choice::{Choice, Impossible, Origin, Wish, choose};
-use super::server;
+use super::{server, userspace};
 use crate::options::{Path, Settings, Side};
 use crate::ppp_device;
 use crate::pppd::{self, Status};
@@ -78,13 +78,15 @@ fn probe(path: Path, call: Origin) -> Result<(), String> {
         Path::Pty => {
             probe_ppp()?;
             probe_discipline()?;
-            probe_mppe()?;
+            if !userspace::encrypts_terminals() {
+                probe_mppe()?;
+            }
             probe_gre(call)
         }
     }
 }
 
-/// Asked only when MPPE is required: the engine has its own.
+/// Whether the kernel has what MPPE needs, if it is required.
 fn probe_mppe() -> Result<(), String> {
     if !pppd::wants_mppe() {
         return Ok(());

@@ -10,7 +10,7 @@ use pptp_datapath::command::{CallConfig, Channel, Framing, TransmitWindow};
 use pptp_io::{pty, seqpacket, words};
 
 use crate::options::{Path, Settings};
-use crate::{engine, ppp_device};
+use crate::{engine, ppp_device, pppd};
 
 /// The call's own descriptors, all for the engine.
 #[derive(Debug)]
@@ -72,7 +72,19 @@ fn make_line(call: CallConfig, ends: &Ends) -> Result<OwnedFd, String> {
     pty::escape_nothing(slave.as_fd()).map_err(failed)?;
     let channel = Channel(NEXT.fetch_add(1, Ordering::Relaxed));
     let descriptors = [ends.gre.as_fd(), master.as_fd(), ends.life_line.as_fd()];
-    engine::ask(|engine| engine.new_channel(channel, call, Framing::Hdlc, descriptors))
-        .map_err(|error: EngineError| format!("the engine does not take the call: {error}"))?;
+    let refused = |error: EngineError| format!("the engine does not take the call: {error}");
+    engine::ask(|engine| engine.new_channel(channel, call, Framing::Hdlc, descriptors)).map_err(refused)?;
+    if encrypts_terminals() {
+        if pppd::wants_mppe() {
+            ppp_device::require_encryption();
+        }
+        ppp_device::encrypt(channel).map_err(refused)?;
+    }
     Ok(slave)
+}
+
+/// Whether the engine encrypts (MPPE) what passes through a terminal. What passes there of a bundle are pieces of packets,
+/// and without the calls that tell of it there are no keys: then the kernel does it.
+pub(super) fn encrypts_terminals() -> bool {
+    !pppd::is_multilink() && ppp_device::obstacle().is_none()
 }

@@ -14,11 +14,12 @@ use pptp_datapath::client::{Engine, EngineError};
 use pptp_datapath::command::{Channel, Command, Link, Statistics, Unit};
 use pptp_io::{seqpacket, tun, words};
 
+use super::kernel_unit;
 use super::requests::{Reply, Request};
 use crate::engine;
 
 /// `linux/ppp-ioctl.h`: no packet of the network passes in clear.
-const SC_MUST_COMP: u32 = 0x0040_0000;
+pub(super) const SC_MUST_COMP: u32 = 0x0040_0000;
 
 /// The largest unit number that is looked for when pppd does not ask for one.
 const LAST_UNIT: u32 = 65_535;
@@ -72,7 +73,7 @@ thread_local! {
     static DEVICE: RefCell<Device> = RefCell::default();
 }
 
-type Outcome = Result<Reply, Errno>;
+pub(super) type Outcome = Result<Reply, Errno>;
 
 /// open(2) of /dev/ppp.
 pub(super) fn open(flags: c_int) -> Result<RawFd, Errno> {
@@ -104,14 +105,20 @@ pub(crate) fn offer_line(attach: Attach) -> io::Result<OwnedFd> {
     Ok(near)
 }
 
-/// Takes the last offer back: what the line is made of is closed, unless pppd has attached to it.
+/// The call is over. What a line was made of is closed, unless pppd has attached to it.
 pub(crate) fn withdraw_line() {
     DEVICE.with_borrow_mut(|device| device.line = None);
+    kernel_unit::forget();
 }
 
 /// Units let no packet of the network pass in clear, from their beginning on.
 pub(crate) fn require_encryption() {
     DEVICE.with_borrow_mut(|device| device.must_encrypt = true);
+}
+
+/// Whether units let nothing pass in clear.
+pub(super) fn must_encrypt() -> bool {
+    DEVICE.with_borrow(|device| device.must_encrypt)
 }
 
 /// ioctl(2) with a request of `linux/ppp-ioctl.h`; `None`: the descriptor is not one of these.
@@ -254,7 +261,7 @@ fn carry_out_on_unit(unit: Unit, request: Request) -> Outcome {
         Request::GetUnit => Ok(Reply::Number(number(unit.0))),
         Request::SetMru(mru) => set_mru(Link::Unit(unit), mru),
         Request::GetFlags => {
-            let from_engine = engine::ask(|engine| engine.unit_flags(unit)).unwrap_or(0);
+            let from_engine = engine::ask(|engine| engine.flags(Link::Unit(unit))).unwrap_or(0);
             let flags = DEVICE.with_borrow(|device| device.unit.map_or(0, |unit| unit.flags));
             Ok(Reply::Number(flags | c_int::from_ne_bytes(from_engine.to_ne_bytes())))
         }
@@ -272,7 +279,7 @@ fn carry_out_on_unit(unit: Unit, request: Request) -> Outcome {
         // Slots of TCP header compression, of which there is none: IPCP does not offer it.
         Request::SlotCount | Request::LineOnly | Request::Debug => Ok(Reply::Nothing),
         Request::SetCompression(direction, option, key) => {
-            told(engine::ask(|engine| engine.set_compression(unit, direction, option, key)))
+            told(engine::ask(|engine| engine.set_compression(Link::Unit(unit), direction, option, key)))
         }
         Request::OtherCompression => Err(Errno::EINVAL),
         Request::Attach | Request::AttachChannel(_) | Request::NewUnit(_) => Err(Errno::EINVAL),
@@ -281,9 +288,9 @@ fn carry_out_on_unit(unit: Unit, request: Request) -> Outcome {
 }
 
 fn set_flags(unit: Unit, flags: c_int) -> Outcome {
-    let required = if DEVICE.with_borrow(|device| device.must_encrypt) { SC_MUST_COMP } else { 0 };
+    let required = if must_encrypt() { SC_MUST_COMP } else { 0 };
     let flags = u32::from_ne_bytes(flags.to_ne_bytes()) | required;
-    done(&Command::SetUnitFlags { unit, flags })
+    told(engine::ask(|engine| engine.set_flags(Link::Unit(unit), flags)))
 }
 
 fn set_mru(link: Link, mru: c_int) -> Outcome {
@@ -296,7 +303,7 @@ fn done(command: &Command) -> Outcome {
 }
 
 /// pppd hears of an error by its number; the log, by its words.
-fn told(result: Result<(), EngineError>) -> Outcome {
+pub(super) fn told(result: Result<(), EngineError>) -> Outcome {
     match result {
         Ok(()) => Ok(Reply::Nothing),
         Err(error) => {

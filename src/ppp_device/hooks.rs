@@ -10,6 +10,7 @@ use nix::errno::Errno;
 use nix::net::if_::if_nametoindex;
 use pptp_io::imports::{Replacement, replace};
 
+use super::kernel_unit::{self, Share};
 use super::requests::Reply;
 use super::{device, requests, statistics};
 use crate::guard::guard;
@@ -132,13 +133,35 @@ unsafe extern "C" fn ioctl(fd: c_int, request: c_ulong, argument: *mut c_void) -
 /// Arguments of ioctl(2).
 unsafe fn ppp_ioctl(fd: c_int, number: c_ulong, argument: *mut c_void) -> Option<Result<(), Errno>> {
     // SAFETY: by this function's contract.
-    let outcome = device::carry_out(fd, || unsafe { requests::read(number, argument) })?;
+    let request = || unsafe { requests::read(number, argument) };
+    let Some(outcome) = device::carry_out(fd, request) else {
+        return match kernel_unit::carry_out(fd, request)? {
+            Share::Whole(outcome) => Some(outcome),
+            // SAFETY: by this function's contract; only the request for flags has such a share.
+            Share::Flags(flags) => Some(unsafe { read_flags(fd, number, argument, flags) }),
+        };
+    };
     Some(match outcome {
         Ok(Reply::Nothing) => Ok(()),
         // SAFETY: by this function's contract; only requests that give something back have such an outcome.
         Ok(reply) => unsafe { requests::write(reply, argument) },
         Err(errno) => Err(errno),
     })
+}
+
+/// The kernel's flags and `more`.
+///
+/// # Safety
+/// As [`ppp_ioctl`], for a request that reads flags.
+unsafe fn read_flags(fd: c_int, number: c_ulong, argument: *mut c_void, more: c_int) -> Result<(), Errno> {
+    // SAFETY: by this function's contract.
+    Errno::result(unsafe { libc::ioctl(fd, number as libc::Ioctl, argument) })?;
+    let flags = argument.cast::<c_int>();
+    // SAFETY: the kernel has just written an int there.
+    let from_kernel = unsafe { flags.read_unaligned() };
+    // SAFETY: as above.
+    unsafe { flags.write_unaligned(from_kernel | more) };
+    Ok(())
 }
 
 /// # Safety

@@ -9,13 +9,16 @@
 //! channel is made of is the caller's business ([`offer_line`]).
 //!
 //! - [`hooks`]: the functions that pppd calls instead of the C library's.
+//! - [`kernel_unit`]: the exception, a unit of the kernel's of which only the encryption is answered for here.
 //! - [`requests`]: ioctl requests, from pppd's memory and back.
 //! - [`statistics`]: what pppd reads of the interface's counters.
 
 mod device;
 mod hooks;
+mod kernel_unit;
 mod requests;
 mod statistics;
 
 pub(crate) use device::{Attach, has_lost_unit, offer_line, require_encryption, withdraw_line};
 pub(crate) use hooks::{install, obstacle};
+pub(crate) use kernel_unit::encrypt;

@@ -15,8 +15,8 @@ use pptp_io::{clock, process, seqpacket};
 
 use crate::codec::{self, Message};
 use crate::command::{
-    Answer, CallConfig, Channel, Command, Direction, FilterKind, Framing, Idle, Instruction, Key, LogLine, Network,
-    NpMode, Statistics, Unit,
+    Answer, CallConfig, Channel, Command, Direction, FilterKind, Framing, Idle, Instruction, Key, Link, LogLine,
+    Network, NpMode, Statistics, Unit,
 };
 use crate::engine;
 
@@ -209,22 +209,28 @@ impl Engine {
     /// As [`Engine::ask`].
     pub fn set_compression(
         &mut self,
-        unit: Unit,
+        link: Link,
         direction: Direction,
         option: Vec<u8>,
         key: Key,
     ) -> Result<(), EngineError> {
-        self.ask(&Command::SetCompression { unit, direction, option, key }, &[]).map(drop)
+        self.ask(&Command::SetCompression { link, direction, option, key }, &[]).map(drop)
     }
 
-    /// See [`Command::GetUnitFlags`].
+    /// See [`Command::SetFlags`].
     ///
     /// # Errors
     /// As [`Engine::ask`].
-    pub fn unit_flags(&mut self, unit: Unit) -> Result<u32, EngineError> {
-        let Answer::Flags(flags) = self.ask(&Command::GetUnitFlags { unit }, &[])? else {
-            return Err(EngineError::Gone);
-        };
+    pub fn set_flags(&mut self, link: Link, flags: u32) -> Result<(), EngineError> {
+        self.ask(&Command::SetFlags { link, flags }, &[]).map(drop)
+    }
+
+    /// See [`Command::GetFlags`].
+    ///
+    /// # Errors
+    /// As [`Engine::ask`].
+    pub fn flags(&mut self, link: Link) -> Result<u32, EngineError> {
+        let Answer::Flags(flags) = self.ask(&Command::GetFlags { link }, &[])? else { return Err(EngineError::Gone) };
         Ok(flags)
     }
 

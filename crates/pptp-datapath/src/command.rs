@@ -56,7 +56,8 @@ pub enum Framing {
     /// Packets of the network go to the channel's unit.
     Datagrams,
     /// A stream of HDLC-like frames (RFC 1662): the non-blocking master of a terminal (`pptp_io::pty::open`), whose
-    /// slave is a PPP channel of the kernel's. Every frame of the call passes through it, and it has no unit.
+    /// slave is a PPP channel of the kernel's. Every frame of the call passes through it, and it has no unit here: encryption
+    /// is the channel's.
     Hdlc,
 }
 
@@ -132,7 +133,7 @@ pub enum Direction {
     Transmit,
 }
 
-/// Something that has a maximum receive unit.
+/// Something that has a maximum receive unit, flags and encryption.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Link {
     /// A unit.
@@ -188,17 +189,11 @@ pub enum Command {
         /// The channel.
         channel: Channel,
     },
-    /// `PPPIOCSFLAGS` on a unit.
-    SetUnitFlags {
-        /// The unit.
-        unit: Unit,
-        /// `SC_…` of `linux/ppp-ioctl.h`.
-        flags: u32,
-    },
-    /// The framing that LCP agreed on for what we send: `SC_COMP_PROT`, `SC_COMP_AC`.
-    SetChannelFlags {
-        /// The channel.
-        channel: Channel,
+    /// `PPPIOCSFLAGS`. Of a channel of [`Framing::Datagrams`]: the framing that LCP agreed on for what we send (`SC_COMP_PROT`,
+    /// `SC_COMP_AC`). A channel of [`Framing::Hdlc`] is given those of the kernel's unit, for its encryption.
+    SetFlags {
+        /// Of what.
+        link: Link,
         /// `SC_…` of `linux/ppp-ioctl.h`.
         flags: u32,
     },
@@ -228,10 +223,10 @@ pub enum Command {
         program: Vec<Instruction>,
     },
     /// `PPPIOCSCOMPRESS`: MPPE's option and key for one direction, which count from the Configure-Ack on that agrees to them.
-    /// Any other option is refused.
+    /// Any other option is refused, and a channel of [`Framing::Datagrams`], whose unit encrypts.
     SetCompression {
-        /// The unit.
-        unit: Unit,
+        /// A unit, or a channel that has none.
+        link: Link,
         /// Whose data.
         direction: Direction,
         /// The CCP option, from its type on.
@@ -240,9 +235,9 @@ pub enum Command {
         key: Key,
     },
     /// What the engine adds to the flags of a unit (`PPPIOCGFLAGS`); answered by [`Answer::Flags`].
-    GetUnitFlags {
-        /// The unit.
-        unit: Unit,
+    GetFlags {
+        /// A unit, or a channel that has none.
+        link: Link,
     },
     /// `PPPIOCGIDLE`; answered by [`Answer::Idle`], and refused (`ENXIO`) when the unit's device was deleted.
     GetIdle {
@@ -283,7 +278,7 @@ pub enum Answer {
         /// For the log.
         text: String,
     },
-    /// Of [`Command::GetUnitFlags`]: `SC_…` of `linux/ppp-ioctl.h`.
+    /// Of [`Command::GetFlags`]: `SC_…` of `linux/ppp-ioctl.h`.
     Flags(u32),
     /// Of [`Command::GetIdle`].
     Idle(Idle),

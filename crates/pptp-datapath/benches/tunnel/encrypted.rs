@@ -13,8 +13,8 @@ const KEY: &str = "000102030405060708090a0b0c0d0e0f";
 
 /// `SC_CCP_OPEN` of `linux/ppp-ioctl.h`.
 const CCP_OPEN: u32 = 0x40;
-/// CCP's Configure-Ack, of which the engine looks at nothing but the code.
-const AGREED: &str = "80fd02010004";
+/// CCP's Configure-Ack.
+const AGREED: &str = "80fd0201000a120601000040";
 
 /// MPPE's header, and the protocol field that it hides, take 4 bytes more.
 const MTU: &str = "link set ppp7 mtu 1456";
@@ -47,7 +47,7 @@ impl Kind {
 fn agree(ends: &mut [End; 2]) {
     for end in &mut *ends {
         end.tell(&format!("flags {CCP_OPEN}"));
-        end.tell(&format!("compression {OPTION} {KEY}"));
+        end.tell(&format!("compression unit {OPTION} {KEY}"));
         end.ip(MTU);
     }
     for sender in 0..2 {

@@ -15,14 +15,13 @@ const NEW_PORT: u8 = 3;
 const CONNECT: u8 = 4;
 const DISCONNECT: u8 = 5;
 const DROP_CHANNEL: u8 = 6;
-const SET_UNIT_FLAGS: u8 = 7;
-const SET_CHANNEL_FLAGS: u8 = 8;
+const SET_FLAGS: u8 = 7;
 const SET_NP_MODE: u8 = 9;
 const SET_MRU: u8 = 10;
 const SET_FILTER: u8 = 11;
 const SET_COMPRESSION: u8 = 12;
 const GET_IDLE: u8 = 13;
-const GET_UNIT_FLAGS: u8 = 16;
+const GET_FLAGS: u8 = 16;
 const GET_STATISTICS: u8 = 14;
 const GET_COUNTERS: u8 = 15;
 
@@ -82,32 +81,41 @@ fn put_command(writer: &mut Writer, command: &Command) {
         }
         Command::Disconnect { channel } => put_channel(writer, DISCONNECT, *channel),
         Command::DropChannel { channel } => put_channel(writer, DROP_CHANNEL, *channel),
-        Command::SetChannelFlags { channel, flags } => {
-            put_channel(writer, SET_CHANNEL_FLAGS, *channel);
-            writer.u32(*flags);
-        }
         Command::GetCounters { channel } => put_channel(writer, GET_COUNTERS, *channel),
-        Command::SetMru { link, mru } => {
-            writer.u8(SET_MRU);
-            put_link(writer, *link);
-            writer.u16(*mru);
-        }
-        Command::SetUnitFlags { .. }
-        | Command::SetNpMode { .. }
-        | Command::SetFilter { .. }
+        Command::SetFlags { .. }
+        | Command::SetMru { .. }
         | Command::SetCompression { .. }
-        | Command::GetUnitFlags { .. }
+        | Command::GetFlags { .. } => put_link_command(writer, command),
+        Command::SetNpMode { .. }
+        | Command::SetFilter { .. }
         | Command::GetIdle { .. }
         | Command::GetStatistics { .. } => put_unit_command(writer, command),
     }
 }
 
-fn put_unit_command(writer: &mut Writer, command: &Command) {
+fn put_link_command(writer: &mut Writer, command: &Command) {
     match command {
-        Command::SetUnitFlags { unit, flags } => {
-            put_unit(writer, SET_UNIT_FLAGS, *unit);
+        Command::SetFlags { link, flags } => {
+            put_link(writer, SET_FLAGS, *link);
             writer.u32(*flags);
         }
+        Command::SetMru { link, mru } => {
+            put_link(writer, SET_MRU, *link);
+            writer.u16(*mru);
+        }
+        Command::SetCompression { link, direction, option, key } => {
+            put_link(writer, SET_COMPRESSION, *link);
+            writer.u8(direction_code(*direction));
+            writer.bytes(option);
+            writer.array(key.0);
+        }
+        Command::GetFlags { link } => put_link(writer, GET_FLAGS, *link),
+        _ => {}
+    }
+}
+
+fn put_unit_command(writer: &mut Writer, command: &Command) {
+    match command {
         Command::SetNpMode { unit, network, mode } => {
             put_unit(writer, SET_NP_MODE, *unit);
             writer.u16(network.ppp());
@@ -118,13 +126,6 @@ fn put_unit_command(writer: &mut Writer, command: &Command) {
             writer.u8(filter_code(*kind));
             put_program(writer, program);
         }
-        Command::SetCompression { unit, direction, option, key } => {
-            put_unit(writer, SET_COMPRESSION, *unit);
-            writer.u8(direction_code(*direction));
-            writer.bytes(option);
-            writer.array(key.0);
-        }
-        Command::GetUnitFlags { unit } => put_unit(writer, GET_UNIT_FLAGS, *unit),
         Command::GetIdle { unit } => put_unit(writer, GET_IDLE, *unit),
         Command::GetStatistics { unit } => put_unit(writer, GET_STATISTICS, *unit),
         _ => {}
@@ -144,9 +145,16 @@ fn take_command(kind: u8, reader: &mut Reader<'_>) -> Option<Command> {
         CONNECT => Command::Connect { channel: channel(reader)?, unit: unit(reader)? },
         DISCONNECT => Command::Disconnect { channel: channel(reader)? },
         DROP_CHANNEL => Command::DropChannel { channel: channel(reader)? },
-        SET_CHANNEL_FLAGS => Command::SetChannelFlags { channel: channel(reader)?, flags: reader.u32()? },
         GET_COUNTERS => Command::GetCounters { channel: channel(reader)? },
+        SET_FLAGS => Command::SetFlags { link: link(reader)?, flags: reader.u32()? },
         SET_MRU => Command::SetMru { link: link(reader)?, mru: reader.u16()? },
+        SET_COMPRESSION => Command::SetCompression {
+            link: link(reader)?,
+            direction: direction(reader.u8()?)?,
+            option: reader.bytes()?.to_vec(),
+            key: Key(reader.array()?),
+        },
+        GET_FLAGS => Command::GetFlags { link: link(reader)? },
         _ => return take_unit_command(kind, reader),
     })
 }
@@ -154,18 +162,10 @@ fn take_command(kind: u8, reader: &mut Reader<'_>) -> Option<Command> {
 fn take_unit_command(kind: u8, reader: &mut Reader<'_>) -> Option<Command> {
     let unit = unit(reader)?;
     Some(match kind {
-        SET_UNIT_FLAGS => Command::SetUnitFlags { unit, flags: reader.u32()? },
         SET_NP_MODE => {
             Command::SetNpMode { unit, network: Network::from_ppp(reader.u16()?)?, mode: mode(reader.u8()?)? }
         }
         SET_FILTER => Command::SetFilter { unit, kind: filter(reader.u8()?)?, program: program(reader)? },
-        SET_COMPRESSION => Command::SetCompression {
-            unit,
-            direction: direction(reader.u8()?)?,
-            option: reader.bytes()?.to_vec(),
-            key: Key(reader.array()?),
-        },
-        GET_UNIT_FLAGS => Command::GetUnitFlags { unit },
         GET_IDLE => Command::GetIdle { unit },
         GET_STATISTICS => Command::GetStatistics { unit },
         _ => return None,
@@ -190,12 +190,13 @@ fn channel(reader: &mut Reader<'_>) -> Option<Channel> {
     reader.u32().map(Channel)
 }
 
-fn put_link(writer: &mut Writer, link: Link) {
-    let (kind, number) = match link {
+fn put_link(writer: &mut Writer, kind: u8, link: Link) {
+    let (of_what, number) = match link {
         Link::Unit(unit) => (0, unit.0),
         Link::Channel(channel) => (1, channel.0),
     };
     writer.u8(kind);
+    writer.u8(of_what);
     writer.u32(number);
 }
 
@@ -336,8 +337,8 @@ mod tests {
             Command::Connect { channel, unit },
             Command::Disconnect { channel },
             Command::DropChannel { channel },
-            Command::SetUnitFlags { unit, flags: 0x8000_0001 },
-            Command::SetChannelFlags { channel, flags: 3 },
+            Command::SetFlags { link: Link::Unit(unit), flags: 0x8000_0001 },
+            Command::SetFlags { link: Link::Channel(channel), flags: 3 },
             Command::SetNpMode { unit, network: Network::Ipv4, mode: NpMode::Queue },
             Command::SetNpMode { unit, network: Network::Ipv6, mode: NpMode::Error },
             Command::SetMru { link: Link::Unit(unit), mru: 1500 },
@@ -345,12 +346,12 @@ mod tests {
             Command::SetFilter { unit, kind: FilterKind::Pass, program: Vec::new() },
             Command::SetFilter { unit, kind: FilterKind::Active, program },
             Command::SetCompression {
-                unit,
+                link: Link::Unit(unit),
                 direction: Direction::Transmit,
                 option: vec![18, 6, 1, 0, 0, 0x40],
                 key: Key([7; 16]),
             },
-            Command::GetUnitFlags { unit },
+            Command::GetFlags { link: Link::Channel(channel) },
             Command::GetIdle { unit },
             Command::GetStatistics { unit },
             Command::GetCounters { channel },

@@ -9,6 +9,7 @@ use pptp_core::gre::{Config, Reordering, Session};
 use pptp_core::time::Instant;
 use pptp_core::wire::{CallId, PeerCallId};
 
+use super::encryption::Encryption;
 use super::line::Line;
 use crate::command::{CallConfig, Channel as ChannelNumber, Framing, TransmitWindow};
 
@@ -46,6 +47,8 @@ pub(super) struct Channel {
     pub(super) frames: OwnedFd,
     /// Of a terminal.
     pub(super) line: Option<Box<Line>>,
+    /// Of a terminal's frames. Others are encrypted by the unit.
+    pub(super) encryption: Encryption,
     /// Readable when the call is over.
     pub(super) life_line: OwnedFd,
     pub(super) flags: u32,
@@ -94,6 +97,7 @@ impl Channel {
             reorder_packets: call.reorder_packets,
             frames,
             line: (framing == Framing::Hdlc).then(|| Box::new(Line::new())),
+            encryption: Encryption::default(),
             life_line,
             flags: 0,
             parked: VecDeque::new(),
@@ -102,6 +106,11 @@ impl Channel {
             is_touched: false,
             silence: Some(now + SILENCE),
         }
+    }
+
+    pub(super) fn set_flags(&mut self, flags: u32) {
+        self.flags = flags;
+        self.encryption.set_flags(flags);
     }
 
     /// The peer was heard.
@@ -167,7 +176,9 @@ impl Channel {
             ("overflow", overflow),
         ];
         let line = self.line.iter().flat_map(|line| line.drops());
-        others.into_iter().chain(session.drops()).chain(line).map(|(name, value)| (String::from(name), value)).collect()
+        let all = others.into_iter().chain(session.drops()).chain(line);
+        let all = all.map(|(name, value)| (String::from(name), value));
+        all.chain(self.line.iter().flat_map(|_| self.encryption.counters())).collect()
     }
 }
 

@@ -9,6 +9,7 @@ use pptp_io::{seqpacket, tun};
 
 use super::Engine;
 use super::channel::Channel;
+use super::encryption::Encryption;
 use super::port::Port;
 use super::source::Source;
 use super::unit::Unit;
@@ -58,15 +59,21 @@ impl Engine {
             Command::Disconnect { channel } => self.disconnect(channel),
             Command::DropChannel { channel } => {
                 let index = self.channel_index(channel)?;
+                // Its last words.
+                self.read_terminal(index);
                 self.remove_channel(index);
                 Ok(Answer::Done)
             }
-            Command::SetChannelFlags { channel, flags } => {
-                self.channel(channel)?.flags = flags;
+            Command::GetCounters { channel } => self.counters(channel),
+            Command::SetFlags { link, flags } => self.set_flags(link, flags),
+            Command::SetMru { link, mru } => self.set_mru(link, mru),
+            Command::SetCompression { link, direction, option, key } => {
+                if !self.encryption(link)?.prepare(direction, &option, &key) {
+                    return Err((libc::EINVAL, String::from("no other compression than MPPE")));
+                }
                 Ok(Answer::Done)
             }
-            Command::GetCounters { channel } => self.counters(channel),
-            Command::SetMru { link, mru } => self.set_mru(link, mru),
+            Command::GetFlags { link } => Ok(Answer::Flags(self.encryption(link)?.flags())),
             command => self.carry_out_for_unit(command),
         }
     }
@@ -74,20 +81,9 @@ impl Engine {
     fn carry_out_for_unit(&mut self, command: Command) -> Outcome {
         let now = self.now;
         match command {
-            Command::SetUnitFlags { unit, flags } => {
-                let unit = self.unit(unit)?;
-                unit.encryption.set_flags(unit.flags, flags);
-                unit.flags = flags;
-            }
             Command::SetNpMode { unit, network, mode } => self.unit(unit)?.set_mode(network, mode),
             Command::SetFilter { unit, kind, program } => return self.set_filter(unit, kind, &program),
-            Command::SetCompression { unit, direction, option, key } => {
-                if !self.unit(unit)?.encryption.prepare(direction, &option, &key) {
-                    return Err((libc::EINVAL, String::from("no other compression than MPPE")));
-                }
-            }
             Command::GetIdle { unit } if self.unit(unit)?.is_lost => return Err((libc::ENXIO, lost_text(unit))),
-            Command::GetUnitFlags { unit } => return Ok(Answer::Flags(self.unit(unit)?.encryption.flags())),
             Command::GetIdle { unit } => return Ok(Answer::Idle(self.unit(unit)?.idle(now))),
             Command::GetStatistics { unit } => return Ok(Answer::Statistics(self.unit(unit)?.statistics)),
             _ => return Err((libc::ENOTTY, String::from("not a command for a unit"))),
@@ -207,7 +203,7 @@ impl Engine {
         }
         if let Some(unit) = self.units.find_mut(unit_index) {
             unit.channel = Some(channel_index);
-            unit.encryption.start_anew(unit.flags);
+            unit.encryption.start_anew();
         }
         Ok(Answer::Done)
     }
@@ -231,6 +227,24 @@ impl Engine {
         Ok(Answer::Done)
     }
 
+    fn set_flags(&mut self, link: Link, flags: u32) -> Outcome {
+        match link {
+            Link::Unit(unit) => self.unit(unit)?.set_flags(flags),
+            Link::Channel(channel) => self.channel(channel)?.set_flags(flags),
+        }
+        Ok(Answer::Done)
+    }
+
+    fn encryption(&mut self, link: Link) -> Result<&mut Encryption, Refusal> {
+        match link {
+            Link::Unit(unit) => Ok(&mut self.unit(unit)?.encryption),
+            Link::Channel(channel) => match self.channel(channel)? {
+                Channel { line: Some(_), encryption, .. } => Ok(encryption),
+                _ => Err((libc::EINVAL, String::from("the channel's unit encrypts"))),
+            },
+        }
+    }
+
     fn set_mru(&mut self, link: Link, mru: u16) -> Outcome {
         match link {
             Link::Unit(unit) => drop(self.unit_index(unit)?),
@@ -244,7 +258,7 @@ impl Engine {
         let channel = self.channel(channel)?;
         let (mut counters, port, unit) = (channel.counters(), channel.port, channel.unit);
         if let Some(unit) = unit.and_then(|unit| self.units.find(unit)) {
-            counters.extend(unit.encryption.drops().map(|(name, value)| (String::from(name), value)));
+            counters.extend(unit.encryption.counters());
         }
         if let Some(port) = self.ports.find(port) {
             counters.push((String::from("unknown-calls"), port.unknown_calls));

@@ -1,18 +1,32 @@
-//! From encrypted frames of GRE to packets: in batches, between the session and the units.
+//! From encrypted frames of GRE to packets: in batches, between the session and the units or terminals.
 
 use pptp_core::gre::Frame;
 use pptp_core::mppe::{self, Outcome};
 
-use super::channel::Buffer;
-use super::encryption::{self, CCP};
+use super::channel::{Buffer, Channel};
+use super::encryption::{self, CCP, Encryption};
+use super::slab::Slab;
+use super::unit::Unit;
 use super::{Engine, ppp};
 use crate::command::Network;
 
+/// A channel's encryption: its own if it has a terminal, else its unit's.
+fn encryption_of<'a>(
+    channels: &'a mut Slab<Channel>,
+    units: &'a mut Slab<Unit>,
+    channel: usize,
+) -> Option<&'a mut Encryption> {
+    let channel = channels.find_mut(channel)?;
+    match channel.line {
+        Some(_) => Some(&mut channel.encryption),
+        None => Some(&mut units.find_mut(channel.unit?)?.encryption),
+    }
+}
+
 impl Engine {
     /// Whether a channel's frames have to be looked at here.
-    pub(super) fn may_decrypt(&self, channel: usize) -> bool {
-        let unit = self.channels.find(channel).and_then(|channel| self.units.find(channel.unit?));
-        unit.is_some_and(|unit| unit.encryption.is_in_use())
+    pub(super) fn may_decrypt(&mut self, channel: usize) -> bool {
+        encryption_of(&mut self.channels, &mut self.units, channel).is_some_and(|encryption| encryption.is_in_use())
     }
 
     /// Hands out a channel's frames, decrypted if they have to be, and empties the list.
@@ -36,8 +50,8 @@ impl Engine {
     fn decrypt(&mut self, channel: usize, frames: &mut [Frame<Buffer>]) -> Vec<Option<Outcome>> {
         let mut outcomes = std::mem::take(&mut self.down.outcomes);
         outcomes.clear();
-        let unit = self.channels.find(channel).and_then(|channel| self.units.find_mut(channel.unit?));
-        let Some(unit) = unit.filter(|unit| unit.encryption.decrypts()) else { return outcomes };
+        let encryption = encryption_of(&mut self.channels, &mut self.units, channel);
+        let Some(encryption) = encryption.filter(|encryption| encryption.decrypts()) else { return outcomes };
         let encrypted = |frame: &Frame<Buffer>| {
             let (protocol, information) = ppp::parse(frame.bytes())?;
             (protocol == mppe::PROTOCOL).then(|| frame.payload.end - information.len()..frame.payload.end)
@@ -47,11 +61,11 @@ impl Engine {
             let range = encrypted(frame)?;
             frame.buffer.get_mut(range)
         });
-        let mut found = unit.encryption.decrypt(datagrams).iter();
+        let mut found = encryption.decrypt(datagrams).iter();
         for outcome in outcomes.iter_mut().flatten() {
             found.next().into_iter().for_each(|found| *outcome = *found);
         }
-        if unit.encryption.is_hopeless() {
+        if encryption.is_hopeless() {
             outcomes.iter_mut().flatten().for_each(|outcome| *outcome = Outcome::OutOfSync);
         }
         outcomes
@@ -61,6 +75,7 @@ impl Engine {
     fn deliver_decrypted(&mut self, index: usize, mut frame: Frame<Buffer>, outcome: Outcome) {
         match outcome {
             Outcome::Dropped(_) => return self.down.recycle(frame.buffer),
+            Outcome::OutOfSync if self.has_terminal(index) => return self.push_to_line(index, frame),
             Outcome::OutOfSync => {
                 if let Some((protocol, information)) = ppp::parse(frame.bytes()) {
                     self.pass_to_pppd(index, protocol, information);
@@ -78,6 +93,9 @@ impl Engine {
             }
             return self.down.recycle(frame.buffer);
         };
+        if self.has_terminal(index) {
+            return self.push_to_line(index, frame);
+        }
         let length = information.len();
         match Network::from_ppp(protocol) {
             Some(network) => self.deliver_packet(index, network, frame, length),

@@ -1,14 +1,22 @@
-//! A unit's encryption (MPPE): what pppd's CCP negotiates over the frames that pass, carried out.
+//! Encryption (MPPE) of a unit, or of a channel whose unit is the kernel's: what pppd's CCP negotiates over the frames that
+//! pass, carried out.
 //!
 //! As in the kernel, the options and keys come from pppd (`PPPIOCSCOMPRESS`), and the Configure-Acks that pass say when each
 //! direction begins. Stricter than the kernel: once a direction was encrypted, or encryption is required (`SC_MUST_COMP`),
 //! no packet passes in clear any more, whatever frames of CCP come, until another channel is connected.
+//!
+//! Frames that pass through a terminal come later than commands that pppd gives after them. So a Configure-Ack that was
+//! prepared for counts even when pppd has said meanwhile that CCP is up.
 
 use std::ops::Range;
 
-use pptp_core::mppe::{Config, Decryptor, Encryptor, HEADER_LENGTH, OPTION_LENGTH, OPTION_TYPE, Outcome, StartKey};
+use pptp_core::mppe::{
+    self, Config, ConfigError, Counters, Decryptor, Encryptor, HEADER_LENGTH, OPTION_LENGTH, OPTION_TYPE, Outcome,
+    StartKey, is_encrypted,
+};
 
-use crate::command::{Direction, Key};
+use super::ppp;
+use crate::command::{Direction, Key, LogLine};
 use crate::filter::Way;
 
 /// Compression control (RFC 1962).
@@ -17,7 +25,7 @@ pub(super) const CCP: u16 = 0x80fd;
 // `linux/ppp-ioctl.h`
 const SC_CCP_OPEN: u32 = 0x0000_0040;
 const SC_CCP_UP: u32 = 0x0000_0080;
-const SC_MUST_COMP: u32 = 0x0040_0000;
+pub(super) const SC_MUST_COMP: u32 = 0x0040_0000;
 const SC_DC_FERROR: u32 = 0x0080_0000;
 
 // Codes of CCP (RFC 1661 §5, RFC 1962 §3).
@@ -27,13 +35,22 @@ const TERMINATE_REQUEST: u8 = 5;
 const TERMINATE_ACK: u8 = 6;
 const RESET_ACK: u8 = 15;
 
+/// Code, identifier and length of a frame of CCP; its options follow.
+const CCP_HEADER_LENGTH: usize = 4;
+
 /// Both directions.
 #[derive(Debug, Default)]
 pub(super) struct Encryption {
     transmit: Half<Encryptor>,
     receive: Half<Decryptor>,
+    /// pppd's.
+    flags: u32,
     is_required: bool,
     outcomes: Vec<Outcome>,
+    /// Of the last receiver, which may be gone.
+    received: Counters,
+    /// Packets that were encrypted.
+    encrypted: u64,
     /// Packets that had to be dropped because they would have passed in clear.
     pub(super) in_clear: InClear,
 }
@@ -50,6 +67,8 @@ pub(super) struct InClear {
 struct Half<T> {
     /// What pppd has handed over.
     agreed: Option<Agreed>,
+    /// Whether a Configure-Ack has come since.
+    has_begun: bool,
     running: Option<T>,
 }
 
@@ -66,7 +85,24 @@ impl std::fmt::Debug for Agreed {
 
 impl<T> Default for Half<T> {
     fn default() -> Self {
-        Self { agreed: None, running: None }
+        Self { agreed: None, has_begun: false, running: None }
+    }
+}
+
+impl<T> Half<T> {
+    fn of(agreed: Agreed) -> Self {
+        Self { agreed: Some(agreed), ..Self::default() }
+    }
+
+    /// Begins with what was agreed on, if this Configure-Ack says so.
+    fn begin(&mut self, ack: &[u8], start: impl FnOnce(Config, &StartKey) -> T) -> Option<Result<Config, ConfigError>> {
+        let agreed = self.agreed.as_ref()?;
+        let options = ack.get(CCP_HEADER_LENGTH..)?;
+        options.starts_with(&agreed.option).then_some(())?;
+        self.has_begun = true;
+        let config = Config::from_option(&agreed.option);
+        self.running = config.ok().map(|config| start(config, &agreed.key));
+        Some(config)
     }
 }
 
@@ -84,18 +120,18 @@ impl Encryption {
     pub(super) fn prepare(&mut self, direction: Direction, option: &[u8], key: &Key) -> bool {
         let Ok(option) = <[u8; OPTION_LENGTH as usize]>::try_from(option) else { return false };
         let [OPTION_TYPE, OPTION_LENGTH, ..] = option else { return false };
-        let agreed = Some(Agreed { option, key: StartKey::new(key.0) });
+        let agreed = Agreed { option, key: StartKey::new(key.0) };
         match direction {
-            Direction::Transmit => self.transmit = Half { agreed, running: None },
-            Direction::Receive => self.receive = Half { agreed, running: None },
+            Direction::Transmit => self.transmit = Half::of(agreed),
+            Direction::Receive => self.receive = Half::of(agreed),
         }
         true
     }
 
     /// pppd has set its unit's flags.
-    pub(super) fn set_flags(&mut self, before: u32, flags: u32) {
+    pub(super) fn set_flags(&mut self, flags: u32) {
         self.is_required |= flags & SC_MUST_COMP != 0;
-        let dropped = before & !flags;
+        let dropped = std::mem::replace(&mut self.flags, flags) & !flags;
         if dropped & SC_CCP_OPEN != 0 {
             self.transmit = Half::default();
             self.receive = Half::default();
@@ -105,25 +141,26 @@ impl Encryption {
     }
 
     /// A channel was connected: nothing was agreed on with it.
-    pub(super) fn start_anew(&mut self, flags: u32) {
+    pub(super) fn start_anew(&mut self) {
         self.transmit = Half::default();
         self.receive = Half::default();
-        self.is_required = flags & SC_MUST_COMP != 0;
+        self.is_required = self.flags & SC_MUST_COMP != 0;
     }
 
-    /// Looks at a frame of CCP that passes. A line for the log if the agreement cannot be carried out.
+    /// Looks at a frame of CCP that passes. A line for the log if a direction begins, or cannot.
     ///
     /// While CCP is up, whoever speaks it says by its flags when that ends. A frame may be a repetition or forged.
-    pub(super) fn watch(&mut self, way: Way, packet: &[u8], flags: u32) -> Option<String> {
-        let is_up = flags & SC_CCP_UP != 0;
+    pub(super) fn watch(&mut self, way: Way, packet: &[u8]) -> Option<LogLine> {
+        let is_up = self.flags & SC_CCP_UP != 0;
         match (packet.first(), way) {
             (Some(&RESET_ACK), Way::Sent) if is_up => self.flush(),
+            (Some(&CONFIGURE_ACK), way) if is_up && !self.has_begun(way) => return self.begin(way, packet),
             _ if is_up => {}
             // It asks for what the other side is to send.
             (Some(&CONFIGURE_REQUEST), Way::Received) => self.transmit.running = None,
             (Some(&CONFIGURE_REQUEST), Way::Sent) => self.receive.running = None,
             (Some(&(TERMINATE_REQUEST | TERMINATE_ACK)), _) => self.stop(),
-            (Some(&CONFIGURE_ACK), way) if flags & SC_CCP_OPEN != 0 => return self.begin(way),
+            (Some(&CONFIGURE_ACK), way) if self.flags & SC_CCP_OPEN != 0 => return self.begin(way, packet),
             _ => {}
         }
         None
@@ -143,22 +180,24 @@ impl Encryption {
         }
     }
 
-    fn begin(&mut self, way: Way) -> Option<String> {
-        // A Configure-Ack agrees to what the other side of it has asked to receive.
-        let agreed = match way {
-            Way::Received => self.receive.agreed.as_ref(),
-            Way::Sent => self.transmit.agreed.as_ref(),
-        }?;
-        let config = match Config::from_option(&agreed.option) {
-            Ok(config) => config,
-            Err(error) => return Some(format!("MPPE: {error}")),
-        };
+    /// Of the direction to which a Configure-Ack that goes this way agrees: what the other side of it has asked to receive.
+    const fn has_begun(&self, way: Way) -> bool {
         match way {
-            Way::Received => self.receive.running = Some(Decryptor::new(config, &agreed.key)),
-            Way::Sent => self.transmit.running = Some(Encryptor::new(config, &agreed.key)),
+            Way::Received => self.receive.has_begun,
+            Way::Sent => self.transmit.has_begun,
         }
-        self.is_required = true;
-        None
+    }
+
+    fn begin(&mut self, way: Way, ack: &[u8]) -> Option<LogLine> {
+        let (direction, config) = match way {
+            Way::Received => ("received", self.receive.begin(ack, Decryptor::new)?),
+            Way::Sent => ("sent", self.transmit.begin(ack, Encryptor::new)?),
+        };
+        self.is_required |= config.is_ok();
+        Some(match config {
+            Ok(config) => LogLine { level: log::Level::Debug, text: format!("engine: what is {direction}: {config}") },
+            Err(error) => LogLine { level: log::Level::Error, text: format!("MPPE: {error}") },
+        })
     }
 
     /// How a packet to the peer leaves.
@@ -175,6 +214,23 @@ impl Encryption {
         admits
     }
 
+    /// The same for a frame of any protocol. What cannot be encrypted does not leave at all where packets are.
+    pub(super) fn way_out_of(&mut self, protocol: u16) -> Passage {
+        let passage = match self.passage(self.transmit.running.is_some()) {
+            _ if !ppp::carries_data(protocol) => Passage::Clear,
+            Passage::Encrypted if !is_encrypted(protocol) => Passage::Barred,
+            passage => passage,
+        };
+        self.in_clear.sent += u64::from(passage == Passage::Barred);
+        passage
+    }
+
+    /// Whether a frame of any protocol may go on as it came.
+    pub(super) fn admits(&mut self, protocol: u16) -> bool {
+        // pppd asks for a reset, or closes the link, when it is given an encrypted packet.
+        !ppp::carries_data(protocol) || protocol == mppe::PROTOCOL || self.admits_clear()
+    }
+
     fn passage(&self, is_running: bool) -> Passage {
         match (is_running, self.is_required) {
             (true, _) => Passage::Encrypted,
@@ -186,7 +242,7 @@ impl Encryption {
     /// Encrypts packets, each with [`HEADER_LENGTH`] bytes of room in front of its protocol field.
     pub(super) fn encrypt<'a>(&mut self, packets: impl Iterator<Item = &'a mut [u8]>) {
         if let Some(encryptor) = &mut self.transmit.running {
-            encryptor.encrypt_batch(packets);
+            encryptor.encrypt_batch(packets.inspect(|_| self.encrypted += 1));
         }
     }
 
@@ -205,6 +261,7 @@ impl Encryption {
         self.outcomes.clear();
         if let Some(decryptor) = &mut self.receive.running {
             decryptor.decrypt_batch(packets, &mut self.outcomes);
+            self.received = *decryptor.counters();
         }
         &self.outcomes
     }
@@ -219,11 +276,17 @@ impl Encryption {
         if self.is_hopeless() { SC_DC_FERROR } else { 0 }
     }
 
-    /// Every way in which a packet can die here, by name.
-    pub(super) fn drops(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        let decryptor = self.receive.running.as_ref().map(|decryptor| decryptor.counters().drops());
-        let in_clear = [("mppe-clear-sent", self.in_clear.sent), ("mppe-clear-received", self.in_clear.received)];
-        in_clear.into_iter().chain(decryptor.into_iter().flatten())
+    /// What passed, and every way in which a packet can die here, by name.
+    pub(super) fn counters(&self) -> impl Iterator<Item = (String, u64)> {
+        let others = [
+            ("encrypted", self.encrypted),
+            ("decrypted", self.received.decrypted),
+            ("out-of-sync", self.received.out_of_sync),
+            ("clear-sent", self.in_clear.sent),
+            ("clear-received", self.in_clear.received),
+        ];
+        let all = others.into_iter().chain(self.received.drops());
+        all.map(|(name, value)| (format!("mppe-{name}"), value))
     }
 }
 
@@ -239,16 +302,24 @@ mod tests {
     const OPTION: [u8; 6] = [18, 6, 1, 0, 0, 0x40];
     const OPEN: u32 = SC_CCP_OPEN;
     const REQUEST: [u8; 4] = [CONFIGURE_REQUEST, 1, 0, 4];
-    const ACK: [u8; 4] = [CONFIGURE_ACK, 1, 0, 4];
+    const ACK: [u8; 10] = [CONFIGURE_ACK, 1, 0, 10, 18, 6, 1, 0, 0, 0x40];
+
+    /// One whose CCP negotiates.
+    fn open() -> Encryption {
+        let mut encryption = Encryption::default();
+        encryption.set_flags(OPEN);
+        encryption
+    }
 
     /// One whose CCP has agreed on both directions.
     fn agreed() -> Encryption {
-        let mut encryption = Encryption::default();
+        let mut encryption = open();
         for direction in [Direction::Transmit, Direction::Receive] {
             assert!(encryption.prepare(direction, &OPTION, &Key([7; 16])));
         }
-        for way in [Way::Sent, Way::Received] {
-            assert_eq!(encryption.watch(way, &ACK, OPEN), None);
+        for (way, direction) in [(Way::Sent, "sent"), (Way::Received, "received")] {
+            let line = encryption.watch(way, &ACK).unwrap();
+            assert_eq!(line.text, format!("engine: what is {direction}: MPPE 128-bit stateless"));
         }
         encryption
     }
@@ -267,16 +338,16 @@ mod tests {
 
     #[test]
     fn each_direction_begins_with_its_configure_ack() {
-        let mut encryption = Encryption::default();
+        let mut encryption = open();
         assert_eq!(encryption.way_out(), Passage::Clear);
         encryption.prepare(Direction::Transmit, &OPTION, &Key([7; 16]));
         encryption.prepare(Direction::Receive, &OPTION, &Key([8; 16]));
         assert_eq!(encryption.way_out(), Passage::Clear);
-        encryption.watch(Way::Received, &ACK, OPEN);
+        encryption.watch(Way::Received, &ACK);
         assert!(encryption.decrypts());
         // From the first agreement on nothing leaves in clear.
         assert_eq!(encryption.way_out(), Passage::Barred);
-        encryption.watch(Way::Sent, &ACK, OPEN);
+        encryption.watch(Way::Sent, &ACK);
         assert_eq!(encryption.way_out(), Passage::Encrypted);
         assert!(!encryption.admits_clear());
     }
@@ -287,13 +358,13 @@ mod tests {
         for frame in frames {
             for way in [Way::Sent, Way::Received] {
                 let mut encryption = agreed();
-                encryption.watch(way, frame, OPEN | SC_CCP_UP);
+                encryption.watch(way, frame);
                 assert_ne!(encryption.way_out(), Passage::Clear, "{frame:?}");
                 assert!(!encryption.admits_clear(), "{frame:?}");
             }
         }
         let mut closed = agreed();
-        closed.set_flags(OPEN | SC_CCP_UP, 0);
+        closed.set_flags(0);
         assert_eq!(closed.way_out(), Passage::Barred);
         assert_eq!((closed.in_clear.sent, closed.in_clear.received), (1, 0));
     }
@@ -301,16 +372,17 @@ mod tests {
     #[test]
     fn while_ccp_is_up_its_flags_alone_end_it() {
         let mut encryption = agreed();
-        for frame in [&REQUEST, &ACK, &[TERMINATE_REQUEST, 1, 0, 4], &[TERMINATE_ACK, 1, 0, 4]] {
+        encryption.set_flags(OPEN | SC_CCP_UP);
+        for frame in [&REQUEST[..], &ACK, &[TERMINATE_REQUEST, 1, 0, 4], &[TERMINATE_ACK, 1, 0, 4]] {
             for way in [Way::Sent, Way::Received] {
-                encryption.watch(way, frame, OPEN | SC_CCP_UP);
+                encryption.watch(way, frame);
                 assert_eq!((encryption.way_out(), encryption.decrypts()), (Passage::Encrypted, true), "{frame:?}");
             }
         }
-        encryption.set_flags(OPEN | SC_CCP_UP, OPEN);
+        encryption.set_flags(OPEN);
         assert_eq!((encryption.way_out(), encryption.decrypts()), (Passage::Barred, false));
         for way in [Way::Sent, Way::Received] {
-            encryption.watch(way, &ACK, OPEN);
+            encryption.watch(way, &ACK);
         }
         assert_eq!(encryption.way_out(), Passage::Encrypted);
     }
@@ -318,19 +390,64 @@ mod tests {
     #[test]
     fn another_channel_begins_in_clear_unless_it_must_not() {
         let mut encryption = agreed();
-        encryption.start_anew(0);
+        encryption.start_anew();
         assert_eq!(encryption.way_out(), Passage::Clear);
-        encryption.start_anew(SC_MUST_COMP);
+        encryption.set_flags(OPEN | SC_MUST_COMP);
+        encryption.set_flags(SC_MUST_COMP);
+        encryption.start_anew();
         assert_eq!(encryption.way_out(), Passage::Barred);
         assert!(!encryption.admits_clear());
     }
 
     #[test]
     fn an_agreement_that_cannot_be_kept_is_reported_and_bars_nothing_new() {
-        let mut encryption = Encryption::default();
+        let mut encryption = open();
+        let option = [18, 6, 1, 0, 0, 0x60];
         assert!(!encryption.prepare(Direction::Transmit, &[21, 3, 0x2f], &Key([7; 16])));
-        assert!(encryption.prepare(Direction::Transmit, &[18, 6, 1, 0, 0, 0x60], &Key([7; 16])));
-        let text = encryption.watch(Way::Sent, &ACK, OPEN).unwrap();
-        assert!(text.contains("several key lengths"), "{text}");
+        assert!(encryption.prepare(Direction::Transmit, &option, &Key([7; 16])));
+        let line = encryption.watch(Way::Sent, &[&[CONFIGURE_ACK, 1, 0, 10][..], &option].concat()).unwrap();
+        assert!(line.level == log::Level::Error && line.text.contains("several key lengths"), "{line:?}");
+        assert_eq!(encryption.way_out(), Passage::Clear);
+    }
+
+    #[test]
+    fn only_what_was_prepared_for_is_agreed_on() {
+        let other = [CONFIGURE_ACK, 1, 0, 10, 18, 6, 1, 0, 0, 0x20];
+        for ack in
+            [&[CONFIGURE_ACK, 1, 0, 4][..], &[CONFIGURE_ACK], &ACK[..9], &other, &[CONFIGURE_ACK, 1, 0, 7, 26, 3, 0x78]]
+        {
+            let mut encryption = open();
+            encryption.prepare(Direction::Receive, &OPTION, &Key([0; 16]));
+            assert_eq!(encryption.watch(Way::Received, ack), None, "{ack:?}");
+            assert!(!encryption.decrypts() && encryption.admits_clear(), "{ack:?}");
+        }
+    }
+
+    #[test]
+    fn an_agreement_that_passes_late_counts_once() {
+        let mut encryption = open();
+        encryption.prepare(Direction::Transmit, &OPTION, &Key([7; 16]));
+        // pppd has sent its Configure-Ack, and says so before the terminal has passed it on.
+        encryption.set_flags(OPEN | SC_CCP_UP);
+        assert!(encryption.watch(Way::Sent, &ACK).is_some());
+        assert_eq!(encryption.way_out(), Passage::Encrypted);
+        assert_eq!(encryption.watch(Way::Sent, &ACK), None);
+    }
+
+    #[test]
+    fn what_cannot_be_encrypted_passes_only_where_it_is_no_data() {
+        const IPCP: u16 = 0x8021;
+        const MPLS: u16 = 0x0281;
+        let mut encryption = open();
+        assert_eq!([0x21, MPLS, IPCP].map(|protocol| encryption.way_out_of(protocol)), [Passage::Clear; 3]);
+        assert!([0x21, MPLS, IPCP].iter().all(|&protocol| encryption.admits(protocol)));
+        let mut encryption = agreed();
+        let ways =
+            [0x21, 0x57, MPLS, mppe::PROTOCOL, IPCP, CCP, 0xc021].map(|protocol| encryption.way_out_of(protocol));
+        use Passage::{Barred, Clear, Encrypted};
+        assert_eq!(ways, [Encrypted, Encrypted, Barred, Barred, Clear, Clear, Clear]);
+        assert!(![0x21, 0x57, 0x2d, MPLS].iter().any(|&protocol| encryption.admits(protocol)));
+        assert!([mppe::PROTOCOL, IPCP, CCP, 0xc021].iter().all(|&protocol| encryption.admits(protocol)));
+        assert_eq!((encryption.in_clear.sent, encryption.in_clear.received), (2, 4));
     }
 }

@@ -11,7 +11,7 @@ use super::encryption::CCP;
 use super::source::Source;
 use super::unit::Unit;
 use super::{Engine, ppp};
-use crate::command::Network;
+use crate::command::{LogLine, Network};
 use crate::filter::Way;
 
 /// pppd's `PPP_MRU`: it has no room for more.
@@ -55,11 +55,11 @@ fn hear(frames: BorrowedFd<'_>, buffer: &mut [u8]) -> Heard {
 }
 
 /// Looks at what concerns encryption.
-fn watch(unit: &mut Unit, way: Way, protocol: u16, information: &[u8]) -> Option<String> {
+fn watch(unit: &mut Unit, way: Way, protocol: u16, information: &[u8]) -> Option<LogLine> {
     if protocol != CCP {
         return None;
     }
-    unit.encryption.watch(way, information, unit.flags)
+    unit.encryption.watch(way, information)
 }
 
 impl Engine {
@@ -79,8 +79,8 @@ impl Engine {
                 None => {
                     unit.count_control(Way::Sent, information.len());
                     let channel = unit.channel;
-                    let trouble = watch(unit, Way::Sent, protocol, information);
-                    trouble.into_iter().for_each(|text| self.log(log::Level::Error, text));
+                    let news = watch(unit, Way::Sent, protocol, information);
+                    self.report(news);
                     if let Some(channel) = channel {
                         self.transmit_frame(channel, protocol, information);
                     }
@@ -138,11 +138,11 @@ impl Engine {
     pub(super) fn pass_to_pppd(&mut self, channel_index: usize, protocol: u16, information: &[u8]) {
         let Some(channel) = self.channels.find_mut(channel_index) else { return };
         let unit = channel.unit.and_then(|unit| self.units.find_mut(unit));
-        let mut trouble = None;
+        let mut news = None;
         let frames = match unit {
             Some(unit) if !ppp::is_of_channel(protocol) => {
                 unit.count_control(Way::Received, information.len());
-                trouble = watch(unit, Way::Received, protocol, information);
+                news = watch(unit, Way::Received, protocol, information);
                 unit.frames.as_fd()
             }
             _ => channel.frames.as_fd(),
@@ -150,6 +150,6 @@ impl Engine {
         if send_to_pppd(frames, protocol, information).is_err() {
             channel.trouble.lost_to_pppd += 1;
         }
-        trouble.into_iter().for_each(|text| self.log(log::Level::Error, text));
+        self.report(news);
     }
 }

@@ -289,6 +289,10 @@ impl Engine {
         }
     }
 
+    fn report(&self, news: impl IntoIterator<Item = LogLine>) {
+        news.into_iter().for_each(|line| self.log(line.level, line.text));
+    }
+
     /// Sends a line for pppd's log; one for which the socket has no room is lost.
     fn log(&self, level: log::Level, text: String) {
         let message = codec::encode_message(&Message::Log(LogLine { level, text }));

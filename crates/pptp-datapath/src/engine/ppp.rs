@@ -30,6 +30,11 @@ pub(super) const fn is_of_channel(protocol: u16) -> bool {
     protocol >= 0xc000 || protocol == LINK_CCP
 }
 
+/// Whether frames of this protocol carry a network's data, and not what PPP has to say (RFC 1661 §2).
+pub(super) const fn carries_data(protocol: u16) -> bool {
+    protocol < 0x8000
+}
+
 /// A frame's protocol, and its information field.
 pub(super) fn parse(frame: &[u8]) -> Option<(u16, &[u8])> {
     let rest = frame.strip_prefix(&ALL_STATIONS).unwrap_or(frame);
@@ -39,6 +44,13 @@ pub(super) fn parse(frame: &[u8]) -> Option<(u16, &[u8])> {
     }
     let (&second, rest) = rest.split_first()?;
     Some((u16::from_be_bytes([first, second]), rest))
+}
+
+/// The flags under which a frame has the header that it has.
+pub(super) fn flags_of(frame: &[u8]) -> u32 {
+    let (is_bare, rest) = frame.strip_prefix(&ALL_STATIONS).map_or((SC_COMP_AC, frame), |rest| (0, rest));
+    let is_short = if rest.first().is_some_and(|first| first & 1 == 1) { SC_COMP_PROT } else { 0 };
+    is_bare | is_short
 }
 
 /// The header of a frame with this protocol, under the flags of its channel: the bytes, of which the last so many count.
@@ -77,6 +89,14 @@ mod tests {
         assert_eq!(parse(&[0xff, 3, 0xc0, 0x21, 9]), Some((0xc021, &[9][..])));
         for cut in [&[][..], &[0xff, 3], &[0], &[0xff, 3, 0xc0]] {
             assert_eq!(parse(cut), None, "{cut:x?}");
+        }
+    }
+
+    #[test]
+    fn a_frame_tells_what_was_agreed_on_by_its_header() {
+        for flags in [0, SC_COMP_PROT, SC_COMP_AC, SC_COMP_PROT | SC_COMP_AC] {
+            let (bytes, length) = header(0x21, flags);
+            assert_eq!(flags_of(&bytes[HEADER_LENGTH - length..]), flags);
         }
     }
 

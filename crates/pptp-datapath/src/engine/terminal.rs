@@ -2,20 +2,26 @@
 //!
 //! Neither side is read while the other takes no more: what cannot be written to a terminal waits in the GRE socket, and
 //! what a socket cannot take waits in the terminal, which holds the kernel's PPP back.
+//!
+//! The kernel's PPP leaves encryption (MPPE) to the channel: it sends and takes packets in clear.
 
 use std::io;
 use std::os::fd::AsFd;
 
-use pptp_core::gre::Frame;
+use pptp_core::gre::{Frame, Session, Stamp};
 use pptp_core::hdlc::Encoder;
+use pptp_core::time::Instant;
 use pptp_io::epoll::Trigger;
 use pptp_io::poller::{Interest, Ready};
 use pptp_io::pty;
 
 use super::channel::Buffer;
-use super::port::Addressee;
+use super::encryption::{CCP, Encryption, Passage};
+use super::port::{Addressee, Outgoing};
 use super::source::Source;
 use super::{Engine, FULL_WAIT, ppp};
+use crate::command::LogLine;
+use crate::filter::Way;
 
 /// How often one terminal is read before others have their turn, if there are few frames in what is read.
 const MOST_READS: usize = 16;
@@ -36,6 +42,65 @@ enum Read {
     Nothing,
     /// Nobody has the slave open.
     Gone,
+}
+
+/// The way of frames out of a terminal's channel.
+struct Exit<'a> {
+    session: &'a mut Session<Buffer>,
+    encryption: &'a mut Encryption,
+    outgoing: &'a mut Outgoing,
+    addressee: Addressee,
+    now: Instant,
+    /// For the log.
+    news: Vec<LogLine>,
+}
+
+impl Exit<'_> {
+    /// Whether one more frame can go, if no more than `batch` are to wait.
+    fn has_room(&self, batch: usize) -> bool {
+        self.session.room() > 0 && !self.outgoing.is_blocked() && self.outgoing.waiting() < batch
+    }
+
+    /// Sends a frame, encrypted if it has to be, or drops it if it must not pass.
+    fn send(&mut self, frame: &[u8]) {
+        let Some((protocol, information)) = ppp::parse(frame) else { return self.send_as_it_is(frame) };
+        if protocol == CCP {
+            // What came before it may have to be encrypted in another way.
+            self.encrypt();
+            self.news.extend(self.encryption.watch(Way::Sent, information));
+        }
+        match self.encryption.way_out_of(protocol) {
+            Passage::Clear => self.send_as_it_is(frame),
+            Passage::Encrypted => self.send_encrypted(protocol, information, ppp::flags_of(frame)),
+            Passage::Barred => {}
+        }
+    }
+
+    fn send_as_it_is(&mut self, frame: &[u8]) {
+        let Some(stamp) = self.stamp(frame.len()) else { return };
+        self.outgoing.room(frame.len()).copy_from_slice(frame);
+        self.outgoing.commit(frame.len(), &[], &stamp, self.addressee);
+    }
+
+    /// The header is compressed as the kernel has compressed that of the packet.
+    fn send_encrypted(&mut self, protocol: u16, information: &[u8], flags: u32) {
+        let (header, used) = ppp::encrypted_header(protocol, flags);
+        let header = header.get(ppp::ENCRYPTED_LENGTH - used..).unwrap_or_default();
+        let Some(stamp) = self.stamp(header.len() + information.len()) else { return };
+        self.outgoing.room(information.len()).copy_from_slice(information);
+        self.outgoing.commit(information.len(), header, &stamp, self.addressee);
+        self.outgoing.mark_unencrypted(ppp::ENCRYPTED_PART + information.len());
+    }
+
+    /// There is one if there is room.
+    fn stamp(&mut self, length: usize) -> Option<Stamp> {
+        self.session.stamp(u16::try_from(length).unwrap_or(u16::MAX), self.now).ok()
+    }
+
+    /// Encrypts what is on its way. Nothing of it may be sent before.
+    fn encrypt(&mut self) {
+        self.encryption.encrypt(self.outgoing.take_unencrypted());
+    }
 }
 
 impl Engine {
@@ -88,20 +153,24 @@ impl Engine {
         let Some(channel) = self.channels.find_mut(index) else { return Sent::Everything };
         let Some(port) = self.ports.find_mut(channel.port) else { return Sent::Everything };
         let Some(line) = channel.line.as_mut() else { return Sent::Everything };
-        let addressee = Addressee { channel: index, to: port.number.map(|_| channel.peer) };
-        let outgoing = &mut port.outgoing;
-        let mut sent = Sent::Everything;
-        loop {
-            if channel.session.room() == 0 || outgoing.is_blocked() || outgoing.waiting() >= self.batch {
-                sent = Sent::Some;
-                break;
+        let mut exit = Exit {
+            session: &mut channel.session,
+            encryption: &mut channel.encryption,
+            outgoing: &mut port.outgoing,
+            addressee: Addressee { channel: index, to: port.number.map(|_| channel.peer) },
+            now: self.now,
+            news: Vec::new(),
+        };
+        let sent = loop {
+            if !exit.has_room(self.batch) {
+                break Sent::Some;
             }
-            let Some(frame) = line.next_frame() else { break };
-            let length = u16::try_from(frame.len()).unwrap_or(u16::MAX);
-            let Ok(stamp) = channel.session.stamp(length, self.now) else { break };
-            outgoing.room(frame.len()).copy_from_slice(frame);
-            outgoing.commit(frame.len(), &[], &stamp, addressee);
-        }
+            let Some(frame) = line.next_frame() else { break Sent::Everything };
+            exit.send(frame);
+        };
+        exit.encrypt();
+        let news = exit.news;
+        self.report(news);
         self.touch(index);
         sent
     }
@@ -121,17 +190,33 @@ impl Engine {
         }
     }
 
-    /// Keeps a frame of the peer's for its channel's terminal, to be written with the rest of the batch.
+    /// Gives a frame of the peer's to its channel's terminal as it came, if it may.
     pub(super) fn deliver_to_line(&mut self, index: usize, frame: Frame<Buffer>) {
+        let Some(channel) = self.channels.find_mut(index) else { return };
+        let Some((protocol, information)) = ppp::parse(frame.bytes()) else {
+            channel.trouble.malformed_frames += 1;
+            return self.down.recycle(frame.buffer);
+        };
+        if !channel.encryption.admits(protocol) {
+            return self.down.recycle(frame.buffer);
+        }
+        let news = match protocol {
+            CCP => channel.encryption.watch(Way::Received, information),
+            _ => None,
+        };
+        self.push_to_line(index, frame);
+        self.report(news);
+    }
+
+    /// Keeps a frame for its channel's terminal, to be written with the rest of the batch.
+    pub(super) fn push_to_line(&mut self, index: usize, frame: Frame<Buffer>) {
         let Some(channel) = self.channels.find_mut(index) else { return };
         let Some(line) = channel.line.as_mut() else { return };
         // A batch, one more that comes with an error, and all that can wait for others: a port of one channel never gives
         // more. One of many is read on, whatever one terminal does.
         let most_frames = 2 * self.batch + usize::from(channel.reorder_packets);
         let limit = most_frames * Encoder::longest(self.down.slot_length());
-        if ppp::parse(frame.bytes()).is_none() {
-            channel.trouble.malformed_frames += 1;
-        } else if !line.push(frame.bytes(), limit) {
+        if !line.push(frame.bytes(), limit) {
             channel.trouble.lost_to_pppd += 1;
         } else if !line.is_full() && self.down.terminals.last() != Some(&index) {
             self.down.terminals.push(index);

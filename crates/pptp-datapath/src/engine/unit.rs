@@ -72,6 +72,11 @@ impl Unit {
         }
     }
 
+    pub(super) fn set_flags(&mut self, flags: u32) {
+        self.flags = flags;
+        self.encryption.set_flags(flags);
+    }
+
     pub(super) fn set_mode(&mut self, network: Network, mode: NpMode) {
         match network {
             Network::Ipv4 => self.modes.ipv4 = mode,

@@ -126,7 +126,7 @@ fn a_slow_network_below_holds_senders_back_instead_of_losing() {
 fn frames_may_be_framed_as_agreed() {
     for flags in 0..4 {
         let [mut one, two] = tunnel("batched", "");
-        one.tell(&format!("framing {flags}"));
+        one.tell(&format!("channel-flags {flags}"));
         assert_eq!(one.pings(&two.inner), 5);
         assert_eq!(one.pings(&two.inner6), 5);
     }

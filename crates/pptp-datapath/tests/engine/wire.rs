@@ -24,7 +24,7 @@ fn packets_look_as_rfc_2637_says() {
     assert_eq!(peer.ask("gre-read"), "3001880b0005002200000000ff03c02101");
     engine.tell("write unit 802102");
     assert_eq!(peer.ask("gre-read"), "3001880b0005002200000001ff03802102");
-    engine.tell("framing 3");
+    engine.tell("channel-flags 3");
     engine.tell("write unit 802103");
     assert_eq!(peer.ask("gre-read"), "3001880b0003002200000002802103");
     // Once something has come, every packet acknowledges it.

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use pptp_datapath::client::{Batching, Engine, Options};
 use pptp_datapath::command::{
-    CallConfig, Channel, Command, Direction, FilterKind, Framing, Instruction, Key, Network, NpMode, Port,
+    CallConfig, Channel, Command, Direction, FilterKind, Framing, Instruction, Key, Link, Network, NpMode, Port,
     TransmitWindow, Unit,
 };
 use pptp_io::gre_socket::{self, Calls};
@@ -118,9 +118,10 @@ impl End {
             ["connect"] => done(self.engine.connect(CHANNEL, UNIT)),
             ["disconnect"] => self.ask(Command::Disconnect { channel: CHANNEL }),
             ["drop"] => self.ask(Command::DropChannel { channel: CHANNEL }),
-            ["compression", option, key] => self.compression(&bytes(option)?, &bytes(key)?),
-            ["flags", flags] => self.ask(Command::SetUnitFlags { unit: UNIT, flags: flags.parse()? }),
-            ["framing", flags] => self.ask(Command::SetChannelFlags { channel: CHANNEL, flags: flags.parse()? }),
+            ["compression", link, option, key] => self.compression(link_of(link)?, &bytes(option)?, &bytes(key)?),
+            ["flags", flags] => done(self.engine.set_flags(Link::Unit(UNIT), flags.parse()?)),
+            ["channel-flags", flags] => done(self.engine.set_flags(Link::Channel(CHANNEL), flags.parse()?)),
+            ["added-flags", link] => Ok(self.engine.flags(link_of(link)?)?.to_string()),
             ["np", protocol, mode] => self.np_mode(protocol, mode),
             ["filter", kind, ref program @ ..] => self.filter(kind, program),
             ["statistics"] => {
@@ -234,9 +235,9 @@ impl End {
     }
 
     /// The same option and key both ways.
-    fn compression(&mut self, option: &[u8], key: &[u8]) -> Outcome {
+    fn compression(&mut self, link: Link, option: &[u8], key: &[u8]) -> Outcome {
         for direction in [Direction::Transmit, Direction::Receive] {
-            self.engine.set_compression(UNIT, direction, option.to_vec(), Key(key.try_into()?))?;
+            self.engine.set_compression(link, direction, option.to_vec(), Key(key.try_into()?))?;
         }
         Ok(String::from("ok"))
     }
@@ -303,6 +304,14 @@ impl End {
             return Ok(String::from("end"));
         }
         Ok(hex(&buffer[..received]))
+    }
+}
+
+fn link_of(word: &str) -> Result<Link, Box<dyn Error>> {
+    match word {
+        "unit" => Ok(Link::Unit(UNIT)),
+        "channel" => Ok(Link::Channel(CHANNEL)),
+        _ => Err("neither unit nor channel".into()),
     }
 }
 
