@@ -1,4 +1,5 @@
-//! The PPTP server: its configuration, what it gives out (addresses) and how much of it (limits).
+//! The PPTP server: its configuration, the addresses that it gives out, and whom it does not hear.
 
 pub mod config;
+pub mod limits;
 pub mod pool;

@@ -1,0 +1,144 @@
+//! A bound on connections that come to nothing.
+//!
+//! A good client says a good Start-Control-Connection-Request on each connection that it makes and is never counted here. Who
+//! lets connections end without one gets a strike for each. Strikes are forgiven with time; a network that has too many is
+//! barred until some are, so that the connections of a scanner or a flood cost an `accept` and a `close`.
+//!
+//! It does not count connections and calls that exist: the server does.
+
+use core::time::Duration;
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr};
+
+use pptp_core::time::Instant;
+
+/// With so many strikes a network is barred. All clients of an office behind one address may fail together.
+const MOST: u32 = 30;
+
+/// In this time one strike is forgiven, so that a network that is barred is heard once in it.
+const FORGIVEN_IN: Duration = Duration::from_secs(1);
+
+/// Networks with strikes, at most. It bounds memory to some 300 KiB.
+const MOST_NETWORKS: usize = 8192;
+
+/// Whom an address belongs to: an IPv4 address, or the /64 of an IPv6 address, all of which one host may use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Network(IpAddr);
+
+impl Network {
+    fn of(address: IpAddr) -> Self {
+        match address.to_canonical() {
+            IpAddr::V4(address) => Self(address.into()),
+            IpAddr::V6(address) => Self(Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into()),
+        }
+    }
+}
+
+/// The strikes of all networks.
+#[derive(Debug, Default)]
+pub struct Strikes {
+    /// When all strikes of a network will be forgiven.
+    forgiven: HashMap<Network, Instant>,
+}
+
+impl Strikes {
+    /// A connection from this address ended without a good request.
+    pub fn add(&mut self, address: IpAddr, now: Instant) {
+        if self.forgiven.len() >= MOST_NETWORKS {
+            self.make_room(now);
+        }
+        let forgiven = self.forgiven.entry(Network::of(address)).or_default();
+        *forgiven = now.max(*forgiven) + FORGIVEN_IN;
+    }
+
+    /// Whether connections from this address should be closed unheard.
+    pub fn bar(&self, address: IpAddr, now: Instant) -> bool {
+        let forgiven = self.forgiven.get(&Network::of(address));
+        forgiven.is_some_and(|forgiven| forgiven.since(now) > FORGIVEN_IN * (MOST - 1))
+    }
+
+    /// Drops what is forgiven. If that is less than half, everything is: a flood from so many networks is not held by this.
+    fn make_room(&mut self, now: Instant) {
+        self.forgiven.retain(|_, forgiven| *forgiven > now);
+        if self.forgiven.len() > MOST_NETWORKS / 2 {
+            self.forgiven.clear();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+
+    const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+    const OTHER: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 2));
+
+    fn at(millis: u64) -> Instant {
+        Instant::from_epoch(Duration::from_millis(millis))
+    }
+
+    #[test]
+    fn too_many_strikes_bar_an_address_and_no_other() {
+        let mut strikes = Strikes::default();
+        for _ in 0..MOST {
+            assert!(!strikes.bar(CLIENT, at(0)));
+            strikes.add(CLIENT, at(0));
+        }
+        assert_eq!((strikes.bar(CLIENT, at(0)), strikes.bar(OTHER, at(0))), (true, false));
+    }
+
+    #[test]
+    fn a_barred_address_is_heard_once_in_a_while() {
+        let mut strikes = Strikes::default();
+        let mut heard = 0;
+        // Ten seconds of 1000 connections each.
+        for millis in 0..10_000 {
+            if !strikes.bar(CLIENT, at(millis)) {
+                heard += 1;
+                strikes.add(CLIENT, at(millis));
+            }
+        }
+        assert_eq!(heard, MOST + 9);
+    }
+
+    #[test]
+    fn a_probe_every_few_seconds_is_never_barred() {
+        let mut strikes = Strikes::default();
+        for second in 0..10_000 {
+            assert!(!strikes.bar(CLIENT, at(second * 1000)));
+            strikes.add(CLIENT, at(second * 1000));
+        }
+    }
+
+    #[test]
+    fn a_host_with_many_addresses_is_one() {
+        let mut strikes = Strikes::default();
+        for host in 0..MOST {
+            strikes.add(format!("2001:db8:1:2::{host:x}").parse().unwrap(), at(0));
+        }
+        assert!(strikes.bar("2001:db8:1:2:ffff::1".parse().unwrap(), at(0)));
+        assert!(!strikes.bar("2001:db8:1:3::1".parse().unwrap(), at(0)));
+    }
+
+    #[test]
+    fn an_ipv4_address_is_the_same_on_an_ipv6_socket() {
+        let mut strikes = Strikes::default();
+        for _ in 0..MOST {
+            strikes.add("::ffff:192.0.2.1".parse().unwrap(), at(0));
+        }
+        assert!(strikes.bar(CLIENT, at(0)));
+    }
+
+    #[test]
+    fn memory_is_bounded_whoever_comes() {
+        let mut strikes = Strikes::default();
+        for address in 0..100_000_u32 {
+            strikes.add(Ipv4Addr::from_bits(address).into(), at(u64::from(address) / 100));
+            assert!(strikes.forgiven.len() <= MOST_NETWORKS);
+        }
+        // What is forgiven makes room; what is not stays.
+        assert!(strikes.forgiven.len() >= 100);
+    }
+}
