@@ -1,5 +1,7 @@
 //! The PPTP server: its configuration, the addresses that it gives out, and whom it does not hear.
 
 pub mod config;
+pub mod journal;
 pub mod limits;
 pub mod pool;
+pub mod server;

@@ -1,10 +1,14 @@
 //! `pptp-rsd`: reads what it is told, and serves.
 
-use std::env;
 use std::io::{self, Write};
-use std::process::ExitCode;
+use std::path::PathBuf;
+use std::process::{self, ExitCode};
+use std::{env, fs};
 
-use pptp_rsd::config::{self, CommandLine, Loaded, Request, ThisMachine};
+use pptp_io::{daemon, words};
+use pptp_rsd::config::{self, CommandLine, Config, Loaded, Request, ThisMachine};
+use pptp_rsd::journal::{self, Destination};
+use pptp_rsd::server::Server;
 
 fn main() -> ExitCode {
     match run() {
@@ -23,7 +27,11 @@ fn run() -> Result<(), String> {
         Request::Version => print(&format!("{}\n", config::version())),
         Request::Serve(command_line) => {
             let loaded = load(&command_line)?;
-            if command_line.only_check() { print(&verdict(&command_line, &loaded)) } else { Ok(()) }
+            if command_line.only_check() {
+                print(&verdict(&command_line, &loaded))
+            } else {
+                serve(command_line, loaded)
+            }
         }
     }
 }
@@ -37,6 +45,50 @@ fn load(command_line: &CommandLine) -> Result<Loaded, String> {
         say(&lines(&loaded.warnings));
     }
     Ok(loaded)
+}
+
+/// Serves until the server is told to end.
+fn serve(command_line: CommandLine, loaded: Loaded) -> Result<(), String> {
+    let config = loaded.config;
+    let (foreground, debug, pid_file) = (config.foreground, config.debug, config.pid_file.clone());
+    // Before it detaches, so that whoever starts it hears what is wrong.
+    let server = Server::bind(config)?;
+    if !foreground {
+        daemon::detach().map_err(|error| format!("cannot detach: {}", words(&error)))?;
+    }
+    journal::begin(if foreground { Destination::StandardError } else { Destination::Syslog }, debug);
+    let pid_file = pid_file.map(PidFile::write).transpose()?;
+    let outcome = server.run(Box::new(move || load_again(&command_line)));
+    drop(pid_file);
+    outcome.map_err(|error| format!("cannot go on: {}", words(&error)))
+}
+
+/// The configuration, for a server that runs.
+fn load_again(command_line: &CommandLine) -> Result<Config, String> {
+    let line = |reports: &[config::Report]| reports.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+    let loaded = command_line.load(&ThisMachine).map_err(|reports| line(&reports))?;
+    for warning in &loaded.warnings {
+        log::warn!("{warning}");
+    }
+    Ok(loaded.config)
+}
+
+/// The file with this process's number, while the server runs.
+struct PidFile(PathBuf);
+
+impl PidFile {
+    fn write(path: PathBuf) -> Result<Self, String> {
+        let written = fs::write(&path, format!("{}\n", process::id()));
+        written.map_err(|error| format!("cannot write {}: {}", path.display(), words(&error)))?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for PidFile {
+    fn drop(&mut self) {
+        // One that cannot be removed names a process that is no more, as after a crash.
+        let _ = fs::remove_file(&self.0);
+    }
 }
 
 fn verdict(command_line: &CommandLine, loaded: &Loaded) -> String {

@@ -1,0 +1,207 @@
+//! Where the server's lines go: to standard error in the foreground, else to syslog.
+//!
+//! A log daemon that is slow or away never stops the server: what it does not take is counted, and the count is told with the
+//! next line that it takes.
+
+use std::io::{self, Write};
+use std::os::unix::net::UnixDatagram;
+use std::sync::{Mutex, PoisonError};
+
+use log::{Level, LevelFilter, Log, Metadata, Record};
+use syslog::{Facility, Formatter3164, LogFormat, Severity};
+
+const NAME: &str = "pptp-rsd";
+
+/// Where syslog's daemon listens.
+const SOCKET: &str = "/dev/log";
+
+/// Where lines go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Destination {
+    /// Standard error.
+    StandardError,
+    /// The system's log.
+    Syslog,
+}
+
+/// From here on lines are logged; those about single decisions only with `debug`. For the process that is to log: its number is
+/// in each line of syslog. The first of several calls counts.
+pub fn begin(destination: Destination, debug: bool) {
+    let journal: Box<dyn Log> = match destination {
+        Destination::StandardError => Box::new(StandardError),
+        Destination::Syslog => Box::new(Syslog::new(SOCKET)),
+    };
+    // It fails when there is one already.
+    let _ = log::set_boxed_logger(journal);
+    log::set_max_level(if debug { LevelFilter::Debug } else { LevelFilter::Info });
+}
+
+struct StandardError;
+
+impl Log for StandardError {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        let kind = match record.level() {
+            Level::Error => "error: ",
+            Level::Warn => "warning: ",
+            _ => "",
+        };
+        let line = format!("{NAME}: {kind}{}\n", one_line(&record.args().to_string()));
+        // Where nobody listens there is nothing better to do.
+        let _ = io::stderr().write_all(line.as_bytes());
+    }
+
+    fn flush(&self) {}
+}
+
+struct Syslog {
+    path: &'static str,
+    form: Formatter3164,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    socket: Option<UnixDatagram>,
+    lost: u64,
+}
+
+impl Syslog {
+    fn new(path: &'static str) -> Self {
+        let form = Formatter3164 {
+            facility: Facility::LOG_DAEMON,
+            hostname: None,
+            process: String::from(NAME),
+            pid: std::process::id(),
+        };
+        Self { path, form, state: Mutex::default() }
+    }
+
+    fn line(&self, level: Level, text: &str) -> Vec<u8> {
+        let severity = match level {
+            Level::Error => Severity::LOG_ERR,
+            Level::Warn => Severity::LOG_WARNING,
+            Level::Info => Severity::LOG_INFO,
+            Level::Debug | Level::Trace => Severity::LOG_DEBUG,
+        };
+        let mut line = Vec::new();
+        // Writing to memory does not fail.
+        let _ = self.form.format(&mut line, severity, one_line(text));
+        without_time(line)
+    }
+}
+
+impl State {
+    fn send(&mut self, path: &str, line: &[u8]) -> bool {
+        // A daemon that was started anew has another socket.
+        for _ in 0..2 {
+            if self.socket.is_none() {
+                self.socket = connect(path).ok();
+            }
+            match self.socket.as_ref().map(|socket| socket.send(line)) {
+                Some(Ok(_)) => return true,
+                Some(Err(error)) if error.kind() == io::ErrorKind::WouldBlock => return false,
+                Some(Err(_)) | None => self.socket = None,
+            }
+        }
+        false
+    }
+}
+
+impl Log for Syslog {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.lost > 0 {
+            let text = format!("{} lines before this one were lost", state.lost);
+            if !state.send(self.path, &self.line(Level::Warn, &text)) {
+                state.lost += 1;
+                return;
+            }
+            state.lost = 0;
+        }
+        if !state.send(self.path, &self.line(record.level(), &record.args().to_string())) {
+            state.lost += 1;
+        }
+    }
+
+    fn flush(&self) {}
+}
+
+fn connect(path: &str) -> io::Result<UnixDatagram> {
+    let socket = UnixDatagram::unbound()?;
+    socket.set_nonblocking(true)?;
+    socket.connect(path)?;
+    Ok(socket)
+}
+
+/// The time of RFC 3164 has no zone, and the formatter's may be another than the daemon's. Every daemon adds its own where a
+/// line has none.
+fn without_time(mut line: Vec<u8>) -> Vec<u8> {
+    const TIME: usize = "Jan 01 00:00:00 ".len();
+    let Some(priority) = line.iter().position(|&byte| byte == b'>') else { return line };
+    let begin = priority + 1;
+    if line.len() >= begin + TIME {
+        line.drain(begin..begin + TIME);
+    }
+    line
+}
+
+/// What a stranger has had a say in cannot look like a line of its own.
+fn one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for letter in text.chars() {
+        if letter.is_control() { line.extend(letter.escape_default()) } else { line.push(letter) }
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn log_line(journal: &Syslog, text: &str) {
+        journal.log(&Record::builder().level(Level::Info).args(format_args!("{text}")).build());
+    }
+
+    #[test]
+    fn a_line_has_priority_name_number_and_text() {
+        let journal = Syslog::new("/nowhere");
+        let line = String::from_utf8(journal.line(Level::Warn, "session 17: 192.0.2.2: gone")).unwrap();
+        assert_eq!(line, format!("<28>pptp-rsd[{}]: session 17: 192.0.2.2: gone", std::process::id()));
+    }
+
+    #[test]
+    fn nobody_can_begin_a_line_of_their_own() {
+        assert_eq!(one_line("a\nb\u{1b}[0mc"), "a\\nb\\u{1b}[0mc");
+    }
+
+    #[test]
+    fn a_daemon_that_is_away_or_slow_does_not_stop_the_server_and_is_told_what_it_missed() {
+        let path: &'static str =
+            Box::leak(format!("{}/pptp-rsd-log-{}", std::env::temp_dir().display(), std::process::id()).into());
+        let journal = Syslog::new(path);
+        log_line(&journal, "nobody is there");
+        let daemon = UnixDatagram::bind(path).unwrap();
+        daemon.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        let mut buffer = [0; 500];
+        let mut heard = || {
+            let length = daemon.recv(&mut buffer).unwrap();
+            String::from_utf8_lossy(&buffer[..length]).into_owned()
+        };
+        log_line(&journal, "first");
+        assert!(heard().ends_with(": 1 lines before this one were lost"));
+        assert!(heard().ends_with(": first"));
+        // More than a socket holds.
+        (0..5000).for_each(|_| log_line(&journal, "many"));
+        std::fs::remove_file(path).unwrap();
+        assert!(journal.state.lock().unwrap().lost > 0);
+    }
+}

@@ -1,0 +1,231 @@
+//! One control connection: what its events mean for the calls.
+
+use core::fmt;
+use std::collections::HashMap;
+use std::net::SocketAddr;
+
+use log::{debug, info, warn};
+use pptp_core::control::{
+    self, CallAnswer, CloseReason, Connection, Event, IncomingCallAnswer, IncomingCallOffer, OutgoingCallOffer,
+};
+use pptp_core::time::Instant;
+use pptp_core::wire::{CallId, GeneralError, PeerCallId, StartResult, StopReason};
+
+use super::lines::Lines;
+use super::quota::Quota;
+use super::refusal::Refusal;
+use super::session::{ClientId, SessionId};
+use super::switchboard::{Switchboard, Wanted};
+use crate::config::Config;
+
+/// Odd messages of one connection that are logged.
+const MOST_ODDITIES: u32 = 20;
+
+/// Packets that the engine of a call buffers.
+pub(super) const RECEIVE_WINDOW: u16 = 64;
+
+/// What the server has to be asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Asked {
+    /// Whether the connection may start.
+    ToStart,
+    Nothing,
+}
+
+/// How far a control connection is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// It has until then for a good Start-Control-Connection-Request.
+    Starting(Instant),
+    Started,
+}
+
+pub(super) struct Client {
+    id: ClientId,
+    pub(super) peer: SocketAddr,
+    local: SocketAddr,
+    pub(super) connection: Connection,
+    pub(super) stage: Stage,
+    calls: HashMap<CallId, SessionId>,
+    oddities: u32,
+}
+
+impl Client {
+    pub(super) fn new(id: ClientId, [peer, local]: [SocketAddr; 2], connection: Connection, start_by: Instant) -> Self {
+        Self {
+            id,
+            peer,
+            local,
+            connection,
+            stage: Stage::Starting(start_by),
+            calls: HashMap::new(),
+            oddities: MOST_ODDITIES,
+        }
+    }
+
+    /// When to look at it again.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        let start_by = match self.stage {
+            Stage::Starting(deadline) => Some(deadline),
+            Stage::Started => None,
+        };
+        start_by.into_iter().chain(self.connection.poll_timeout()).min()
+    }
+
+    pub(super) fn has_calls(&self) -> bool {
+        !self.calls.is_empty()
+    }
+
+    /// Lets it start: it has its first answer.
+    pub(super) fn admit(&mut self, now: Instant) {
+        self.stage = Stage::Started;
+        // It waits for this.
+        let _ = self.connection.answer_start(now);
+    }
+
+    /// Refuses its start, which closes it.
+    pub(super) fn reject(&mut self) {
+        let _ = self.connection.refuse_start(StartResult::GeneralError, GeneralError::NoResource);
+    }
+
+    pub(super) fn stop(&mut self, now: Instant) {
+        self.connection.stop(StopReason::StopLocalShutdown, now);
+    }
+
+    /// A pppd has ended, and with it its call.
+    pub(super) fn clear(&mut self, call: CallId, now: Instant) {
+        self.calls.remove(&call);
+        // A call that is unknown has just ended by itself.
+        let _ = self.connection.clear_call(call, now);
+    }
+
+    pub(super) fn handle_event<L: Lines>(
+        &mut self,
+        event: Event,
+        calls: &mut Switchboard<L>,
+        quota: &mut Quota,
+        now: Instant,
+    ) -> Asked {
+        match event {
+            Event::StartRequested(_) => return Asked::ToStart,
+            Event::Established(peer) => debug!("{self}: control connection established: {peer}"),
+            Event::OutgoingCallRequested(offer) => {
+                if let Err(refusal) = self.take_outgoing(&offer, calls, now) {
+                    self.log_refusal(&refusal, quota, now);
+                    let _ = self.connection.refuse_call(offer.call, refusal.of_outgoing(), now);
+                }
+            }
+            Event::IncomingCallRequested(offer) => {
+                if let Err(refusal) = self.take_incoming(&offer, calls, now) {
+                    self.log_refusal(&refusal, quota, now);
+                    let (result, error) = refusal.of_incoming();
+                    let _ = self.connection.refuse_incoming_call(offer.call, result, error, now);
+                }
+            }
+            Event::CallConnected(parameters) => {
+                let Some(&session) = self.calls.get(&parameters.call) else { return Asked::Nothing };
+                calls.connected(session, &parameters);
+                if calls.is_started(session) {
+                    return Asked::Nothing;
+                }
+                if let Err(refusal) = calls.start(session, parameters.peer_receive_window, now) {
+                    self.log_refusal(&refusal, quota, now);
+                    self.clear(parameters.call, now);
+                }
+            }
+            Event::CallEnded { call, reason } => self.over(call, &reason, calls, now),
+            Event::CallRefused { call, .. } => self.over(call, &event, calls, now),
+            Event::WanErrors { call, counters } => {
+                if let Some(&session) = self.calls.get(&call) {
+                    calls.note_errors(session, &counters);
+                }
+            }
+            // Nothing is escaped in GRE, so the map of characters has nothing to say (RFC 2637 §2.15).
+            Event::LinkInfo { .. } => debug!("{self}: {event}"),
+            Event::Closed(reason) => self.log_close(&reason, quota, now),
+            Event::IncomingCallAccepted { .. } | Event::PeerMisbehaved(_) => self.log_oddity(&event),
+            _ => self.log_oddity(&event),
+        }
+        Asked::Nothing
+    }
+
+    /// pppd is started before the client is told that it is connected: what cannot be done is refused.
+    fn take_outgoing<L: Lines>(
+        &mut self,
+        offer: &OutgoingCallOffer,
+        calls: &mut Switchboard<L>,
+        now: Instant,
+    ) -> Result<(), Refusal> {
+        let session = calls.open(&self.wanted(offer.call, offer.peer_call), now)?;
+        calls.start(session, offer.peer_receive_window, now)?;
+        self.calls.insert(offer.call, session);
+        let answer = CallAnswer { receive_window: RECEIVE_WINDOW, ..CallAnswer::default() };
+        // It waits for this answer.
+        let _ = self.connection.accept_call(offer.call, answer, now);
+        Ok(())
+    }
+
+    /// pppd is started when the line is connected, which takes as long as somebody lets it ring.
+    fn take_incoming<L: Lines>(
+        &mut self,
+        offer: &IncomingCallOffer,
+        calls: &mut Switchboard<L>,
+        now: Instant,
+    ) -> Result<(), Refusal> {
+        let session = calls.open(&self.wanted(offer.call, offer.peer_call), now)?;
+        self.calls.insert(offer.call, session);
+        let answer = IncomingCallAnswer { receive_window: RECEIVE_WINDOW, ..IncomingCallAnswer::default() };
+        let _ = self.connection.accept_incoming_call(offer.call, answer, now);
+        Ok(())
+    }
+
+    fn wanted(&self, call: CallId, peer_call: PeerCallId) -> Wanted {
+        Wanted { client: self.id, local: self.local, peer: self.peer, call, peer_call }
+    }
+
+    fn over<L: Lines>(&mut self, call: CallId, reason: &dyn fmt::Display, calls: &mut Switchboard<L>, now: Instant) {
+        if let Some(session) = self.calls.remove(&call) {
+            calls.hang_up(session, &reason.to_string(), now);
+        }
+    }
+
+    fn log_refusal(&self, refusal: &Refusal, quota: &mut Quota, now: Instant) {
+        if quota.permits(now) {
+            warn!("{self}: call refused: {refusal}");
+        }
+    }
+
+    fn log_close(&self, reason: &CloseReason, quota: &mut Quota, now: Instant) {
+        match reason {
+            CloseReason::StoppedByPeer(_) | CloseReason::StoppedByUs | CloseReason::PeerClosed => {
+                debug!("{self}: closed: {reason}");
+            }
+            _ if quota.permits(now) => info!("{self}: closed: {reason}"),
+            _ => {}
+        }
+    }
+
+    fn log_oddity(&mut self, event: &Event) {
+        if self.oddities > 0 {
+            self.oddities -= 1;
+            debug!("{self}: {event}");
+        }
+    }
+}
+
+impl fmt::Display for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "connection {}: {}", self.id.0, self.peer)
+    }
+}
+
+/// How control connections behave.
+pub(super) fn connection_config(config: &Config, host_name: &str) -> control::Config {
+    control::Config {
+        host_name: host_name.to_owned(),
+        peer_call_limit: u16::try_from(config.max_per_address).unwrap_or(u16::MAX),
+        echo_interval: config.echo_interval,
+        echo_timeout: config.echo_timeout,
+        ..control::Config::default()
+    }
+}

@@ -1,0 +1,288 @@
+//! The server without its system calls: bytes, time and ended pppds come in, bytes and closed connections go out.
+//!
+//! It is driven as the core is: one `handle_*`, then [`Exchange::poll_work`] until there is none, and
+//! [`Exchange::next_timeout`] says when to come back.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use log::{info, warn};
+use pptp_core::control::Connection;
+use pptp_core::time::Instant;
+use pptp_io::children::Ending;
+
+use super::client::{Asked, Client, Stage, connection_config};
+use super::deadlines::Deadlines;
+use super::ids::CallIds;
+use super::lines::Lines;
+use super::presence::Presence;
+use super::quota::Quota;
+use super::session::ClientId;
+use super::switchboard::Switchboard;
+use crate::config::Config;
+
+/// What is to be done with a TCP connection, in order.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Work {
+    /// Send this.
+    Send(ClientId, Vec<u8>),
+    /// Close it when the client has read everything, or had the time to. Nothing follows for this connection.
+    Close(ClientId),
+    /// Close it. Nothing follows for this connection.
+    Drop(ClientId),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Serving,
+    /// Everybody is told that the server ends; whoever is left then is not waited for.
+    Draining(Instant),
+    /// They are ended.
+    Ending,
+}
+
+pub(super) struct Exchange<L: Lines> {
+    config: Arc<Config>,
+    host_name: String,
+    clients: BTreeMap<ClientId, Client>,
+    calls: Switchboard<L>,
+    presence: Presence,
+    deadlines: Deadlines<ClientId>,
+    quota: Quota,
+    work: VecDeque<Work>,
+    phase: Phase,
+    last: u64,
+}
+
+impl<L: Lines> Exchange<L> {
+    /// `random` is the source of call ids, `host_name` what clients are told.
+    pub(super) fn new(
+        config: Arc<Config>,
+        host_name: String,
+        lines: L,
+        random: Box<dyn FnMut() -> u32 + Send>,
+    ) -> Self {
+        Self {
+            host_name,
+            clients: BTreeMap::new(),
+            calls: Switchboard::new(lines, CallIds::new(random), Arc::clone(&config)),
+            config,
+            presence: Presence::default(),
+            deadlines: Deadlines::default(),
+            quota: Quota::default(),
+            work: VecDeque::new(),
+            phase: Phase::Serving,
+            last: 0,
+        }
+    }
+
+    /// A connection was accepted: from `peer`, at `local`.
+    pub(super) fn handle_connect(&mut self, peer: SocketAddr, local: SocketAddr, now: Instant) -> ClientId {
+        self.last += 1;
+        let (id, peer, local) = (ClientId(self.last), canonical(peer), canonical(local));
+        let config = connection_config(&self.config, &self.host_name);
+        let mut connection = Connection::accept(config, self.calls.ids.source(), now);
+        // It waits for the request, as it has to for this.
+        let _ = connection.hold_start();
+        let client = Client::new(id, [peer, local], connection, now + self.config.stimeout);
+        self.deadlines.set(id, client.deadline());
+        self.clients.insert(id, client);
+        self.presence.begin(id, peer.ip());
+        while self.presence.starting() > self.config.max_starting.max(1) {
+            let Some(unwelcome) = self.presence.least_welcome() else { break };
+            self.drop_client(unwelcome, "too many connections wait for their start (max-starting)", now);
+        }
+        id
+    }
+
+    /// Bytes came on a connection.
+    pub(super) fn handle_input(&mut self, id: ClientId, bytes: &[u8], now: Instant) {
+        if let Some(client) = self.clients.get_mut(&id) {
+            client.connection.handle_input(bytes, now);
+            self.settle(id, now);
+        }
+    }
+
+    /// A connection has ended, or failed.
+    pub(super) fn handle_disconnect(&mut self, id: ClientId, now: Instant) {
+        if let Some(client) = self.clients.get_mut(&id) {
+            client.connection.handle_disconnect(now);
+            self.settle(id, now);
+        }
+    }
+
+    /// A pppd has ended.
+    pub(super) fn handle_process_end(&mut self, process: L::Process, ending: Ending, now: Instant) {
+        let Some((id, call)) = self.calls.process_ended(process, ending, now) else { return };
+        if let Some(client) = self.clients.get_mut(&id) {
+            client.clear(call, now);
+            self.settle(id, now);
+        }
+    }
+
+    /// The time of [`Exchange::next_timeout`] has come.
+    pub(super) fn handle_timeout(&mut self, now: Instant) {
+        while let Some(id) = self.deadlines.pop_expired(now) {
+            let Some(client) = self.clients.get_mut(&id) else { continue };
+            if matches!(client.stage, Stage::Starting(deadline) if deadline <= now) {
+                let words = format!("no start request within {} s (stimeout)", self.config.stimeout.as_secs());
+                self.drop_client(id, &words, now);
+            } else {
+                client.connection.handle_timeout(now);
+                self.settle(id, now);
+            }
+        }
+        self.calls.handle_timeout(now);
+        if let Some(count) = self.quota.take_count(now) {
+            warn!("{count} more lines like these were not logged");
+        }
+        if matches!(self.phase, Phase::Draining(deadline) if deadline <= now) {
+            self.finish(now);
+        }
+    }
+
+    /// When [`Exchange::handle_timeout`] is to be called.
+    pub(super) fn next_timeout(&self) -> Option<Instant> {
+        let draining = match self.phase {
+            Phase::Draining(deadline) => Some(deadline),
+            Phase::Serving | Phase::Ending => None,
+        };
+        [self.deadlines.next(), self.calls.next_timeout(), self.quota.deadline(), draining].into_iter().flatten().min()
+    }
+
+    /// What is to be done next.
+    pub(super) fn poll_work(&mut self) -> Option<Work> {
+        self.work.pop_front()
+    }
+
+    /// The server is to end: every client is told, and has until the drain deadline.
+    pub(super) fn drain(&mut self, now: Instant) {
+        if self.phase != Phase::Serving {
+            return self.finish(now);
+        }
+        let (clients, calls) = (self.clients.len(), self.calls.len());
+        info!("ending: {clients} control connections and {calls} calls are told");
+        self.phase = Phase::Draining(now + self.config.drain_timeout);
+        for id in self.clients.keys().copied().collect::<Vec<_>>() {
+            if let Some(client) = self.clients.get_mut(&id) {
+                client.stop(now);
+                self.settle(id, now);
+            }
+        }
+    }
+
+    /// Whoever has not gone is not waited for.
+    fn finish(&mut self, now: Instant) {
+        self.phase = Phase::Ending;
+        for id in self.clients.keys().copied().collect::<Vec<_>>() {
+            self.drop_client(id, "the server ends", now);
+        }
+        self.calls.kill_all(now);
+    }
+
+    /// Whether a drain is over.
+    pub(super) fn is_over(&self) -> bool {
+        self.phase != Phase::Serving && self.clients.is_empty() && self.calls.len() == 0
+    }
+
+    /// Whether the drain has run out of time: what is left are pppds that were killed.
+    pub(super) fn is_ending(&self) -> bool {
+        self.phase == Phase::Ending
+    }
+
+    /// Another configuration for what comes from here on.
+    pub(super) fn reconfigure(&mut self, config: Arc<Config>) {
+        self.config = Arc::clone(&config);
+        self.calls.reconfigure(config);
+    }
+
+    /// What starts pppds.
+    pub(super) fn lines(&mut self) -> &mut L {
+        &mut self.calls.lines
+    }
+
+    /// Lets what has happened to a connection take its course.
+    fn settle(&mut self, id: ClientId, now: Instant) {
+        self.handle_events(id, now);
+        self.send(id);
+        let Some(client) = self.clients.get_mut(&id) else { return };
+        let started = client.stage == Stage::Started;
+        if client.connection.is_closed() {
+            // What a stranger has said is worth no waiting for it to close its end.
+            return self.forget(id, if started { Work::Close(id) } else { Work::Drop(id) });
+        }
+        self.deadlines.set(id, client.deadline());
+        if started {
+            self.presence.set_idle(id, !client.has_calls());
+        }
+    }
+
+    fn handle_events(&mut self, id: ClientId, now: Instant) {
+        loop {
+            let Some(client) = self.clients.get_mut(&id) else { return };
+            let Some(event) = client.connection.poll_event() else { return };
+            if client.handle_event(event, &mut self.calls, &mut self.quota, now) == Asked::ToStart {
+                self.decide_on_start(id, now);
+            }
+        }
+    }
+
+    fn decide_on_start(&mut self, id: ClientId, now: Instant) {
+        let Some(peer) = self.clients.get(&id).map(|client| client.peer) else { return };
+        let full_for_address = self.presence.started_from(peer.ip()) >= self.config.max_per_address;
+        if !full_for_address && self.presence.started() >= self.config.connections {
+            self.make_room(now);
+        }
+        let full = self.presence.started() >= self.config.connections;
+        let Some(client) = self.clients.get_mut(&id) else { return };
+        if !full && !full_for_address {
+            client.admit(now);
+            return self.presence.start(id, peer.ip());
+        }
+        client.reject();
+        if self.quota.permits(now) {
+            let limit = if full_for_address { "max-per-address" } else { "connections" };
+            warn!("{client}: refused: there are as many control connections as allowed ({limit})");
+        }
+    }
+
+    /// Who has no call makes room for who may have one.
+    fn make_room(&mut self, now: Instant) {
+        if let Some(idle) = self.presence.most_idle() {
+            self.drop_client(idle, "it has no call, and others want to connect", now);
+        }
+    }
+
+    /// Ends a connection without waiting for the client, who is told if there is time for one message.
+    fn drop_client(&mut self, id: ClientId, why: &str, now: Instant) {
+        let Some(client) = self.clients.get_mut(&id) else { return };
+        if self.quota.permits(now) {
+            info!("{client}: closed: {why}");
+        }
+        client.stop(now);
+        client.connection.handle_disconnect(now);
+        self.handle_events(id, now);
+        self.send(id);
+        self.forget(id, Work::Drop(id));
+    }
+
+    fn send(&mut self, id: ClientId) {
+        let Some(client) = self.clients.get_mut(&id) else { return };
+        while let Some(message) = client.connection.poll_transmit() {
+            self.work.push_back(Work::Send(id, message));
+        }
+    }
+
+    fn forget(&mut self, id: ClientId, work: Work) {
+        let Some(client) = self.clients.remove(&id) else { return };
+        self.deadlines.set(id, None);
+        self.presence.end(id, client.peer.ip());
+        self.work.push_back(work);
+    }
+}
+
+/// An IPv4 address that came to an IPv6 socket is one all the same.
+fn canonical(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip().to_canonical(), address.port())
+}

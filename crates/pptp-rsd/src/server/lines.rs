@@ -1,0 +1,63 @@
+//! What the decisions of this server act on: the ways of calls through this machine, and a pppd for each.
+
+use core::fmt::Display;
+use core::hash::Hash;
+use std::net::Ipv4Addr;
+
+use pptp_core::wire::{CallId, PeerCallId};
+
+use super::refusal::Refusal;
+use crate::pool::Pair;
+
+/// The two ends of a call, outside the tunnel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Ends {
+    pub(super) local: Ipv4Addr,
+    pub(super) client: Ipv4Addr,
+    /// Our id, which no other call of this server has.
+    pub(super) call: CallId,
+    /// The client's id.
+    pub(super) peer_call: PeerCallId,
+}
+
+/// What a pppd is started for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Assignment {
+    pub(super) ends: Ends,
+    /// Addresses inside the tunnel; `None`: pppd chooses.
+    pub(super) inside: Option<Pair>,
+    /// Packets that the client buffers.
+    pub(super) peer_window: u16,
+}
+
+/// Whether a pppd notices by itself that its call is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum HangUp {
+    /// It does, at once.
+    Noticed,
+    /// It has to be told with a signal.
+    Unnoticed,
+}
+
+/// The machine, as the decisions see it.
+pub(super) trait Lines {
+    /// The way of one call. Dropping it closes it.
+    type Line;
+    /// A pppd that has been started, and whose end was not reported yet.
+    type Process: Copy + Ord + Hash + Display;
+
+    /// Opens the way: the call's packets are not lost from here on.
+    fn open(&mut self, ends: &Ends) -> Result<Self::Line, Refusal>;
+
+    /// Starts pppd on it.
+    fn start(&mut self, line: &mut Self::Line, assignment: &Assignment) -> Result<Self::Process, Refusal>;
+
+    /// Closes the way: pppd ends if it notices.
+    fn hang_up(&mut self, line: &mut Self::Line) -> HangUp;
+
+    /// Asks pppd to end.
+    fn terminate(&mut self, process: Self::Process);
+
+    /// Ends pppd.
+    fn kill(&mut self, process: Self::Process);
+}

@@ -1,0 +1,346 @@
+//! The server: all control connections and all calls in one thread.
+//!
+//! What is decided is in [`exchange`] and below, without a system call, and tested in virtual time; this file waits, reads,
+//! writes and starts.
+
+mod client;
+mod deadlines;
+mod exchange;
+mod ids;
+mod lines;
+mod link;
+mod path;
+mod presence;
+mod quota;
+mod refusal;
+mod session;
+mod spawn;
+mod status;
+mod switchboard;
+
+use core::time::Duration;
+use std::collections::HashMap;
+use std::io;
+use std::net::TcpListener;
+use std::os::fd::AsFd;
+use std::sync::Arc;
+
+use log::{error, info, warn};
+use pptp_core::time::Instant;
+use pptp_io::children;
+use pptp_io::epoll::{EventSet, Trigger};
+use pptp_io::poller::{Interest, Ready};
+use pptp_io::signals::{Notice, Signals};
+use pptp_io::{clock, daemon, listener, process, random, words};
+
+use self::deadlines::Deadlines;
+use self::exchange::{Exchange, Work};
+use self::link::{Input, Link};
+use self::path::Carrier;
+use self::session::ClientId;
+use self::spawn::{Pppd, Pppds};
+use crate::config::Config;
+
+/// Reads the configuration again, or says in one line why that is not possible.
+pub type Reload = Box<dyn FnMut() -> Result<Config, String>>;
+
+/// How long a client may take to read the last words, and to close.
+const LINGERING: Duration = Duration::from_secs(3);
+
+/// How long killed pppds are waited for.
+const BURYING: Duration = Duration::from_secs(3);
+
+/// How long nobody is accepted when this process has no descriptor left for one.
+const SHORTAGE: Duration = Duration::from_millis(250);
+
+/// Connections accepted before others get their turn.
+const MOST_ACCEPTED: usize = 64;
+
+/// What one read takes: no more answers come of it than the core allows for.
+const READ: usize = 2048;
+
+const SIGNALS: u64 = 0;
+/// Listeners have the tokens before this one, clients those from it on.
+const CLIENTS: u64 = 1 << 16;
+
+/// Listens, and serves nobody yet.
+pub struct Server {
+    config: Arc<Config>,
+    listeners: Vec<TcpListener>,
+}
+
+impl Server {
+    /// Begins to listen.
+    ///
+    /// # Errors
+    /// One line that names the address.
+    pub fn bind(config: Config) -> Result<Self, String> {
+        let listen = |address: &std::net::SocketAddr| {
+            listener::listen(*address).map_err(|error| format!("cannot listen on {address}: {}", words(&error)))
+        };
+        let listeners = config.listen.iter().map(listen).collect::<Result<_, _>>()?;
+        Ok(Self { config: Arc::new(config), listeners })
+    }
+
+    /// Serves until it is told to end (SIGTERM, SIGINT) and all calls have ended, or had the time to. SIGHUP reads the
+    /// configuration again.
+    ///
+    /// Only in a process with one thread, which has forked for the last time.
+    ///
+    /// # Errors
+    /// This process cannot wait for anything.
+    pub fn run(self, reload: Reload) -> io::Result<()> {
+        if let Err(error) = process::raise_descriptor_limit() {
+            warn!("cannot raise the limit of descriptors: {}", words(&error));
+        }
+        daemon::keep_descriptors();
+        Loop::new(self, reload)?.run()
+    }
+}
+
+/// The server as it runs.
+struct Loop {
+    config: Arc<Config>,
+    exchange: Exchange<Pppds>,
+    listeners: Vec<TcpListener>,
+    links: HashMap<ClientId, Link>,
+    /// Links that are being closed.
+    closing: Deadlines<ClientId>,
+    events: EventSet,
+    signals: Signals,
+    reload: Reload,
+    /// Until when nobody is accepted.
+    pause: Option<Instant>,
+    /// When killed pppds are given up.
+    give_up: Option<Instant>,
+}
+
+impl Loop {
+    fn new(server: Server, reload: Reload) -> io::Result<Self> {
+        let Server { config, listeners } = server;
+        let (signals, events) = (Signals::take()?, EventSet::new()?);
+        events.add(signals.fd(), SIGNALS, Interest::Read, Trigger::Level)?;
+        for (token, listener) in (SIGNALS + 1..).zip(&listeners) {
+            events.add(listener.as_fd(), token, Interest::Read, Trigger::Level)?;
+            if let Ok(address) = listener.local_addr() {
+                info!("listening on {address}");
+            }
+        }
+        let pppds = Pppds { config: Arc::clone(&config), carrier: carrier(&config) };
+        let exchange = Exchange::new(Arc::clone(&config), daemon::host_name(), pppds, Box::new(random::number));
+        Ok(Self {
+            config,
+            exchange,
+            listeners,
+            links: HashMap::new(),
+            closing: Deadlines::default(),
+            events,
+            signals,
+            reload,
+            pause: None,
+            give_up: None,
+        })
+    }
+
+    fn run(mut self) -> io::Result<()> {
+        while !self.is_over() {
+            self.turn()?;
+        }
+        info!("ended");
+        Ok(())
+    }
+
+    fn is_over(&self) -> bool {
+        let given_up = self.give_up.is_some_and(|deadline| deadline <= clock::now());
+        self.exchange.is_over() && self.links.is_empty() || given_up
+    }
+
+    /// Waits for something to happen and deals with it.
+    fn turn(&mut self) -> io::Result<()> {
+        let next = [self.exchange.next_timeout(), self.closing.next(), self.pause, self.give_up];
+        let timeout = next.into_iter().flatten().min().map(clock::until);
+        let ready: Vec<(u64, Ready)> = self.events.wait(timeout)?.collect();
+        let now = clock::now();
+        for (token, ready) in ready {
+            match token {
+                SIGNALS => self.hear_signals(now),
+                listener if listener < CLIENTS => self.accept(listener, now),
+                client => self.serve(ClientId(client - CLIENTS), ready, now),
+            }
+            self.work(now);
+        }
+        self.exchange.handle_timeout(now);
+        self.work(now);
+        while let Some(late) = self.closing.pop_expired(now) {
+            self.links.remove(&late);
+        }
+        if self.pause.is_some_and(|until| until <= now) {
+            self.pause = None;
+            self.listen(Interest::Read);
+        }
+        if self.give_up.is_none() && self.exchange.is_ending() {
+            self.give_up = Some(now + BURYING);
+        }
+        Ok(())
+    }
+
+    fn hear_signals(&mut self, now: Instant) {
+        while let Some(notice) = self.signals.next() {
+            match notice {
+                Notice::ChildEnded => {
+                    while let Some((child, ending)) = children::reap() {
+                        self.exchange.handle_process_end(Pppd(child), ending, now);
+                    }
+                }
+                Notice::Reload => self.reload(),
+                Notice::Terminate => {
+                    self.listeners.clear();
+                    self.exchange.drain(now);
+                }
+            }
+        }
+    }
+
+    fn reload(&mut self) {
+        let config = match (self.reload)() {
+            Ok(config) => Arc::new(config),
+            Err(why) => return error!("the configuration is not read again: {why}"),
+        };
+        if config.listen != self.config.listen {
+            warn!("listen has changed: that needs a restart");
+        }
+        let lines = self.exchange.lines();
+        (lines.config, lines.carrier) = (Arc::clone(&config), carrier(&config));
+        self.exchange.reconfigure(Arc::clone(&config));
+        self.config = config;
+        info!("the configuration is read again; calls go on as they are");
+    }
+
+    fn accept(&mut self, token: u64, now: Instant) {
+        let index = usize::try_from(token - SIGNALS - 1).ok();
+        for _ in 0..MOST_ACCEPTED {
+            let Some(listener) = index.and_then(|index| self.listeners.get(index)) else { return };
+            match listener::accept(listener) {
+                Ok(stream) => self.begin(Link::new(stream), now),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(error) if matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE | libc::ENOMEM)) => {
+                    return self.pause(&error, now);
+                }
+                // It has gone before it was accepted.
+                Err(_) => {}
+            }
+        }
+    }
+
+    /// Whoever waits there would wake us again and again.
+    fn pause(&mut self, error: &io::Error, now: Instant) {
+        warn!("cannot accept connections for a moment: {}", words(error));
+        self.pause = Some(now + SHORTAGE);
+        self.listen(Interest::Nothing);
+    }
+
+    fn listen(&self, interest: Interest) {
+        for (token, listener) in (SIGNALS + 1..).zip(&self.listeners) {
+            if let Err(error) = self.events.change(listener.as_fd(), token, interest, Trigger::Level) {
+                error!("cannot wait for connections: {}", words(&error));
+            }
+        }
+    }
+
+    fn begin(&mut self, link: Link, now: Instant) {
+        let Some((peer, local)) = link.addresses() else { return };
+        let id = self.exchange.handle_connect(peer, local, now);
+        match self.events.add(link.fd(), token(id), Interest::Read, Trigger::Level) {
+            Ok(()) => {
+                self.links.insert(id, link);
+            }
+            Err(error) => {
+                warn!("cannot wait for {peer}: {}", words(&error));
+                self.exchange.handle_disconnect(id, now);
+            }
+        }
+        self.work(now);
+    }
+
+    fn serve(&mut self, id: ClientId, ready: Ready, now: Instant) {
+        if ready.writable() {
+            self.flush(id, now);
+        }
+        if ready.readable() {
+            self.read(id, now);
+        }
+    }
+
+    fn read(&mut self, id: ClientId, now: Instant) {
+        let Some(link) = self.links.get_mut(&id) else { return };
+        let mut buffer = [0; READ];
+        match (link.read(&mut buffer), link.is_closing()) {
+            (Input::Bytes(bytes), false) => self.exchange.handle_input(id, bytes, now),
+            (Input::Closed, false) => self.exchange.handle_disconnect(id, now),
+            (Input::Closed, true) => self.drop_link(id),
+            (Input::Bytes(_), true) | (Input::Nothing, _) => {}
+        }
+    }
+
+    /// Does what the exchange wants done.
+    fn work(&mut self, now: Instant) {
+        while let Some(work) = self.exchange.poll_work() {
+            match work {
+                Work::Send(id, message) => {
+                    if let Some(link) = self.links.get_mut(&id) {
+                        link.queue(&message);
+                    }
+                    self.flush(id, now);
+                }
+                Work::Close(id) => {
+                    if let Some(link) = self.links.get_mut(&id) {
+                        link.close();
+                        self.closing.set(id, Some(now + LINGERING));
+                    }
+                    self.flush(id, now);
+                }
+                Work::Drop(id) => self.drop_link(id),
+            }
+        }
+    }
+
+    /// Writes what the client has room for, and waits for what is to come next.
+    fn flush(&mut self, id: ClientId, now: Instant) {
+        let Some(link) = self.links.get_mut(&id) else { return };
+        if link.flush().is_err() {
+            let was_closing = link.is_closing();
+            self.drop_link(id);
+            if !was_closing {
+                self.exchange.handle_disconnect(id, now);
+            }
+            return;
+        }
+        let interest = link.interest();
+        if interest == link.waited {
+            return;
+        }
+        link.waited = interest;
+        if let Err(error) = self.events.change(link.fd(), token(id), interest, Trigger::Level) {
+            error!("cannot wait for a client: {}", words(&error));
+        }
+    }
+
+    fn drop_link(&mut self, id: ClientId) {
+        self.closing.set(id, None);
+        self.links.remove(&id);
+    }
+}
+
+fn token(id: ClientId) -> u64 {
+    CLIENTS + id.0
+}
+
+fn carrier(config: &Config) -> Carrier {
+    let (carrier, lacks) = path::choose(config.datapath);
+    match (carrier, lacks) {
+        (Carrier::Kernel, _) => info!("calls are carried by the kernel"),
+        (Carrier::Engine, None) => info!("calls are carried by the plugin's engine"),
+        (Carrier::Engine, Some(lacks)) => info!("calls are carried by the plugin's engine: the kernel has {lacks}"),
+    }
+    carrier
+}

@@ -1,0 +1,148 @@
+//! Which control connections there are, and which of them has to go when there are too many.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::net::IpAddr;
+
+use super::session::ClientId;
+
+/// Connections by address, those that have started apart.
+#[derive(Debug, Default)]
+pub(super) struct Presence {
+    /// In the order in which they came.
+    starting: HashMap<IpAddr, BTreeSet<ClientId>>,
+    starting_count: usize,
+    started: HashMap<IpAddr, usize>,
+    started_count: usize,
+    /// Those that have started and have no call, in the order in which they came to have none.
+    idle: BTreeMap<u64, ClientId>,
+    idle_since: HashMap<ClientId, u64>,
+    clock: u64,
+}
+
+impl Presence {
+    pub(super) fn begin(&mut self, client: ClientId, address: IpAddr) {
+        self.starting.entry(address).or_default().insert(client);
+        self.starting_count += 1;
+    }
+
+    /// It has started: its first message was a good one.
+    pub(super) fn start(&mut self, client: ClientId, address: IpAddr) {
+        self.leave_start(client, address);
+        *self.started.entry(address).or_default() += 1;
+        self.started_count += 1;
+        self.set_idle(client, true);
+    }
+
+    /// It has gone.
+    pub(super) fn end(&mut self, client: ClientId, address: IpAddr) {
+        if self.leave_start(client, address) {
+            return;
+        }
+        self.set_idle(client, false);
+        if let Some(count) = self.started.get_mut(&address) {
+            *count = count.saturating_sub(1);
+            self.started_count = self.started_count.saturating_sub(1);
+            if *count == 0 {
+                self.started.remove(&address);
+            }
+        }
+    }
+
+    fn leave_start(&mut self, client: ClientId, address: IpAddr) -> bool {
+        let Some(starting) = self.starting.get_mut(&address) else { return false };
+        let was = starting.remove(&client);
+        if starting.is_empty() {
+            self.starting.remove(&address);
+        }
+        self.starting_count -= usize::from(was);
+        was
+    }
+
+    /// Whether it has no call; of one that has started.
+    pub(super) fn set_idle(&mut self, client: ClientId, idle: bool) {
+        if idle == self.idle_since.contains_key(&client) {
+            return;
+        }
+        if idle {
+            self.clock += 1;
+            self.idle_since.insert(client, self.clock);
+            self.idle.insert(self.clock, client);
+        } else if let Some(since) = self.idle_since.remove(&client) {
+            self.idle.remove(&since);
+        }
+    }
+
+    pub(super) fn starting(&self) -> usize {
+        self.starting_count
+    }
+
+    pub(super) fn started(&self) -> usize {
+        self.started_count
+    }
+
+    pub(super) fn started_from(&self, address: IpAddr) -> usize {
+        self.started.get(&address).copied().unwrap_or(0)
+    }
+
+    /// Of the address that most of the starting connections are from, the oldest: a flood from one address costs nobody else.
+    pub(super) fn least_welcome(&self) -> Option<ClientId> {
+        self.starting.values().max_by_key(|clients| clients.len())?.first().copied()
+    }
+
+    /// The connection that has been without a call for the longest.
+    pub(super) fn most_idle(&self) -> Option<ClientId> {
+        self.idle.values().next().copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(last: u8) -> IpAddr {
+        IpAddr::from([192, 0, 2, last])
+    }
+
+    #[test]
+    fn the_oldest_of_the_most_numerous_is_least_welcome() {
+        let mut presence = Presence::default();
+        for (client, last) in [(1, 1), (2, 2), (3, 2), (4, 3)] {
+            presence.begin(ClientId(client), address(last));
+        }
+        assert_eq!(presence.least_welcome(), Some(ClientId(2)));
+        presence.start(ClientId(2), address(2));
+        presence.begin(ClientId(5), address(3));
+        assert_eq!(presence.least_welcome(), Some(ClientId(4)));
+        assert_eq!((presence.starting(), presence.started()), (4, 1));
+    }
+
+    #[test]
+    fn whoever_goes_is_forgotten() {
+        let mut presence = Presence::default();
+        for client in 1..=3 {
+            presence.begin(ClientId(client), address(1));
+        }
+        presence.start(ClientId(1), address(1));
+        presence.start(ClientId(2), address(1));
+        presence.end(ClientId(1), address(1));
+        assert_eq!(presence.started_from(address(1)), 1);
+        presence.end(ClientId(2), address(1));
+        presence.end(ClientId(3), address(1));
+        assert!(presence.starting.is_empty() && presence.started.is_empty() && presence.idle.is_empty());
+        assert_eq!((presence.starting(), presence.started(), presence.most_idle()), (0, 0, None));
+    }
+
+    #[test]
+    fn the_most_idle_is_who_has_had_no_call_for_the_longest() {
+        let mut presence = Presence::default();
+        for client in 1..=3 {
+            presence.begin(ClientId(client), address(1));
+            presence.start(ClientId(client), address(1));
+        }
+        presence.set_idle(ClientId(1), false);
+        assert_eq!(presence.most_idle(), Some(ClientId(2)));
+        presence.set_idle(ClientId(1), true);
+        presence.set_idle(ClientId(2), false);
+        assert_eq!(presence.most_idle(), Some(ClientId(3)));
+    }
+}

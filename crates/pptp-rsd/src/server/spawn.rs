@@ -1,0 +1,213 @@
+//! The ways of calls on this machine, and the pppds on them.
+//!
+//! pppd is told what is no secret on its command line; the call comes by an inherited socket: an AF_PPPOX socket of the
+//! kernel's, or one that brings an offer (`pptp_datapath::offer`).
+
+use core::fmt;
+use core::time::Duration;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::sync::Arc;
+
+use pptp_datapath::command::{CallConfig, TransmitWindow};
+use pptp_datapath::offer;
+use pptp_io::children::{self, Child};
+use pptp_io::gre_socket::{self, Calls};
+use pptp_io::{pppox, seqpacket, words};
+
+use super::client::RECEIVE_WINDOW;
+use super::lines::{Assignment, Ends, HangUp, Lines};
+use super::path::Carrier;
+use super::refusal::Refusal;
+use crate::config::{Config, Datapath};
+use crate::pool::Pair;
+
+/// Stock pppds with the plugin.
+pub(super) struct Pppds {
+    pub(super) config: Arc<Config>,
+    pub(super) carrier: Carrier,
+}
+
+/// The way of a call.
+pub(super) enum Line {
+    /// The kernel's socket.
+    Kernel(OwnedFd),
+    /// The GRE socket.
+    Gre(OwnedFd),
+    /// pppd has the kernel's socket.
+    Given,
+    /// The engine has the GRE socket; closing this hangs up.
+    Engine(#[expect(dead_code, reason = "it is only held")] OwnedFd),
+}
+
+/// A pppd by its number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct Pppd(pub(super) Child);
+
+impl fmt::Display for Pppd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0.id())
+    }
+}
+
+impl Lines for Pppds {
+    type Line = Line;
+    type Process = Pppd;
+
+    fn open(&mut self, ends: &Ends) -> Result<Line, Refusal> {
+        match self.carrier {
+            Carrier::Engine => open_gre(ends).map(Line::Gre),
+            Carrier::Kernel => open_kernel(ends).map(Line::Kernel),
+        }
+    }
+
+    fn start(&mut self, line: &mut Line, assignment: &Assignment) -> Result<Pppd, Refusal> {
+        let (inherited, next) = match std::mem::replace(line, Line::Given) {
+            Line::Gre(gre) => {
+                let (inherited, life_line) = make_offer(&gre, assignment)
+                    .map_err(|error| Refusal::Machine(format!("cannot offer the call to pppd: {}", words(&error))))?;
+                (inherited, Line::Engine(life_line))
+            }
+            Line::Kernel(socket) => (socket, Line::Given),
+            Line::Given | Line::Engine(_) => {
+                return Err(Refusal::Machine(String::from("the call has a pppd already")));
+            }
+        };
+        let arguments = arguments(&self.config, assignment, inherited.as_raw_fd());
+        let program = self.config.pppd.as_os_str();
+        let started = children::start(program, &arguments, inherited.as_fd());
+        let child = started.map_err(|error| {
+            Refusal::Machine(format!("cannot start {}: {}", self.config.pppd.display(), words(&error)))
+        })?;
+        *line = next;
+        Ok(Pppd(child))
+    }
+
+    fn hang_up(&mut self, line: &mut Line) -> HangUp {
+        match std::mem::replace(line, Line::Given) {
+            Line::Engine(_) | Line::Gre(_) => HangUp::Noticed,
+            Line::Kernel(_) | Line::Given => HangUp::Unnoticed,
+        }
+    }
+
+    fn terminate(&mut self, process: Pppd) {
+        children::terminate(process.0);
+    }
+
+    fn kill(&mut self, process: Pppd) {
+        children::kill(process.0);
+    }
+}
+
+/// A GRE socket that gets this call's packets from here on.
+fn open_gre(ends: &Ends) -> Result<OwnedFd, Refusal> {
+    let open = || -> io::Result<OwnedFd> {
+        let gre = gre_socket::open(None)?;
+        gre_socket::claim(gre.as_fd(), ends.local, Calls::Only(ends.call.0))?;
+        gre_socket::connect(gre.as_fd(), ends.client)?;
+        Ok(gre)
+    };
+    open().map_err(|error| Refusal::Machine(format!("cannot open a GRE socket: {}", words(&error))))
+}
+
+fn open_kernel(ends: &Ends) -> Result<OwnedFd, Refusal> {
+    let failed =
+        |what: &str, error: &io::Error| Refusal::Machine(format!("cannot {what} a PPTP socket: {}", words(error)));
+    let socket = pppox::open().map_err(|error| failed("make", &error))?;
+    pppox::bind(socket.as_fd(), ends.call.0, ends.local).map_err(|error| match error.raw_os_error() {
+        // Another program's.
+        Some(libc::EBUSY) => Refusal::OurIdTaken,
+        _ => failed("bind", &error),
+    })?;
+    pppox::connect(socket.as_fd(), ends.peer_call.0, ends.client).map_err(|error| match error.raw_os_error() {
+        Some(libc::EALREADY) => Refusal::PeerIdTaken,
+        _ => failed("connect", &error),
+    })?;
+    Ok(socket)
+}
+
+/// What pppd inherits, with the offer in it, and our end of the life line.
+fn make_offer(gre: &OwnedFd, assignment: &Assignment) -> io::Result<(OwnedFd, OwnedFd)> {
+    let Ends { local, client, call, peer_call } = assignment.ends;
+    let call = CallConfig {
+        local,
+        peer: client,
+        call_id: call.0,
+        peer_call_id: peer_call.0,
+        peer_window: assignment.peer_window,
+        receive_window: RECEIVE_WINDOW,
+        // The plugin's options decide on these.
+        transmit_window: TransmitWindow::Off,
+        reorder_time: Duration::ZERO,
+        reorder_packets: 0,
+    };
+    let ((ours, pppds), (life_line, engines)) = (seqpacket::pair()?, seqpacket::pair()?);
+    offer::send(ours.as_fd(), &call, gre.as_fd(), engines.as_fd())?;
+    Ok((pppds, life_line))
+}
+
+/// pppd's command line, as pptpd's is, with the plugin in place of a terminal.
+fn arguments(config: &Config, assignment: &Assignment, socket: RawFd) -> Vec<String> {
+    let mut arguments: Vec<String> = Vec::new();
+    if let Some(file) = &config.option_file {
+        arguments.extend(["file".into(), file.to_string_lossy().into_owned()]);
+    }
+    let client = assignment.ends.client.to_string();
+    if let Some(Pair { local, remote }) = assignment.inside {
+        arguments.push(format!("{local}:{remote}"));
+    }
+    if config.debug {
+        arguments.push("debug".into());
+    }
+    if !config.no_ipparam {
+        arguments.extend(["ipparam".into(), client.clone()]);
+    }
+    arguments.extend(["remotenumber", &client, "nodetach", "plugin", &config.plugin].map(String::from));
+    arguments.extend(["pptp_client", &client, "pptp_sock", &socket.to_string()].map(String::from));
+    if config.datapath != Datapath::Auto {
+        arguments.extend(["pptp_datapath", config.datapath.name()].map(String::from));
+    }
+    arguments
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pptp_core::wire::{CallId, PeerCallId};
+
+    fn assignment() -> Assignment {
+        let ends = Ends {
+            local: [192, 0, 2, 1].into(),
+            client: [192, 0, 2, 2].into(),
+            call: CallId(5),
+            peer_call: PeerCallId(9),
+        };
+        let inside = Pair { local: [10, 0, 0, 1].into(), remote: [10, 0, 0, 2].into() };
+        Assignment { ends, inside: Some(inside), peer_window: 64 }
+    }
+
+    fn line(config: &Config, assignment: &Assignment) -> String {
+        arguments(config, assignment, 12).join(" ")
+    }
+
+    #[test]
+    fn pppd_is_told_what_is_no_secret() {
+        let config = Config { option_file: Some("/etc/ppp/pptpd-options".into()), ..Config::default() };
+        assert_eq!(
+            line(&config, &assignment()),
+            "file /etc/ppp/pptpd-options 10.0.0.1:10.0.0.2 ipparam 192.0.2.2 remotenumber 192.0.2.2 nodetach plugin \
+             pptp-rs.so pptp_client 192.0.2.2 pptp_sock 12"
+        );
+    }
+
+    #[test]
+    fn what_is_left_open_is_pppds_to_choose() {
+        let config = Config { no_ipparam: true, debug: true, datapath: Datapath::Tun, ..Config::default() };
+        let open = Assignment { inside: None, ..assignment() };
+        assert_eq!(
+            line(&config, &open),
+            "debug remotenumber 192.0.2.2 nodetach plugin pptp-rs.so pptp_client 192.0.2.2 pptp_sock 12 \
+             pptp_datapath tun"
+        );
+    }
+}

@@ -1,0 +1,271 @@
+//! All calls: who gets one, and how each ends.
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use log::{debug, info, warn};
+use pptp_core::control::{CallParameters, WanErrorCounters};
+use pptp_core::time::Instant;
+use pptp_core::wire::{CallId, PeerCallId};
+use pptp_io::children::Ending;
+
+use super::deadlines::Deadlines;
+use super::ids::CallIds;
+use super::lines::{Assignment, Ends, HangUp, Lines};
+use super::refusal::Refusal;
+use super::session::{ClientId, Name, Push, Session, SessionId, Stage};
+use super::status::Words;
+use crate::config::Config;
+use crate::pool::{Lease, Plan, Pool};
+
+/// A call that a client asks for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wanted {
+    pub(super) client: ClientId,
+    pub(super) local: SocketAddr,
+    pub(super) peer: SocketAddr,
+    pub(super) call: CallId,
+    pub(super) peer_call: PeerCallId,
+}
+
+/// The calls and what they take.
+pub(super) struct Switchboard<L: Lines> {
+    pub(super) lines: L,
+    pub(super) ids: CallIds,
+    config: Arc<Config>,
+    pool: Pool,
+    sessions: BTreeMap<SessionId, Session<L::Line, L::Process>>,
+    processes: HashMap<L::Process, SessionId>,
+    /// Calls from each address.
+    from: HashMap<IpAddr, usize>,
+    deadlines: Deadlines<SessionId>,
+    last: u64,
+}
+
+impl<L: Lines> Switchboard<L> {
+    pub(super) fn new(lines: L, ids: CallIds, config: Arc<Config>) -> Self {
+        Self {
+            lines,
+            ids,
+            pool: Pool::new(Plan::of(&config)),
+            config,
+            sessions: BTreeMap::new(),
+            processes: HashMap::new(),
+            from: HashMap::new(),
+            deadlines: Deadlines::default(),
+            last: 0,
+        }
+    }
+
+    /// Opens the way of a call.
+    pub(super) fn open(&mut self, wanted: &Wanted, now: Instant) -> Result<SessionId, Refusal> {
+        let (IpAddr::V4(local), IpAddr::V4(client)) = (wanted.local.ip(), wanted.peer.ip()) else {
+            return Err(Refusal::NotIpv4);
+        };
+        self.check_limits(wanted.peer.ip())?;
+        let ends = Ends { local, client, call: wanted.call, peer_call: wanted.peer_call };
+        let lease = self.lease()?;
+        let line = match self.open_line(&ends) {
+            Ok(line) => line,
+            Err(refusal) => {
+                self.give_back(lease);
+                return Err(refusal);
+            }
+        };
+        self.last += 1;
+        let id = SessionId(self.last);
+        let name = Name { id, client: wanted.peer };
+        let session =
+            Session { name, client: wanted.client, ends, lease, line, stage: Stage::Open, begin: now, line_errors: 0 };
+        self.sessions.insert(id, session);
+        *self.from.entry(wanted.peer.ip()).or_default() += 1;
+        Ok(id)
+    }
+
+    fn check_limits(&self, client: IpAddr) -> Result<(), Refusal> {
+        let (most, most_for_address) = (self.config.most_calls(), self.config.max_per_address);
+        if self.sessions.len() >= most {
+            return Err(Refusal::Full(most));
+        }
+        if self.from.get(&client).is_some_and(|calls| *calls >= most_for_address) {
+            return Err(Refusal::FullForAddress(most_for_address));
+        }
+        Ok(())
+    }
+
+    fn open_line(&mut self, ends: &Ends) -> Result<L::Line, Refusal> {
+        if !self.ids.claim(ends.call) {
+            return Err(Refusal::OurIdTaken);
+        }
+        self.lines.open(ends).inspect_err(|_| self.ids.release(ends.call))
+    }
+
+    fn lease(&mut self) -> Result<Option<Lease>, Refusal> {
+        if self.config.delegate {
+            return Ok(None);
+        }
+        self.pool.take().map(Some).ok_or(Refusal::NoAddress)
+    }
+
+    fn give_back(&mut self, lease: Option<Lease>) {
+        if let Some(lease) = lease {
+            self.pool.give(lease);
+        }
+    }
+
+    /// Starts pppd, with what is known of the call by then. The session is gone if that fails.
+    pub(super) fn start(&mut self, id: SessionId, peer_window: u16, now: Instant) -> Result<(), Refusal> {
+        let Some(session) = self.sessions.get_mut(&id) else { return Ok(()) };
+        let inside = session.lease.as_ref().map(Lease::pair);
+        let assignment = Assignment { ends: session.ends, inside, peer_window };
+        match self.lines.start(&mut session.line, &assignment) {
+            Ok(process) => {
+                (session.stage, session.begin) = (Stage::Up(process), now);
+                self.processes.insert(process, id);
+                info!("{}: pppd {process} is started, {}", session.name, described(&assignment));
+                Ok(())
+            }
+            Err(refusal) => {
+                self.remove(id);
+                Err(refusal)
+            }
+        }
+    }
+
+    /// Whether pppd was started for it.
+    pub(super) fn is_started(&self, id: SessionId) -> bool {
+        self.sessions.get(&id).is_some_and(|session| session.process().is_some())
+    }
+
+    pub(super) fn connected(&self, id: SessionId, parameters: &CallParameters) {
+        if let Some(session) = self.sessions.get(&id) {
+            info!("{}: call connected: {parameters}", session.name);
+        }
+    }
+
+    /// The client reports line errors.
+    pub(super) fn note_errors(&mut self, id: SessionId, counters: &WanErrorCounters) {
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        let WanErrorCounters {
+            crc_errors,
+            framing_errors,
+            hardware_overruns,
+            buffer_overruns,
+            timeout_errors,
+            alignment_errors,
+        } = *counters;
+        let all = [crc_errors, framing_errors, hardware_overruns, buffer_overruns, timeout_errors, alignment_errors];
+        session.line_errors = all.into_iter().map(u64::from).sum();
+        debug!("{}: the client reports line errors: {counters:?}", session.name);
+    }
+
+    /// The call is over, and so is what was made for it.
+    pub(super) fn hang_up(&mut self, id: SessionId, reason: &str, now: Instant) {
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        match session.stage {
+            Stage::Open => {
+                info!("{}: call over before it was connected: {reason}", session.name);
+                self.remove(id);
+            }
+            Stage::Up(process) => {
+                info!("{}: call over: {reason}", session.name);
+                let hang_up = self.lines.hang_up(&mut session.line);
+                session.stage = Stage::Ending(process, Push::first(hang_up));
+                if hang_up == HangUp::Unnoticed {
+                    self.lines.terminate(process);
+                }
+                self.deadlines.set(id, Push::first(hang_up).patience().map(|patience| now + patience));
+            }
+            Stage::Ending(..) => {}
+        }
+    }
+
+    /// A pppd has ended. Whose call it leaves without, if it was not over.
+    pub(super) fn process_ended(
+        &mut self,
+        process: L::Process,
+        ending: Ending,
+        now: Instant,
+    ) -> Option<(ClientId, CallId)> {
+        let id = self.processes.remove(&process)?;
+        let session = self.sessions.get(&id)?;
+        let words = Words(ending);
+        let seconds = now.since(session.begin).as_secs();
+        info!("{}: pppd {process} has ended after {seconds} s: {words}", session.name);
+        if session.line_errors > 0 {
+            info!("{}: the client has reported {} line errors", session.name, session.line_errors);
+        }
+        let left = session.call().map(|call| (session.client, call));
+        self.remove(id);
+        left
+    }
+
+    fn remove(&mut self, id: SessionId) {
+        let Some(session) = self.sessions.remove(&id) else { return };
+        self.deadlines.set(id, None);
+        if let Some(process) = session.process() {
+            self.processes.remove(&process);
+        }
+        let address = session.name.client.ip();
+        if let Some(calls) = self.from.get_mut(&address) {
+            *calls = calls.saturating_sub(1);
+            if *calls == 0 {
+                self.from.remove(&address);
+            }
+        }
+        self.ids.release(session.ends.call);
+        self.give_back(session.lease);
+    }
+
+    pub(super) fn next_timeout(&self) -> Option<Instant> {
+        self.deadlines.next()
+    }
+
+    /// Insists where a pppd did not end.
+    pub(super) fn handle_timeout(&mut self, now: Instant) {
+        while let Some(id) = self.deadlines.pop_expired(now) {
+            self.push(id, Push::next, now);
+        }
+    }
+
+    /// Ends every pppd at once.
+    pub(super) fn kill_all(&mut self, now: Instant) {
+        for id in self.sessions.keys().copied().collect::<Vec<_>>() {
+            self.hang_up(id, "the server ends", now);
+            self.push(id, |_| Push::Killed, now);
+        }
+    }
+
+    fn push(&mut self, id: SessionId, next: impl FnOnce(Push) -> Push, now: Instant) {
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        let Stage::Ending(process, push) = session.stage else { return };
+        let next = next(push);
+        session.stage = Stage::Ending(process, next);
+        if next == Push::Killed {
+            warn!("{}: pppd {process} does not end; it is killed", session.name);
+            self.lines.kill(process);
+        } else {
+            warn!("{}: pppd {process} does not notice that the call is over; it is told", session.name);
+            self.lines.terminate(process);
+        }
+        self.deadlines.set(id, next.patience().map(|patience| now + patience));
+    }
+
+    /// Calls and pppds that have not ended.
+    pub(super) fn len(&self) -> usize {
+        self.sessions.len()
+    }
+
+    /// Limits and addresses for calls from here on.
+    pub(super) fn reconfigure(&mut self, config: Arc<Config>) {
+        self.pool.change(Plan::of(&config));
+        self.config = config;
+    }
+}
+
+fn described(assignment: &Assignment) -> String {
+    let Assignment { ends, inside, .. } = assignment;
+    let inside = inside.map_or(String::from("of pppd's choice"), |pair| format!("{}:{}", pair.local, pair.remote));
+    format!("call id {}, client's call id {}, addresses {inside}", ends.call.0, ends.peer_call.0)
+}
