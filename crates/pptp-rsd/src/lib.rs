@@ -4,4 +4,5 @@ pub mod config;
 pub mod journal;
 pub mod limits;
 pub mod pool;
+pub mod program;
 pub mod server;

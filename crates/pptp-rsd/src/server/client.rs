@@ -37,6 +37,8 @@ pub(super) enum Asked {
 pub(super) enum Stage {
     /// It has until then for a good Start-Control-Connection-Request.
     Starting(Instant),
+    /// It has said one, and there are too many others.
+    Rejected,
     Started,
 }
 
@@ -67,7 +69,7 @@ impl Client {
     pub(super) fn deadline(&self) -> Option<Instant> {
         let start_by = match self.stage {
             Stage::Starting(deadline) => Some(deadline),
-            Stage::Started => None,
+            Stage::Rejected | Stage::Started => None,
         };
         start_by.into_iter().chain(self.connection.poll_timeout()).min()
     }
@@ -85,6 +87,7 @@ impl Client {
 
     /// Refuses its start, which closes it.
     pub(super) fn reject(&mut self) {
+        self.stage = Stage::Rejected;
         let _ = self.connection.refuse_start(StartResult::GeneralError, GeneralError::NoResource);
     }
 

@@ -21,6 +21,7 @@ use super::quota::Quota;
 use super::session::ClientId;
 use super::switchboard::Switchboard;
 use crate::config::Config;
+use crate::limits::Strikes;
 
 /// What is to be done with a TCP connection, in order.
 #[derive(Debug, PartialEq, Eq)]
@@ -48,6 +49,7 @@ pub(super) struct Exchange<L: Lines> {
     clients: BTreeMap<ClientId, Client>,
     calls: Switchboard<L>,
     presence: Presence,
+    strikes: Strikes,
     deadlines: Deadlines<ClientId>,
     quota: Quota,
     work: VecDeque<Work>,
@@ -69,6 +71,7 @@ impl<L: Lines> Exchange<L> {
             calls: Switchboard::new(lines, CallIds::new(random), Arc::clone(&config)),
             config,
             presence: Presence::default(),
+            strikes: Strikes::default(),
             deadlines: Deadlines::default(),
             quota: Quota::default(),
             work: VecDeque::new(),
@@ -77,8 +80,11 @@ impl<L: Lines> Exchange<L> {
         }
     }
 
-    /// A connection was accepted: from `peer`, at `local`.
-    pub(super) fn handle_connect(&mut self, peer: SocketAddr, local: SocketAddr, now: Instant) -> ClientId {
+    /// A connection was accepted: from `peer`, at `local`. `None`: nobody wants to hear it.
+    pub(super) fn handle_connect(&mut self, peer: SocketAddr, local: SocketAddr, now: Instant) -> Option<ClientId> {
+        if self.strikes.bar(peer.ip(), now) {
+            return None;
+        }
         self.last += 1;
         let (id, peer, local) = (ClientId(self.last), canonical(peer), canonical(local));
         let config = connection_config(&self.config, &self.host_name);
@@ -93,7 +99,7 @@ impl<L: Lines> Exchange<L> {
             let Some(unwelcome) = self.presence.least_welcome() else { break };
             self.drop_client(unwelcome, "too many connections wait for their start (max-starting)", now);
         }
-        id
+        Some(id)
     }
 
     /// Bytes came on a connection.
@@ -210,7 +216,7 @@ impl<L: Lines> Exchange<L> {
         let started = client.stage == Stage::Started;
         if client.connection.is_closed() {
             // What a stranger has said is worth no waiting for it to close its end.
-            return self.forget(id, if started { Work::Close(id) } else { Work::Drop(id) });
+            return self.forget(id, if started { Work::Close(id) } else { Work::Drop(id) }, now);
         }
         self.deadlines.set(id, client.deadline());
         if started {
@@ -264,7 +270,7 @@ impl<L: Lines> Exchange<L> {
         client.connection.handle_disconnect(now);
         self.handle_events(id, now);
         self.send(id);
-        self.forget(id, Work::Drop(id));
+        self.forget(id, Work::Drop(id), now);
     }
 
     fn send(&mut self, id: ClientId) {
@@ -274,8 +280,11 @@ impl<L: Lines> Exchange<L> {
         }
     }
 
-    fn forget(&mut self, id: ClientId, work: Work) {
+    fn forget(&mut self, id: ClientId, work: Work, now: Instant) {
         let Some(client) = self.clients.remove(&id) else { return };
+        if matches!(client.stage, Stage::Starting(_)) && self.phase == Phase::Serving {
+            self.strikes.add(client.peer.ip(), now);
+        }
         self.deadlines.set(id, None);
         self.presence.end(id, client.peer.ip());
         self.work.push_back(work);

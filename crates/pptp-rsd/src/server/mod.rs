@@ -249,7 +249,7 @@ impl Loop {
 
     fn begin(&mut self, link: Link, now: Instant) {
         let Some((peer, local)) = link.addresses() else { return };
-        let id = self.exchange.handle_connect(peer, local, now);
+        let Some(id) = self.exchange.handle_connect(peer, local, now) else { return };
         match self.events.add(link.fd(), token(id), Interest::Read, Trigger::Level) {
             Ok(()) => {
                 self.links.insert(id, link);

@@ -1,0 +1,115 @@
+//! The program: reads what it is told, and serves.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::{self, ExitCode};
+use std::{env, fs};
+
+use crate::config::{self, CommandLine, Config, Loaded, Request, ThisMachine};
+use crate::journal::{self, Destination};
+use crate::server::Server;
+use pptp_io::{daemon, words};
+
+/// `pptp-rsd`, with the arguments of this process. For a process with one thread.
+pub fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            say(&message);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<(), String> {
+    let folder = env::current_dir().map_err(|error| format!("this folder has no name: {error}"))?;
+    match CommandLine::read(env::args_os().skip(1), folder).map_err(|usage| usage.to_string())? {
+        Request::Help => print(&config::help()),
+        Request::Version => print(&format!("{}\n", config::version())),
+        Request::Serve(command_line) => {
+            let loaded = load(&command_line)?;
+            if command_line.only_check() {
+                print(&verdict(&command_line, &loaded))
+            } else {
+                serve(command_line, loaded)
+            }
+        }
+    }
+}
+
+/// The configuration; warnings are said, errors are given back as lines.
+fn load(command_line: &CommandLine) -> Result<Loaded, String> {
+    let loaded = command_line.load(&ThisMachine);
+    let lines = |reports: &[config::Report]| reports.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+    let loaded = loaded.map_err(|reports| lines(&reports))?;
+    if !loaded.warnings.is_empty() {
+        say(&lines(&loaded.warnings));
+    }
+    Ok(loaded)
+}
+
+/// Serves until the server is told to end.
+fn serve(command_line: CommandLine, loaded: Loaded) -> Result<(), String> {
+    let config = loaded.config;
+    let (foreground, debug, pid_file) = (config.foreground, config.debug, config.pid_file.clone());
+    // Before it detaches, so that whoever starts it hears what is wrong.
+    let server = Server::bind(config)?;
+    if !foreground {
+        daemon::detach().map_err(|error| format!("cannot detach: {}", words(&error)))?;
+    }
+    journal::begin(if foreground { Destination::StandardError } else { Destination::Syslog }, debug);
+    let pid_file = pid_file.map(PidFile::write).transpose()?;
+    let outcome = server.run(Box::new(move || load_again(&command_line)));
+    drop(pid_file);
+    outcome.map_err(|error| format!("cannot go on: {}", words(&error)))
+}
+
+/// The configuration, for a server that runs.
+fn load_again(command_line: &CommandLine) -> Result<Config, String> {
+    let line = |reports: &[config::Report]| reports.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+    let loaded = command_line.load(&ThisMachine).map_err(|reports| line(&reports))?;
+    for warning in &loaded.warnings {
+        log::warn!("{warning}");
+    }
+    Ok(loaded.config)
+}
+
+/// The file with this process's number, while the server runs.
+struct PidFile(PathBuf);
+
+impl PidFile {
+    fn write(path: PathBuf) -> Result<Self, String> {
+        let written = fs::write(&path, format!("{}\n", process::id()));
+        written.map_err(|error| format!("cannot write {}: {}", path.display(), words(&error)))?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for PidFile {
+    fn drop(&mut self) {
+        // One that cannot be removed names a process that is no more, as after a crash.
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+fn verdict(command_line: &CommandLine, loaded: &Loaded) -> String {
+    let warnings = match loaded.warnings.len() {
+        0 => "no warnings".to_owned(),
+        1 => "1 warning".to_owned(),
+        several => format!("{several} warnings"),
+    };
+    format!("{}: no errors, {warnings}\n", command_line.file().display())
+}
+
+fn print(text: &str) -> Result<(), String> {
+    io::stdout().write_all(text.as_bytes()).map_err(|error| format!("cannot write: {error}"))
+}
+
+/// To the operator. Where nobody listens there is nothing better to do.
+fn say(text: &str) {
+    let _ = writeln!(
+        io::stderr(),
+        "{}",
+        text.lines().map(|line| format!("pptp-rsd: {line}")).collect::<Vec<_>>().join("\n")
+    );
+}
