@@ -150,7 +150,9 @@ fn describe_callbacks(out: &Path) -> Result<()> {
         ..cbindgen::Config::default()
     };
     config.export.include.push(String::from("Callbacks"));
-    config.export.rename.insert(String::from("Callbacks"), String::from("pptp_callbacks"));
+    for (rust, c) in [("Callbacks", "pptp_callbacks"), ("Digest", "pptp_digest")] {
+        config.export.rename.insert(String::from(rust), String::from(c));
+    }
     let builder = CALLED_FROM_C.iter().fold(cbindgen::Builder::new().with_config(config), cbindgen::Builder::with_src);
     builder.generate()?.write_to_file(out.join("pptp_rs.h"));
     Ok(())

@@ -37,6 +37,7 @@ extern unsigned char mppe_recv_key[COMPAT_KEY_LENGTH] __attribute__((weak));
 
 /* A pppd may be built without MS-CHAP, or without MPPE. */
 extern int mppe_keys_set __attribute__((weak));
+#pragma weak ChapMS
 #pragma weak ChapMS2
 
 #ifdef PPPD_2_5
@@ -45,7 +46,11 @@ extern int mppe_keys_set __attribute__((weak));
 #include <pppd/mppe.h>
 #pragma weak mppe_set_keys
 #pragma weak mppe_clear_keys
+#pragma weak mppe_get_send_key
+#pragma weak mppe_get_recv_key
 #define compat_set_mppe_keys(send, receive) (mppe_set_keys ? mppe_set_keys((send), (receive), 16) : (void)0)
+#define compat_mppe_keys(send, receive) \
+	(mppe_get_send_key && mppe_get_send_key((send), 16) == 16 && mppe_get_recv_key((receive), 16) == 16)
 #define compat_clear_mppe_keys() (mppe_clear_keys ? mppe_clear_keys() : (void)0)
 
 extern char *current_option;
@@ -74,6 +79,8 @@ extern bool demand, multilink;
 #include <pppd/chap-new.h>
 #define compat_set_mppe_keys(send, receive) \
 	(&mppe_keys_set ? (memcpy(mppe_send_key, (send), 16), memcpy(mppe_recv_key, (receive), 16), (void)(mppe_keys_set = 1)) : (void)0)
+#define compat_mppe_keys(send, receive) \
+	(&mppe_keys_set && mppe_keys_set ? (memcpy((send), mppe_send_key, 16), memcpy((receive), mppe_recv_key, 16), 1) : 0)
 #define compat_clear_mppe_keys() \
 	(&mppe_keys_set ? (memset(mppe_send_key, 0, 16), memset(mppe_recv_key, 0, 16), (void)(mppe_keys_set = 0)) : (void)0)
 

@@ -120,16 +120,29 @@ struct pptp_secret pptp_host_secret(size_t place)
 	return place < sizeof(secrets) / sizeof(*secrets) ? secrets[place] : (struct pptp_secret) {0};
 }
 
-static struct chap_digest_type mschap = {.code = CHAP_MICROSOFT_V2};
+static struct chap_digest_type digests[] = {
+	[PPTP_MSCHAP_V1] = {.code = CHAP_MICROSOFT},
+	[PPTP_MSCHAP_V2] = {.code = CHAP_MICROSOFT_V2},
+};
 
-void pptp_host_register_mschap(void)
+void pptp_host_register_mschap(enum pptp_mschap version)
 {
-	mschap.generate_challenge = callbacks->chap_challenge;
-	mschap.verify_response = callbacks->chap_verify;
-	mschap.make_response = callbacks->chap_respond;
-	mschap.check_success = callbacks->chap_success;
-	mschap.handle_failure = callbacks->chap_failure;
-	chap_register_digest(&mschap);
+	const struct pptp_digest *functions = version == PPTP_MSCHAP_V1 ? &callbacks->mschap : &callbacks->mschap2;
+	struct chap_digest_type *digest = &digests[version];
+	digest->generate_challenge = functions->challenge;
+	digest->verify_response = functions->verify;
+	digest->make_response = functions->respond;
+	digest->check_success = functions->success;
+	digest->handle_failure = functions->failure;
+	chap_register_digest(digest);
+}
+
+int pptp_host_chapms(unsigned char *challenge, char *secret, int secret_length, unsigned char *response)
+{
+	if (!ChapMS)
+		return 0;
+	ChapMS(challenge, secret, secret_length, response);
+	return 1;
 }
 
 int pptp_host_chapms2(unsigned char *challenge, unsigned char *peer_challenge, char *user, char *secret, int secret_length,
@@ -142,6 +155,7 @@ int pptp_host_chapms2(unsigned char *challenge, unsigned char *peer_challenge, c
 }
 
 void pptp_host_set_mppe_keys(unsigned char *send, unsigned char *receive) { compat_set_mppe_keys(send, receive); }
+int pptp_host_mppe_keys(unsigned char *send, unsigned char *receive) { return compat_mppe_keys(send, receive); }
 void pptp_host_clear_mppe_keys(void) { compat_clear_mppe_keys(); }
 
 int pptp_host_establish(int fd) { return compat_establish(fd); }

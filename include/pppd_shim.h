@@ -128,14 +128,21 @@ struct pptp_secret pptp_host_secret(size_t place);
 
 /* ---- MS-CHAP */
 
-/* The plugin's functions (pptp_callbacks.chap_...) become pppd's MS-CHAPv2. */
-void pptp_host_register_mschap(void);
-/* What pppd computes by itself as the client: 49 bytes of response, and 41 of what the server is to say, which is a text;
-   0: it has no MS-CHAPv2. It sets pppd's keys. */
+/* The plugin's functions (pptp_callbacks.mschap, .mschap2) become pppd's MS-CHAP of this version. */
+enum pptp_mschap {
+	PPTP_MSCHAP_V1,
+	PPTP_MSCHAP_V2,
+};
+void pptp_host_register_mschap(enum pptp_mschap version);
+/* What pppd computes by itself as the client: 49 bytes of response; 0: it has no MS-CHAP. It sets pppd's keys. */
+int pptp_host_chapms(unsigned char *challenge, char *secret, int secret_length, unsigned char *response);
+/* The same of version 2, and 41 bytes of what the server is to say, which is a text. */
 int pptp_host_chapms2(unsigned char *challenge, unsigned char *peer_challenge, char *user, char *secret, int secret_length,
 	unsigned char *response, unsigned char *authenticator);
 /* The keys for MPPE, 16 bytes each. */
 void pptp_host_set_mppe_keys(unsigned char *send, unsigned char *receive);
+/* The same, out of pppd; 0: there are none. */
+int pptp_host_mppe_keys(unsigned char *send, unsigned char *receive);
 /* There are no keys for MPPE. */
 void pptp_host_clear_mppe_keys(void);
 

@@ -12,6 +12,46 @@
 #define PPPD_VERSION_ROOM 16
 
 /**
+ * A version of MS-CHAP, as pppd's struct chap_digest_type has it: challenges and responses have their length before
+ * them.
+ */
+struct pptp_digest {
+  /**
+   * Makes a challenge.
+   */
+  void (*challenge)(unsigned char *challenge);
+  /**
+   * Whether a response is right; the message to the peer, as a text.
+   */
+  int (*verify)(int id,
+                char *name,
+                unsigned char *secret,
+                int secret_length,
+                unsigned char *challenge,
+                unsigned char *response,
+                char *message,
+                int message_room);
+  /**
+   * Answers a challenge.
+   */
+  void (*respond)(unsigned char *response,
+                  int id,
+                  char *name,
+                  unsigned char *challenge,
+                  char *secret,
+                  int secret_length,
+                  unsigned char *private);
+  /**
+   * Whether the server that accepts us knows the password too; NULL: it does not tell.
+   */
+  int (*success)(int id, unsigned char *message, int length);
+  /**
+   * The server does not accept us.
+   */
+  void (*failure)(unsigned char *message, int length);
+};
+
+/**
  * What pppd calls: its channel's functions, and the parsers of its options. Each may be called at any time after
  * plugin_init, in pppd's only thread.
  */
@@ -58,38 +98,13 @@ struct pptp_callbacks {
    */
   void (*timer)(void);
   /**
-   * MS-CHAPv2, as pppd's struct chap_digest_type has it: challenges and responses have their length before them.
+   * MS-CHAPv1.
    */
-  void (*chap_challenge)(unsigned char *challenge);
+  struct pptp_digest mschap;
   /**
-   * Whether a response is right; the message to the peer, as a text.
+   * MS-CHAPv2.
    */
-  int (*chap_verify)(int id,
-                     char *name,
-                     unsigned char *secret,
-                     int secret_length,
-                     unsigned char *challenge,
-                     unsigned char *response,
-                     char *message,
-                     int message_room);
-  /**
-   * Answers a challenge.
-   */
-  void (*chap_respond)(unsigned char *response,
-                       int id,
-                       char *name,
-                       unsigned char *challenge,
-                       char *secret,
-                       int secret_length,
-                       unsigned char *private);
-  /**
-   * Whether the server that accepts us knows the password too.
-   */
-  int (*chap_success)(int id, unsigned char *message, int length);
-  /**
-   * The server does not accept us.
-   */
-  void (*chap_failure)(unsigned char *message, int length);
+  struct pptp_digest mschap2;
 };
 
 /**

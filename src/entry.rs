@@ -3,6 +3,7 @@
 use std::ffi::{c_char, c_int, c_uchar};
 
 use crate::guard::{guard, report_panics};
+use crate::mschap::{V1, V2, Version};
 use crate::{channel, ffi, mschap, options, ppp_device, pppd};
 
 /// What pppd calls: its channel's functions, and the parsers of its options. Each may be called at any time after
@@ -30,10 +31,20 @@ pub(crate) struct Callbacks {
     pub(crate) close: extern "C" fn(),
     /// The time of pptp_host_set_timer is over.
     pub(crate) timer: extern "C" fn(),
-    /// MS-CHAPv2, as pppd's struct chap_digest_type has it: challenges and responses have their length before them.
-    pub(crate) chap_challenge: unsafe extern "C" fn(challenge: *mut c_uchar),
+    /// MS-CHAPv1.
+    pub(crate) mschap: Digest,
+    /// MS-CHAPv2.
+    pub(crate) mschap2: Digest,
+}
+
+/// A version of MS-CHAP, as pppd's struct chap_digest_type has it: challenges and responses have their length before
+/// them.
+#[repr(C)]
+pub(crate) struct Digest {
+    /// Makes a challenge.
+    pub(crate) challenge: unsafe extern "C" fn(challenge: *mut c_uchar),
     /// Whether a response is right; the message to the peer, as a text.
-    pub(crate) chap_verify: unsafe extern "C" fn(
+    pub(crate) verify: unsafe extern "C" fn(
         id: c_int,
         name: *mut c_char,
         secret: *mut c_uchar,
@@ -44,7 +55,7 @@ pub(crate) struct Callbacks {
         message_room: c_int,
     ) -> c_int,
     /// Answers a challenge.
-    pub(crate) chap_respond: unsafe extern "C" fn(
+    pub(crate) respond: unsafe extern "C" fn(
         response: *mut c_uchar,
         id: c_int,
         name: *mut c_char,
@@ -53,10 +64,22 @@ pub(crate) struct Callbacks {
         secret_length: c_int,
         private: *mut c_uchar,
     ),
-    /// Whether the server that accepts us knows the password too.
-    pub(crate) chap_success: unsafe extern "C" fn(id: c_int, message: *mut c_uchar, length: c_int) -> c_int,
+    /// Whether the server that accepts us knows the password too; NULL: it does not tell.
+    pub(crate) success: Option<unsafe extern "C" fn(id: c_int, message: *mut c_uchar, length: c_int) -> c_int>,
     /// The server does not accept us.
-    pub(crate) chap_failure: unsafe extern "C" fn(message: *mut c_uchar, length: c_int),
+    pub(crate) failure: unsafe extern "C" fn(message: *mut c_uchar, length: c_int),
+}
+
+impl Digest {
+    const fn of<V: Version>() -> Self {
+        Self {
+            challenge: chap_challenge::<V>,
+            verify: chap_verify::<V>,
+            respond: chap_respond::<V>,
+            success: None,
+            failure: chap_failure::<V>,
+        }
+    }
 }
 
 static CALLBACKS: Callbacks = Callbacks {
@@ -70,11 +93,8 @@ static CALLBACKS: Callbacks = Callbacks {
     cleanup,
     close,
     timer,
-    chap_challenge,
-    chap_verify,
-    chap_respond,
-    chap_success,
-    chap_failure,
+    mschap: Digest::of::<V1>(),
+    mschap2: Digest { success: Some(chap_success), ..Digest::of::<V2>() },
 };
 
 /// Makes the plugin pppd's channel.
@@ -147,14 +167,14 @@ extern "C" fn timer() {
     guard((), channel::watch::look);
 }
 
-unsafe extern "C" fn chap_challenge(challenge: *mut c_uchar) {
+unsafe extern "C" fn chap_challenge<V: Version>(challenge: *mut c_uchar) {
     guard((), || {
         // SAFETY: pppd has room for a length and as many bytes as fit into it.
-        unsafe { ffi::put_counted(challenge, &mschap::challenge()) }
+        unsafe { ffi::put_counted(challenge, &mschap::challenge::<V>()) }
     });
 }
 
-unsafe extern "C" fn chap_verify(
+unsafe extern "C" fn chap_verify<V: Version>(
     id: c_int,
     name: *mut c_char,
     secret: *mut c_uchar,
@@ -174,14 +194,14 @@ unsafe extern "C" fn chap_verify(
         let challenge = unsafe { ffi::counted(challenge) };
         // SAFETY: as above.
         let response = unsafe { ffi::counted(response) };
-        let verdict = mschap::verify(name, secret, challenge, response);
+        let verdict = mschap::verify::<V>(name, secret, challenge, response);
         // SAFETY: pppd has so much room.
         unsafe { ffi::put_text(message, message_room, &verdict.message) };
         c_int::from(verdict.is_right)
     })
 }
 
-unsafe extern "C" fn chap_respond(
+unsafe extern "C" fn chap_respond<V: Version>(
     response: *mut c_uchar,
     id: c_int,
     name: *mut c_char,
@@ -198,7 +218,7 @@ unsafe extern "C" fn chap_respond(
         // SAFETY: a length, and so many bytes.
         let challenge = unsafe { ffi::counted(challenge) };
         // SAFETY: pppd has room for a length and as many bytes as fit into it.
-        unsafe { ffi::put_counted(response, &mschap::respond(id, name, secret, challenge)) }
+        unsafe { ffi::put_counted(response, &mschap::respond::<V>(id, name, secret, challenge)) }
     });
 }
 
@@ -210,11 +230,11 @@ unsafe extern "C" fn chap_success(id: c_int, message: *mut c_uchar, length: c_in
     })
 }
 
-unsafe extern "C" fn chap_failure(message: *mut c_uchar, length: c_int) {
+unsafe extern "C" fn chap_failure<V: Version>(message: *mut c_uchar, length: c_int) {
     guard((), || {
         // SAFETY: pppd passes so many bytes.
         let message = unsafe { ffi::bytes(message, length) };
-        mschap::report_failure(message);
+        mschap::report_failure::<V>(message);
     });
 }
 

@@ -7,6 +7,9 @@
 use std::ffi::{CStr, c_char, c_int};
 use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
+use pptp_core::mppe::StartKey;
+use zeroize::Zeroizing;
+
 use crate::entry::Callbacks;
 
 #[expect(non_camel_case_types, unreachable_pub, reason = "bindgen writes it")]
@@ -15,8 +18,8 @@ mod shim {
 }
 
 pub(crate) use shim::{
-    PPTP_OPTIONS_ROOM, pptp_holdoff_hook as HoldoffHook, pptp_option as RawOption, pptp_option_form as form,
-    pptp_option_right as right,
+    PPTP_OPTIONS_ROOM, pptp_holdoff_hook as HoldoffHook, pptp_mschap as mschap, pptp_option as RawOption,
+    pptp_option_form as form, pptp_option_right as right,
 };
 
 /// See `pptp_host_install`.
@@ -210,10 +213,20 @@ pub(crate) fn erase_secrets() {
     }
 }
 
-/// The plugin's functions become pppd's MS-CHAPv2.
-pub(crate) fn register_mschap() {
+/// The plugin's functions become pppd's MS-CHAP of this version.
+pub(crate) fn register_mschap(version: mschap::Type) {
     // SAFETY: the module's contract; the callbacks are installed before anything is called.
-    unsafe { shim::pptp_host_register_mschap() }
+    unsafe { shim::pptp_host_register_mschap(version) }
+}
+
+/// What pppd's own MS-CHAPv1 makes of this as a client. `None`: it has none.
+pub(crate) fn chapms(mut challenge: [u8; 8], secret: &CStr) -> Option<[u8; 49]> {
+    let mut response = [0; 49];
+    let length = c_int::try_from(secret.to_bytes().len()).ok()?;
+    let secret = secret.as_ptr().cast_mut();
+    // SAFETY: the module's contract; buffers of the sizes that the shim names, and a text that pppd only reads.
+    let done = unsafe { shim::pptp_host_chapms(challenge.as_mut_ptr(), secret, length, response.as_mut_ptr()) };
+    (done != 0).then_some(response)
 }
 
 /// What pppd's own MS-CHAPv2 makes of this as a client: its response, and what it expects of the server. `None`: it has
@@ -242,9 +255,18 @@ pub(crate) fn chapms2(
 }
 
 /// Gives pppd the keys for MPPE.
-pub(crate) fn set_mppe_keys(mut send: [u8; 16], mut receive: [u8; 16]) {
+pub(crate) fn set_mppe_keys(send: &StartKey, receive: &StartKey) {
+    let (mut send, mut receive) = (Zeroizing::new(*send.as_bytes()), Zeroizing::new(*receive.as_bytes()));
     // SAFETY: the module's contract; pppd copies 16 bytes of each.
     unsafe { shim::pptp_host_set_mppe_keys(send.as_mut_ptr(), receive.as_mut_ptr()) }
+}
+
+/// The keys that pppd has for MPPE: what it sends with, and what it receives with.
+pub(crate) fn mppe_keys() -> Option<[StartKey; 2]> {
+    let (mut send, mut receive) = (Zeroizing::new([0; 16]), Zeroizing::new([0; 16]));
+    // SAFETY: the module's contract; there is room for 16 bytes of each.
+    let set = unsafe { shim::pptp_host_mppe_keys(send.as_mut_ptr(), receive.as_mut_ptr()) };
+    (set != 0).then(|| [StartKey::new(*send), StartKey::new(*receive)])
 }
 
 /// pppd has no keys for MPPE any more.

@@ -8,7 +8,7 @@
 //! - [`options`]: the table of options, their parser and their values. Knows nothing of pppd.
 //! - [`channel`]: what the callbacks do.
 //! - [`ppp_device`]: a /dev/ppp of our own. Knows nothing of PPTP.
-//! - [`mschap`]: MS-CHAPv2 where pppd's own does not work.
+//! - [`mschap`]: MS-CHAP where pppd's own does not work.
 //! - [`engine`]: the engine's process, which both of them talk to.
 
 mod channel;

@@ -24,7 +24,16 @@
  *   @open      opens /dev/ppp; the next commands use that descriptor
  *   @newunit=N @getunit @setflags=N @getflags @getidle @compress @attach @attchan=N @statistics @closeppp   on it
  *   @pair      descriptor 90 is one end of a pair, on which nobody offers a call
- *   @mschap    whose MS-CHAPv2 it is; if the plugin's: a client and a server of it with each other
+ *   @mschap    whose MS-CHAPv1 and v2 it is, and whether there are keys
+ *   @v1 @v2    the next commands are about that version, which has to be the plugin's:
+ *   @name=N @password=P   what the next commands are called with
+ *   @challenge      asks for a challenge
+ *   @respond=I,HEX  answers a challenge with this number
+ *   @verify=HEX,HEX whether that is the answer to this challenge
+ *   @success=I,T @failure=T   a message of the server's
+ *   @both      a client and a server of it with each other
+ *   @keys      the keys for MPPE
+ *   @random=N  calls all functions of both versions N times with anything
  *   @vj        whether IPCP offers header compression; @multilink @mppe @demand: the user gave that option
  *
  * With FAKE_PPPOX set, PPTP sockets (AF_PPPOX) and /dev/ppp exist: they are local sockets that any address can be bound
@@ -78,27 +87,46 @@ static int timer_seconds;
 
 void die(int code) { printf("dies with %d\n", code); exit(code); }
 
-/* MS-CHAPv2: what was registered, and a function of pppd's that is right or, with BAD_MSCHAP set, wrong. */
+/* MS-CHAP: what was registered, and pppd's own functions, which are right or, with BAD_MSCHAP, wrong; with BAD_KEYS,
+   those of version 1 are right but for one key. */
 #if __has_include(<pppd/chap-new.h>)
 #include <pppd/chap-new.h>
 #else
 #include <pppd/chap.h>
 #endif
 int mppe_keys_set;
-static struct chap_digest_type *digest;
-void chap_register_digest(struct chap_digest_type *type) { digest = type; }
+static struct chap_digest_type *digests[2], *digest;
+void chap_register_digest(struct chap_digest_type *type) { digests[type->code == CHAP_MICROSOFT_V2] = type; }
 #ifdef PPPD_2_5
 void mppe_set_keys(unsigned char *send, unsigned char *receive, int length)
 {
-	memcpy(mppe_send_key, send, length), memcpy(mppe_recv_key, receive, length), mppe_keys_set = 1;
+	memcpy(mppe_send_key, send, length), memcpy(mppe_recv_key, receive, length), mppe_keys_set = length;
 }
 void mppe_clear_keys(void) { mppe_keys_set = 0; }
+int mppe_get_send_key(unsigned char *key, int length) { return memcpy(key, mppe_send_key, length), mppe_keys_set ? length : 0; }
+int mppe_get_recv_key(unsigned char *key, int length) { return memcpy(key, mppe_recv_key, length), mppe_keys_set ? length : 0; }
 #endif
+
+static void own_keys(const char *send, const char *receive)
+{
+	memcpy(mppe_send_key, send, 16), memcpy(mppe_recv_key, receive, 16), mppe_keys_set = 20;
+}
+
+void ChapMS(unsigned char *challenge, char *secret, int length, unsigned char *response)
+{
+	static const char right[24] = "\x54\xf2\x2a\xc5\xaa\x6c\x5c\xbf\x7e\x60\x53\x18\x21\x85\x20\x87\xd6\x81\xf1\xcc\x9e\x1b\xb3\x6e";
+	static const char key[16] = "\xa8\x94\x78\x50\xcf\xc0\xac\xc1\xd1\x78\x9f\xb6\x2d\xdc\xdd\xb0", none[16];
+	(void)challenge, (void)secret, (void)length;
+	memset(response, 0, 49);
+	memcpy(response + 24, right, 24);
+	response[48] = 1;
+	own_keys(key, getenv("BAD_KEYS") ? none : key);
+}
 
 void ChapMS2(unsigned char *challenge, unsigned char *peer, char *user, char *secret, int length, unsigned char *response,
 	unsigned char *authenticator, int side)
 {
-	static const unsigned char right[24] = "\x82\x30\x9e\xcd\x8d\x70\x8b\x5e\xa0\x8f\xaa\x39\x81\xcd\x83\x54\x42\x33\x11\x4a\x3d\x85\xd6\xdf";
+	static const char right[24] = "\x82\x30\x9e\xcd\x8d\x70\x8b\x5e\xa0\x8f\xaa\x39\x81\xcd\x83\x54\x42\x33\x11\x4a\x3d\x85\xd6\xdf";
 	(void)challenge, (void)user, (void)secret, (void)length, (void)side;
 	memset(response, 0, 49);
 	memcpy(response, peer, 16);
@@ -106,7 +134,8 @@ void ChapMS2(unsigned char *challenge, unsigned char *peer, char *user, char *se
 	strcpy((char *)authenticator, "407A5589115FD0D6209F510FE9C04566932CDA56");
 	if (getenv("BAD_MSCHAP"))
 		response[24] = 0;
-	mppe_keys_set = 1;
+	own_keys("\xd5\xf0\xe9\x52\x1e\x3e\xa9\x58\x96\x45\xe8\x60\x51\xc8\x22\x26",
+		"\x8b\x7c\xdc\x14\x9b\x99\x3a\x1b\xa1\x18\xcb\x15\x3f\x56\xdc\xcb");
 }
 
 static option_t lcp_table[] = {
@@ -384,27 +413,130 @@ static int ppp_command(const char *word)
 	return 1;
 }
 
-/* NUMBER 1, a wrong password; NUMBER 2, the right one. */
-static void try_mschap(void)
+/* ---- MS-CHAP; bytes have their number before them */
+
+static char name[512], secret[512];
+
+static void tell_whose(void)
 {
-	static char user[] = "alice", right[] = "open sesame", wrong[] = "shut";
+	for (int i = 0; i < 2; ++i)
+		tell("mschap v%d %s", i + 1, digests[i] ? "plugin" : "pppd");
+	tell("keys %s", mppe_keys_set ? "set" : "none");
+}
+
+static void tell_bytes(const char *what, const unsigned char *bytes, int count)
+{
+	char text[512] = "";
+	for (int i = 0; i < count; ++i)
+		sprintf(text + 2 * i, "%02x", bytes[i]);
+	tell("%s %s", what, text);
+}
+
+/* Hexadecimal digits, to the end or to another character. */
+static const char *take_bytes(const char *digits, unsigned char *counted)
+{
+	for (counted[0] = 0; sscanf(digits, "%2hhx", &counted[1 + counted[0]]) == 1; digits += 2)
+		++counted[0];
+	return digits;
+}
+
+static void respond(const char *word)
+{
+	unsigned char challenge[256] = {0}, response[256] = {0};
+	take_bytes(strchr(word, ',') + 1, challenge);
+	digest->make_response(response, atoi(word), name, challenge, secret, strlen(secret), NULL);
+	tell_bytes("response", response + 1, response[0]);
+}
+
+static void verify(const char *word)
+{
+	unsigned char challenge[256], response[256];
+	char message[256] = "";
+	take_bytes(take_bytes(word, challenge) + 1, response);
+	int right = digest->verify_response(1, name, (unsigned char *)secret, strlen(secret), challenge, response, message, sizeof(message));
+	tell("verdict %d %s", right, message);
+}
+
+static void succeed(char *word)
+{
+	char *message = strchr(word, ',') + 1;
+	if (digest->check_success)
+		tell("success %d", digest->check_success(atoi(word), (unsigned char *)message, strlen(message)));
+	else
+		tell("success unseen");
+}
+
+static void try_both(void)
+{
 	unsigned char challenge[256], response[256];
 	char message[256];
-	tell("mschap %s, keys %s", digest ? "plugin" : "pppd", mppe_keys_set ? "set" : "none");
-	if (!digest)
-		return;
 	digest->generate_challenge(challenge);
-	digest->make_response(response, 1, user, challenge, wrong, strlen(wrong), NULL);
-	tell("wrong password %d", digest->verify_response(1, user, (unsigned char *)right, strlen(right), challenge, response, message,
+	digest->make_response(response, 2, name, challenge, secret, strlen(secret), NULL);
+	tell("client %d", digest->verify_response(2, name, (unsigned char *)secret, strlen(secret), challenge, response, message,
 		sizeof(message)));
-	digest->handle_failure((unsigned char *)message, strlen(message));
-	digest->make_response(response, 2, user, challenge, right, strlen(right), NULL);
-	tell("right password %d", digest->verify_response(2, user, (unsigned char *)right, strlen(right), challenge, response, message,
-		sizeof(message)));
+	if (!digest->check_success)
+		return;
 	tell("server %d", digest->check_success(2, (unsigned char *)message, strlen(message)));
+	tell("server of another time %d", digest->check_success(3, (unsigned char *)message, strlen(message)));
 	message[3] ^= 1;
 	tell("false server %d", digest->check_success(2, (unsigned char *)message, strlen(message)));
-	tell("keys %s", mppe_keys_set ? "set" : "none");
+}
+
+/* Bytes that are more often digits and marks of messages than others are. */
+static void fill(unsigned char *bytes, int count)
+{
+	static const char likely[] = "EFRCVMS=0123456789ABCDEF  \\";
+	for (int i = 0; i < count; ++i)
+		bytes[i] = rand() % 2 ? likely[rand() % (sizeof(likely) - 1)] : rand();
+}
+
+static void try_anything(int rounds)
+{
+	for (int i = 0; i < rounds; ++i) {
+		unsigned char challenge[256], response[256], text[1001];
+		char message[256];
+		int length = rand() % 1001;
+		fill(challenge, 256), fill(response, 256), fill(text, 1001);
+		text[1000] = 0;
+		if (rand() % 2)
+			challenge[0] = rand() % 2 ? 8 : 16, response[0] = 49;
+		digest = digests[rand() % 2];
+		int room = rand() % 257;
+		digest->verify_response(rand() % 4, (char *)text, text, rand() % 300, challenge, response, message, room);
+		if (room && !memchr(message, 0, room))
+			tell("a message without end"), exit(99);
+		digest->make_response(response, rand() % 4, (char *)text, challenge, (char *)text, rand() % 300, NULL);
+		if (response[0] != 49)
+			tell("a response of %d bytes", response[0]), exit(99);
+		if (digest->check_success && digest->check_success(rand() % 4, text, length))
+			tell("believed anything"), exit(99);
+		digest->handle_failure(text, length);
+		digest->generate_challenge(challenge);
+	}
+	tell("tried anything");
+}
+
+/* Whether the word was one of these. */
+static int mschap_command(char *word)
+{
+	unsigned char challenge[256];
+	if (!strcmp(word, "@mschap")) tell_whose();
+	else if (!strcmp(word, "@v1")) digest = digests[0];
+	else if (!strcmp(word, "@v2")) digest = digests[1];
+	else if (!strncmp(word, "@name=", 6)) snprintf(name, sizeof(name), "%s", word + 6);
+	else if (!strncmp(word, "@password=", 10)) snprintf(secret, sizeof(secret), "%s", word + 10);
+	else if (!strcmp(word, "@challenge")) digest->generate_challenge(challenge), tell_bytes("challenge", challenge + 1, challenge[0]);
+	else if (!strncmp(word, "@respond=", 9)) respond(word + 9);
+	else if (!strncmp(word, "@verify=", 8)) verify(word + 8);
+	else if (!strncmp(word, "@success=", 9)) succeed(word + 9);
+	else if (!strcmp(word, "@both")) try_both();
+	else if (!strncmp(word, "@failure=", 9)) digest->handle_failure((unsigned char *)word + 9, strlen(word + 9));
+	else if (!strcmp(word, "@keys")) {
+		tell_bytes("send key", mppe_send_key, mppe_keys_set ? 16 : 0);
+		tell_bytes("receive key", mppe_recv_key, mppe_keys_set ? 16 : 0);
+	} else if (!strncmp(word, "@random=", 8)) try_anything(atoi(word + 8));
+	else return 0;
+	return 1;
 }
 
 static void make_pair(void)
@@ -415,9 +547,9 @@ static void make_pair(void)
 	close(ends[0]);
 }
 
-static void command(const char *word)
+static void command(char *word)
 {
-	if (ppp_command(word))
+	if (ppp_command(word) || mschap_command(word))
 		return;
 	static int device = -1;
 	if (!strcmp(word, "@list")) list(0);
@@ -457,7 +589,6 @@ static void command(const char *word)
 	} else if (!strcmp(word, "@vj")) tell("vj %d %d", ipcp_wantoptions[0].neg_vj, ipcp_allowoptions[0].neg_vj);
 	else if (!strcmp(word, "@multilink")) multilink = 1;
 	else if (!strcmp(word, "@pair")) make_pair();
-	else if (!strcmp(word, "@mschap")) try_mschap();
 	else if (!strcmp(word, "@demand")) demand = 1;
 	else if (!strncmp(word, "@run=", 5)) tell("ran %d", system(word + 5));
 	else if (!strcmp(word, "@mppe")) ccp_wantoptions[0].mppe = 1;

@@ -3,7 +3,7 @@
 //! Both ends are here: the client answers a challenge and, with version 2, checks that the server knows the password too;
 //! the server checks the response. What a packet's Value and Message fields hold is read and written here; the packets
 //! around them, identifiers, repetition and time are CHAP's (RFC 1994) and are not. Nor are LAN Manager responses, which
-//! "peers SHOULD NOT generate" (RFC 2433 §6), and changes of passwords (RFC 2759 §7).
+//! "peers SHOULD NOT generate" (RFC 2433 §6), and changes of passwords (RFC 2759 §7); LAN Manager's hash is, for keys.
 //!
 //! ```text
 //!  server                                client
@@ -18,12 +18,14 @@
 
 mod des;
 mod hash;
+mod lan_manager;
 mod message;
 mod password;
 pub mod v1;
 pub mod v2;
 
 pub use hash::{PasswordHash, PasswordHashHash};
+pub use lan_manager::LanManagerHash;
 pub use message::{Failure, FailureCode, NextChallenge, NoAuthenticatorResponse, Success};
 pub use password::{MAX_PASSWORD_UNITS, Password, PasswordTooLong};
 

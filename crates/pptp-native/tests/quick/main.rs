@@ -4,4 +4,5 @@ mod carrying;
 mod dialling;
 mod encryption;
 mod faults;
+mod mschap;
 mod statistics;
