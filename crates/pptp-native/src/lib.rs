@@ -11,11 +11,13 @@
     reason = "the helpers of a test may fail like the test"
 )]
 
+mod daemon;
 mod machine;
 mod network;
 mod pppd;
 mod traffic;
 
+pub use daemon::Daemon;
 pub use machine::{Machine, Version};
 pub use network::{CLIENT, Network, SERVER};
 pub use pppd::Pppd;

@@ -1,6 +1,7 @@
 //! The tunnels of `make test`.
 
 mod carrying;
+mod daemon;
 mod dialling;
 mod encryption;
 mod faults;
