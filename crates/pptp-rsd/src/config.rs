@@ -164,3 +164,6 @@ impl Config {
         self.max_sessions.unwrap_or(self.connections)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -87,7 +87,7 @@ impl Kind {
             Self::Word { .. } => Some("name"),
             Self::Datapath => Some("kind"),
             Self::Listen => Some("address"),
-            Self::Socket(_) => Some("address:port"),
+            Self::Socket(_) => Some("ip:port"),
             Self::Addresses(_) => Some("list"),
         }
     }
@@ -151,7 +151,7 @@ pub(crate) static KEYWORDS: &[Keyword] = &[
         'b',
         "bcrelay",
         Kind::Word { most: INTERFACE, set: |c, v| c.bcrelay = Some(v) },
-        "relay broadcasts of this interface; not supported, a warning says so",
+        "broadcasts of this interface are not relayed: a warning says so",
     ),
     short('d', "debug", Kind::Flag(|c| c.debug = true), "log each decision"),
     short('e', "ppp", Kind::Path(|c, v| c.pppd = v), "the pppd to start for each call"),

@@ -8,6 +8,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use super::Config;
+use pptp_io::words;
+
 use super::command_line::{Choice, CommandLine, choices};
 use super::file::{self, Content, Line};
 use super::keywords::{self, Context, Keyword, Kind};
@@ -46,7 +48,7 @@ impl CommandLine {
                 draft.reports.push(Report::warning(place, "there is no such file: defaults are used".into()));
                 draft.finish()
             }
-            Err(error) => Err(vec![Report::error(place, format!("cannot be read: {error}"))]),
+            Err(error) => Err(vec![Report::error(place, format!("cannot be read: {}", words(&error)))]),
         }
     }
 
@@ -203,7 +205,8 @@ impl<'a> Draft<'a> {
                 self.fail("remoteip", format!("remoteip: {address} is in it twice; allowed: different addresses"));
             }
             Remark::RemotesLeftOut => {
-                let text = format!("remoteip: only the first {most} addresses are used; connections says how many");
+                let text =
+                    format!("remoteip: only the first {most} addresses are used; {} says how many", self.limit());
                 self.warn_if_set("remoteip", text);
             }
             Remark::LocalsLeftOut => {

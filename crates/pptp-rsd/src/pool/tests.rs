@@ -21,11 +21,14 @@ fn address(text: &str) -> Ipv4Addr {
     text.parse().unwrap()
 }
 
+/// `localip`, `remoteip`, `connections`; what comes of it.
+type Case<'a> = (&'a str, &'a str, usize, &'a [&'a str], &'a [Remark]);
+
 /// What Debian's pptpd 1.4.0 makes of the same lines: its "maximum of N connections", and the addresses it gives pppd.
 #[test]
 fn pairs_are_pptpds() {
     use Remark::*;
-    let cases: [(&str, &str, usize, &[&str], &[Remark]); 9] = [
+    let cases: [Case<'_>; 9] = [
         ("10.0.0.1", "10.0.1.2-3", 2, &["10.0.0.1:10.0.1.2", "10.0.0.1:10.0.1.3"], &[]),
         ("10.0.0.1", "10.0.1.2-3", 100, &["10.0.0.1:10.0.1.2", "10.0.0.1:10.0.1.3"], &[TooFewRemotes]),
         ("10.0.0.1", "10.0.1.2-9", 1, &["10.0.0.1:10.0.1.2"], &[RemotesLeftOut]),
