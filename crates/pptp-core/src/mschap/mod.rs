@@ -56,7 +56,38 @@ pub fn without_domain(user_name: &[u8]) -> &[u8] {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn any_value_of_the_right_length_is_a_response(value in proptest::collection::vec(any::<u8>(), 0..60)) {
+            let is_right = value.len() == RESPONSE_LENGTH;
+            prop_assert_eq!(v1::Response::parse(&value).is_ok_and(|response| response.emit()[..] == value), is_right);
+            prop_assert_eq!(v2::Response::parse(&value).is_ok_and(|response| response.emit()[..] == value), is_right);
+        }
+
+        #[test]
+        fn the_same_password_is_accepted_and_no_other(
+            typed in proptest::collection::vec(any::<u8>(), 0..=256),
+            other in proptest::collection::vec(any::<u8>(), 0..=256),
+            user_name in proptest::collection::vec(any::<u8>(), 0..=256),
+            authenticator_challenge: [u8; 16],
+            peer_challenge: [u8; 16],
+        ) {
+            let hash = |typed| PasswordHash::of(&Password::widened(typed).unwrap());
+            let password = hash(&typed);
+            let exchange = v2::Exchange { authenticator_challenge, peer_challenge, user_name: &user_name };
+            let response = exchange.nt_response(&password);
+            prop_assert!(exchange.accepts(&password, &response));
+            prop_assert_eq!(exchange.accepts(&hash(&other), &response), typed == other);
+            let proof = exchange.authenticator_response(&password, &response);
+            let success = Success::parse(proof.to_string().as_bytes()).unwrap();
+            prop_assert!(exchange.accepts_authenticator(&password, &response, &success.authenticator_response));
+            let _ = LanManagerHash::of(&typed);
+        }
+    }
 
     #[test]
     fn the_domain_is_not_part_of_the_hashed_name() {

@@ -6,6 +6,7 @@ with_either_pppd! {
     version_1_of_the_plugin_and_of_pppd_understand_each_other,
     after_version_1_of_pppd_2_5_2_nothing_can_be_decrypted,
     pppd_wants_no_40_bits_after_version_1,
+    names_and_passwords_are_taken_as_pppd_takes_them,
     a_wrong_password_is_told,
     version_1_needs_no_library,
 }
@@ -14,11 +15,16 @@ const CLIENT: &str = "user alice refuse-mschap-v2 require-mppe-128 noipv6";
 
 /// Both ends know the password and want to be asked for it.
 fn with_secrets(versions: [Version; 2], options: &str) -> Network {
+    with_names("alice * secret *", "alice * secret *", versions, &format!("require-mschap {options}"))
+}
+
+/// What is in the client's file of secrets, and what in the server's.
+fn with_names(client: &str, server: &str, versions: [Version; 2], options: &str) -> Network {
     let mut network = Network::of(versions);
-    for machine in [&network.client, &network.server] {
-        machine.run("umask 077; echo 'alice * secret *' > /etc/ppp/chap-secrets");
+    for (machine, secret) in [(&network.client, client), (&network.server, server)] {
+        machine.run(&format!("umask 077; cat > /etc/ppp/chap-secrets <<'END'\n{secret}\nEND"));
     }
-    network.serve_many(&format!("auth require-mschap name server noipv6 {options}"));
+    network.serve_many(&format!("auth name server noipv6 {options}"));
     network
 }
 
@@ -59,6 +65,20 @@ fn after_version_1_of_pppd_2_5_2_nothing_can_be_decrypted(version: Version) {
         assert_eq!(network.client.pings(3, 56, "10.99.1.1"), pings, "{mschap}: {}", pppd.log());
         let is_own = mschap == "auto" && !is_right;
         assert_eq!(pppd.count("MS-CHAPv1 is the plugin's, as pppd's own gives wrong results"), usize::from(is_own));
+    }
+}
+
+/// Each between the plugin's and pppd's own.
+fn names_and_passwords_are_taken_as_pppd_takes_them(version: Version) {
+    let (domain, user) = (r"BIGCO\\alice * pässwörd *", r"BIGCO\\alice");
+    for (secret, at_server, user, server, client) in [
+        (domain, "alice * pässwörd *", user, "require-mschap-v2 chapms-strip-domain pptp_mschap pppd", "internal"),
+        (domain, domain, user, "require-mschap pptp_mschap internal", "pppd"),
+        ("alice * '' *", "alice * '' *", "alice", "require-mschap-v2 pptp_mschap pppd", "internal"),
+    ] {
+        let network = with_names(secret, at_server, [version; 2], server);
+        let pppd = network.dial_up("client", 1, &format!("user {user} noipv6 pptp_mschap {client}"));
+        assert!(pppd.log().contains(&format!("name = \"{user}\"")), "{}", pppd.log());
     }
 }
 
