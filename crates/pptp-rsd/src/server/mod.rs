@@ -17,6 +17,8 @@ mod session;
 mod spawn;
 mod status;
 mod switchboard;
+#[cfg(test)]
+mod tests;
 
 use core::time::Duration;
 use std::collections::HashMap;

@@ -1,0 +1,6 @@
+//! The exchange: whole conversations in virtual time.
+
+mod admission;
+mod calls;
+mod ending;
+mod office;
