@@ -1,7 +1,7 @@
 //! Two packets at once, and the key changes between them.
 
 use super::chain::{KeyChain, SessionKey};
-use super::rc4::{Rc4, apply, schedule};
+use super::rc4::{Rc4, apply_both, schedule};
 
 /// Tables that are made anew for each packet. They are here and not on the stack so that they need not be erased after every
 /// packet; what is left in them is of the last packets.
@@ -51,7 +51,7 @@ impl Lanes {
 
     /// Encrypts or decrypts both packets.
     pub(super) fn apply_both(&mut self, first: &mut [u8], second: &mut [u8]) {
-        apply(&mut self.packets, [first, second]);
+        apply_both(&mut self.packets, first, second);
     }
 
     const fn packet(&mut self, lane: Lane) -> &mut Rc4 {

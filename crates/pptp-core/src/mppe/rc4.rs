@@ -22,7 +22,7 @@ const IDENTITY: Table = {
     table
 };
 
-/// Bytes of the key stream that are collected before the text is read.
+/// Bytes of the key stream that are collected before the text is read. A block begins where `i` is a multiple of it.
 const BLOCK: usize = 8;
 
 /// RC4 between two bytes of its key stream.
@@ -46,7 +46,23 @@ impl Rc4 {
 
     /// Encrypts or decrypts what comes next.
     pub(super) fn apply(&mut self, text: &mut [u8]) {
-        apply(core::array::from_mut(self), [text]);
+        let (head, text) = text.split_at_mut(text.len().min(self.to_next_block()));
+        self.apply_bytes(head);
+        let mut blocks = text.chunks_exact_mut(BLOCK);
+        apply_blocks(core::array::from_mut(self), blocks.by_ref().map(|block| [block]));
+        self.apply_bytes(blocks.into_remainder());
+    }
+
+    /// Bytes of the key stream before the next block.
+    fn to_next_block(&self) -> usize {
+        usize::from(self.i.wrapping_neg()) % BLOCK
+    }
+
+    fn apply_bytes(&mut self, text: &mut [u8]) {
+        for byte in text {
+            self.i = self.i.wrapping_add(1);
+            *byte ^= low(step(&mut self.table, self.i, &mut self.j));
+        }
     }
 }
 
@@ -70,43 +86,47 @@ pub(super) fn schedule<const N: usize>(mut ciphers: [(&mut Rc4, &[u8; 16]); N]) 
     }
 }
 
-/// Encrypts or decrypts a text with each cipher. The ciphers have done the same number of bytes.
-pub(super) fn apply<const N: usize>(ciphers: &mut [Rc4; N], texts: [&mut [u8]; N]) {
-    let common = texts.iter().map(|text| text.len()).min().unwrap_or(0);
-    let mut texts = texts.map(|text| text.split_at_mut(common - common % BLOCK));
-    apply_blocks(ciphers, texts.each_mut().map(|(blocks, _)| &mut **blocks));
-    for (rc4, (_, rest)) in ciphers.iter_mut().zip(texts) {
-        let mut blocks = rest.chunks_exact_mut(BLOCK);
-        for block in &mut blocks {
-            apply_blocks(core::array::from_mut(rc4), [block]);
-        }
-        for byte in blocks.into_remainder() {
-            rc4.i = rc4.i.wrapping_add(1);
-            *byte ^= low(step(&mut rc4.table, rc4.i, &mut rc4.j));
-        }
+/// Encrypts or decrypts a text with each of two ciphers, in hardly longer than one takes if they are at the same byte of
+/// their key streams, which is the first of a block.
+pub(super) fn apply_both(ciphers: &mut [Rc4; 2], first: &mut [u8], second: &mut [u8]) {
+    let [one, two] = ciphers;
+    if one.i != two.i || one.to_next_block() != 0 {
+        one.apply(first);
+        return two.apply(second);
     }
+    let common = first.len().min(second.len());
+    let (first, rest_of_first) = first.split_at_mut(common - common % BLOCK);
+    let (second, rest_of_second) = second.split_at_mut(common - common % BLOCK);
+    let pairs = first.chunks_exact_mut(BLOCK).zip(second.chunks_exact_mut(BLOCK));
+    apply_blocks(ciphers, pairs.map(|(first, second)| [first, second]));
+    let [one, two] = ciphers;
+    one.apply(rest_of_first);
+    two.apply(rest_of_second);
 }
 
-/// Texts of the same length, in whole blocks.
-fn apply_blocks<const N: usize>(ciphers: &mut [Rc4; N], texts: [&mut [u8]; N]) {
-    let mut i = ciphers.first().map_or(0, |rc4| rc4.i);
+/// Blocks for ciphers that begin a block. There is nothing else in the loop, not even a condition: all that it works with
+/// fits into registers.
+fn apply_blocks<'a, const N: usize>(ciphers: &mut [Rc4; N], blocks: impl Iterator<Item = [&'a mut [u8]; N]>) {
+    let mut row = ciphers.first().map_or(0, |rc4| rc4.i);
     let mut js = ciphers.each_ref().map(|rc4| rc4.j);
-    let count = texts.first().map_or(0, |text| text.len() / BLOCK);
-    let mut blocks = texts.map(|text| text.chunks_exact_mut(BLOCK));
-    for _ in 0..count {
+    for texts in blocks {
+        // The compiler has to know that only the last index of a block can wrap.
+        row &= !7;
+        let next = row.wrapping_add(8);
         let mut words = [0_u64; N];
-        for shift in [0, 8, 16, 24, 32, 40, 48, 56] {
-            i = i.wrapping_add(1);
+        for i in [row | 1, row | 2, row | 3, row | 4, row | 5, row | 6, row | 7, next] {
             for ((rc4, j), word) in ciphers.iter_mut().zip(&mut js).zip(&mut words) {
-                *word |= u64::from(step(&mut rc4.table, i, j)) << shift;
+                *word = *word << 8 | u64::from(step(&mut rc4.table, i, j));
             }
         }
-        for (block, word) in blocks.iter_mut().filter_map(Iterator::next).zip(words) {
-            block.iter_mut().zip(word.to_le_bytes()).for_each(|(byte, key)| *byte ^= key);
+        row = next;
+        for (text, word) in texts.into_iter().zip(words) {
+            let Some(text) = text.first_chunk_mut::<BLOCK>() else { continue };
+            *text = (u64::from_be_bytes(*text) ^ word).to_be_bytes();
         }
     }
     for (rc4, j) in ciphers.iter_mut().zip(js) {
-        (rc4.i, rc4.j) = (i, j);
+        (rc4.i, rc4.j) = (row, j);
     }
 }
 

@@ -1,3 +1,4 @@
+mod cipher;
 mod fast_paths;
 mod harness;
 mod options;
