@@ -1,9 +1,12 @@
 //! Two engines back to back, over a veth cable between two network namespaces, with a program in place of pppd.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "the helpers of a test may fail like the test")]
 
+mod encrypted;
 mod harness;
+mod hostile;
 mod impaired;
 mod lives;
+mod mppe_peer;
 mod ports;
 mod pppd;
 mod terminals;
