@@ -1,6 +1,7 @@
 //! What a daemon does once, when it begins.
 
 use std::io;
+use std::os::fd::{OwnedFd, RawFd};
 
 use crate::sys;
 
@@ -20,6 +21,14 @@ pub fn keep_descriptors() {
     for number in sys::open_descriptors().into_iter().filter(|number| *number > 2) {
         sys::close_on_exec(number);
     }
+}
+
+/// A copy of a descriptor that this process was given, by its number.
+///
+/// # Errors
+/// It was not.
+pub fn inherited(number: RawFd) -> io::Result<OwnedFd> {
+    sys::duplicate_above_standard(number)
 }
 
 /// The name of this machine.

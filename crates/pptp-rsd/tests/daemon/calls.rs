@@ -1,0 +1,180 @@
+//! What a good client gets.
+
+use nix::sys::signal::Signal;
+
+use crate::harness::{Daemon, eventually, refusal, who_answers};
+
+#[test]
+fn a_call_reaches_its_pppd_which_has_only_what_it_needs() {
+    let daemon = Daemon::start("remoteip 10.0.0.2-9", "");
+    let idle = daemon.descriptors();
+    let mut client = daemon.join();
+    let ours = client.dial(7);
+    let gre = daemon.gre(7);
+    assert_eq!([who_answers(&gre, ours)], daemon.children()[..]);
+    let [trace] = &daemon.traces()[..] else { panic!("one stub") };
+    let mut lines = trace.lines();
+    let arguments = lines.next().unwrap();
+    let near = daemon.near;
+    for part in [
+        format!("file {} 10.0.0.1:10.0.0.2 debug ipparam {near}", daemon.path("options").display()),
+        format!("remotenumber {near} nodetach plugin pptp-rs.so pptp_client {near} pptp_sock "),
+        "pptp_datapath tun".into(),
+    ] {
+        assert!(arguments.contains(&part), "{arguments}");
+    }
+    let descriptors: Vec<_> = lines.collect();
+    assert_eq!(descriptors[..3], ["0 /dev/null", "1 /dev/null", "2 /dev/null"]);
+    assert!(descriptors.len() == 4 && descriptors[3].contains("socket:"), "{descriptors:?}");
+    client.send("clear", &[("id", 7)]);
+    let notify = client.expect("cdn");
+    assert_eq!((notify.value("id"), notify.value("result")), (Some(ours.into()), Some(4)));
+    daemon.wait_for("has ended after 0 s: the call was hung up (16)", 1);
+    client.send("stop", &[]);
+    assert_eq!(client.expect("stop-reply").value("result"), Some(1));
+    client.expect_end();
+    drop(client);
+    daemon.wait_until_idle(idle);
+}
+
+#[test]
+fn echo_requests_are_answered() {
+    let daemon = Daemon::start("", "");
+    let mut client = daemon.join();
+    client.send("echo", &[("identifier", 0xdead_beef)]);
+    let reply = client.expect("echo-reply");
+    assert_eq!((reply.value("identifier"), reply.value("result")), (Some(0xdead_beef), Some(1)));
+}
+
+#[test]
+fn silence_is_asked_about() {
+    let daemon = Daemon::start("echo-interval 1\necho-timeout 1", "");
+    let mut client = daemon.join();
+    client.dial(5);
+    let request = client.expect("echo");
+    client.send("echo-reply", &[("identifier", request.value("identifier").unwrap()), ("result", 1)]);
+    client.expect("echo");
+    client.expect_end();
+    daemon.wait_for("call over: the peer did not answer an echo request in time", 1);
+    daemon.wait_for("has ended after", 1);
+}
+
+#[test]
+fn two_clients_behind_one_address_with_the_same_call_id_both_work() {
+    let daemon = Daemon::start("remoteip 10.0.0.2-9", "");
+    let (mut one, mut other) = (daemon.join(), daemon.join());
+    let ours = [one.dial(9), other.dial(9)];
+    assert_ne!(ours[0], ours[1]);
+    let gre = daemon.gre(9);
+    let stubs = ours.map(|call| who_answers(&gre, call));
+    assert_ne!(stubs[0], stubs[1]);
+    drop(one);
+    daemon.wait_for("has ended after", 1);
+    assert_eq!(daemon.children(), [stubs[1]]);
+    while who_answers(&gre, ours[1]) != stubs[1] {}
+}
+
+#[test]
+fn three_calls_of_one_connection_have_a_pppd_each() {
+    let daemon = Daemon::start("remoteip 10.0.0.2-9", "");
+    let mut client = daemon.join();
+    let ours = [1, 2, 3].map(|id| client.dial(id));
+    let stubs = [1, 2, 3].map(|id| who_answers(&daemon.gre(id), ours[usize::from(id) - 1]));
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(stubs[1].try_into().unwrap()), Signal::SIGKILL).unwrap();
+    let notify = client.expect("cdn");
+    assert_eq!(notify.value("id"), Some(ours[1].into()));
+    daemon.wait_for("killed by signal 9", 1);
+    assert_eq!(daemon.children().len(), 2);
+}
+
+#[test]
+fn an_incoming_call_gets_its_pppd_when_it_is_connected() {
+    let daemon = Daemon::start("", "");
+    let mut pac = daemon.join();
+    pac.send("icrq", &[("id", 4), ("serial", 1)]);
+    let reply = pac.expect("icrp");
+    assert_eq!((reply.value("result"), reply.value("peer")), (Some(1), Some(4)));
+    assert_eq!(daemon.children(), []);
+    let ours: u16 = reply.value("id").unwrap().try_into().unwrap();
+    pac.send("iccn", &[("peer", ours.into()), ("framing", 1)]);
+    let gre = daemon.gre(4);
+    assert_eq!([who_answers(&gre, ours)], daemon.children()[..]);
+    pac.send("cdn", &[("id", 4), ("result", 1)]);
+    daemon.wait_for("has ended after", 1);
+}
+
+#[test]
+fn link_info_does_no_harm_and_line_errors_are_counted() {
+    let daemon = Daemon::start("", "");
+    let mut client = daemon.join();
+    let ours = client.dial(5);
+    client.send("sli", &[("peer", ours.into()), ("sendaccm", u32::MAX), ("receiveaccm", u32::MAX)]);
+    // A PAC's message.
+    client.send("icrq", &[("id", 6)]);
+    let ours = client.expect("icrp").value("id").unwrap();
+    client.send("iccn", &[("peer", ours), ("framing", 1)]);
+    client.send("wen", &[("peer", ours), ("crc", 3), ("framingerrors", 2)]);
+    client.send("echo", &[]);
+    client.expect("echo-reply");
+    drop(client);
+    daemon.wait_for("the client has reported 5 line errors", 1);
+    daemon.wait_for("has ended after", 2);
+}
+
+#[test]
+fn a_client_is_refused_when_every_address_is_in_use_and_not_afterwards() {
+    let daemon = Daemon::start("remoteip 10.0.0.2-3", "");
+    let mut client = daemon.join();
+    client.dial(1);
+    client.dial(2);
+    assert_eq!(refusal(&client.ask(3)), (Some(2), Some(4)));
+    daemon.wait_for("call refused: every address for clients is in use (remoteip)", 1);
+    client.send("clear", &[("id", 1)]);
+    client.expect("cdn");
+    daemon.wait_for("has ended after", 1);
+    client.dial(4);
+}
+
+#[test]
+fn a_pppd_that_cannot_be_started_is_a_refusal() {
+    let pppd = std::env::temp_dir().join(format!("pppd-{}", std::process::id()));
+    std::fs::copy("/bin/true", &pppd).unwrap();
+    let daemon = Daemon::start(&format!("ppp {}", pppd.display()), "");
+    std::fs::remove_file(&pppd).unwrap();
+    let idle = daemon.descriptors();
+    let mut client = daemon.join();
+    assert_eq!(refusal(&client.ask(1)), (Some(2), Some(4)));
+    daemon.wait_for(&format!("call refused: cannot start {}: no such file or directory", pppd.display()), 1);
+    drop(client);
+    daemon.wait_until_idle(idle);
+}
+
+#[test]
+fn ipv6_clients_are_heard_and_told_that_calls_need_ipv4() {
+    let daemon = Daemon::start("listen [::1]:17230", "");
+    let mut client = daemon.connect();
+    client.stream = std::net::TcpStream::connect("[::1]:17230").unwrap();
+    client.stream.set_read_timeout(Some(crate::harness::SOON)).unwrap();
+    client.start();
+    assert_eq!(refusal(&client.ask(1)), (Some(7), Some(0)));
+    daemon.join().dial(1);
+}
+
+#[test]
+fn a_reload_changes_what_new_calls_get_and_no_call_that_is_up() {
+    let daemon = Daemon::start("remoteip 10.0.0.2", "");
+    let mut client = daemon.join();
+    let ours = client.dial(1);
+    assert_eq!(refusal(&client.ask(2)), (Some(2), Some(4)));
+    daemon.configure("remoteip 10.0.0.2-3");
+    daemon.signal(Signal::SIGHUP);
+    daemon.wait_for("the configuration is read again", 1);
+    client.dial(3);
+    let gre = daemon.gre(1);
+    eventually("the first is up", || daemon.children().contains(&who_answers(&gre, ours)).then_some(()));
+    assert_eq!(refusal(&client.ask(4)), (Some(2), Some(4)));
+    daemon.configure("remoteip 10.0.0.2-");
+    daemon.signal(Signal::SIGHUP);
+    daemon.wait_for("the configuration is not read again", 1);
+    assert_eq!(daemon.children().len(), 2);
+}

@@ -1,0 +1,78 @@
+//! The end of the daemon.
+
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
+
+use crate::harness::{Daemon, eventually};
+
+#[test]
+fn told_to_end_it_tells_its_clients_and_leaves_nothing() {
+    let mut daemon = Daemon::start("", "");
+    assert_eq!(std::fs::read_to_string(daemon.path("pid")).unwrap(), format!("{}\n", daemon.id()));
+    let (mut one, mut other) = (daemon.join(), daemon.join());
+    one.dial(1);
+    daemon.signal(Signal::SIGTERM);
+    for client in [&mut one, &mut other] {
+        assert_eq!(client.expect("stop").value("reason"), Some(3));
+        client.send("stop-reply", &[("result", 1)]);
+        client.expect_end();
+    }
+    drop((one, other));
+    assert_eq!(daemon.exit_status(), Some(0));
+    assert!(!daemon.path("pid").exists());
+    assert_eq!(daemon.count("has ended after"), 1);
+}
+
+#[test]
+fn clients_and_pppds_that_do_not_go_are_not_waited_for() {
+    let mut daemon = Daemon::start("drain-timeout 1", "stubborn");
+    let mut client = daemon.join();
+    client.dial(1);
+    eventually("the stub is there", || (daemon.traces().len() == 1).then_some(()));
+    std::thread::sleep(Duration::from_millis(200));
+    let begin = Instant::now();
+    daemon.signal(Signal::SIGTERM);
+    assert_eq!(daemon.exit_status(), Some(0));
+    assert!(begin.elapsed() >= Duration::from_secs(1));
+    daemon.wait_for("killed by signal 9", 1);
+}
+
+#[test]
+fn a_pppd_that_is_deaf_is_told() {
+    let mut daemon = Daemon::start("", "deaf");
+    let mut client = daemon.join();
+    client.dial(1);
+    daemon.signal(Signal::SIGTERM);
+    client.expect("stop");
+    daemon.signal(Signal::SIGTERM);
+    assert_eq!(daemon.exit_status(), Some(0));
+    daemon.wait_for("killed by signal 9", 1);
+}
+
+#[test]
+fn killed_it_takes_its_calls_with_it() {
+    let mut daemon = Daemon::start("", "");
+    let mut client = daemon.join();
+    client.dial(1);
+    eventually("the stub is there", || (daemon.traces().len() == 1).then_some(()));
+    let stub = daemon.children()[0];
+    daemon.signal(Signal::SIGKILL);
+    assert_eq!(daemon.exit_status(), None);
+    client.expect_end();
+    eventually("the stub has ended", || (!std::path::Path::new(&format!("/proc/{stub}/exe")).exists()).then_some(()));
+}
+
+#[test]
+fn a_second_one_cannot_listen_and_says_so() {
+    let daemon = Daemon::start("", "");
+    let second = std::process::Command::new(env!("CARGO_BIN_EXE_pptp-rsd"))
+        .args(["-f", "-c"])
+        .arg(daemon.path("conf"))
+        .output()
+        .unwrap();
+    assert_eq!(second.status.code(), Some(1));
+    let text = String::from_utf8_lossy(&second.stderr);
+    assert!(text.contains(&format!("cannot listen on {}:1723: address already in use", daemon.address)), "{text}");
+    assert!(daemon.path("pid").exists());
+}
