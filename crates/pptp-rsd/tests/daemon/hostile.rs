@@ -1,6 +1,7 @@
 //! Clients that are broken, or want to break something. A good one is served meanwhile, and nothing is left of them.
 
 use std::io::{ErrorKind, Write};
+use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
 use crate::harness::{Client, Daemon, message, refusal, who_answers};
@@ -9,7 +10,7 @@ use crate::harness::{Client, Daemon, message, refusal, who_answers};
 #[track_caller]
 fn assert_served(daemon: &Daemon, id: u16) {
     let begin = Instant::now();
-    let mut client = daemon.connect_from("127.73.255.1".parse().unwrap());
+    let mut client = daemon.connect_from(Ipv4Addr::new(127, 73, 255, 1));
     client.start();
     client.dial(id);
     client.send("stop", &[]);
