@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use std::os::unix::net::UnixDatagram;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{command_line, file};
 
@@ -47,7 +47,9 @@ impl Log {
     /// The number of connections that pptpd makes available; `None` if it does not start.
     fn connections(&self, text: &str) -> Option<usize> {
         let mut pptpd = self.start(text);
+        let deadline = Instant::now() + Duration::from_secs(30);
         loop {
+            assert!(Instant::now() < deadline, "{text:?}: pptpd neither starts nor ends");
             if let Some(number) = self.line().as_deref().and_then(available) {
                 pptpd.kill().expect("pptpd is there");
                 pptpd.wait().expect("pptpd ends");
