@@ -150,7 +150,7 @@ fn describe_callbacks(out: &Path) -> Result<()> {
         ..cbindgen::Config::default()
     };
     config.export.include.push(String::from("Callbacks"));
-    for (rust, c) in [("Callbacks", "pptp_callbacks"), ("Digest", "pptp_digest")] {
+    for (rust, c) in [("Callbacks", "pptp_callbacks"), ("Digest", "pptp_digest"), ("Compression", "pptp_compression")] {
         config.export.rename.insert(String::from(rust), String::from(c));
     }
     let builder = CALLED_FROM_C.iter().fold(cbindgen::Builder::new().with_config(config), cbindgen::Builder::with_src);

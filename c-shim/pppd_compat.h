@@ -35,6 +35,11 @@ extern unsigned char mppe_send_key[COMPAT_KEY_LENGTH] __attribute__((weak));
 extern unsigned char mppe_recv_key[COMPAT_KEY_LENGTH] __attribute__((weak));
 #define COMPAT_SECRETS {mppe_send_key, COMPAT_KEY_LENGTH}, {mppe_recv_key, COMPAT_KEY_LENGTH}
 
+/* Who has authenticated how. In no header of 2.5.x, but the same in all. */
+#define COMPAT_MSCHAP_V1 0x300
+#define COMPAT_MSCHAP_V2 0xc00
+extern int auth_done[];
+
 /* A pppd may be built without MS-CHAP, or without MPPE. */
 extern int mppe_keys_set __attribute__((weak));
 #pragma weak ChapMS
@@ -60,6 +65,11 @@ extern int hungup;
 extern int listen_time;
 extern int need_holdoff;
 extern void die(int);
+extern void output(int, unsigned char *, int);
+extern int ccp_test(int, unsigned char *, int, int);
+extern void ccp_flags_set(int, int, int);
+extern int ccp_fatal_error(int);
+extern void continue_networks(int);
 extern bool demand, multilink;
 
 #define compat_got_sigterm() ppp_signaled(SIGTERM)
@@ -73,6 +83,8 @@ extern bool demand, multilink;
 #define compat_disestablish ppp_generic_disestablish
 #define compat_timeout ppp_timeout
 #define compat_untimeout ppp_untimeout
+#define compat_mtu ppp_get_mtu
+#define compat_set_mtu ppp_set_mtu
 
 #else
 
@@ -99,6 +111,8 @@ extern int got_sighup;
 #define compat_disestablish generic_disestablish_ppp
 #define compat_timeout timeout
 #define compat_untimeout untimeout
+#define compat_mtu netif_get_mtu
+#define compat_set_mtu netif_set_mtu
 
 #endif
 #endif

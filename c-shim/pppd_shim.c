@@ -4,6 +4,8 @@
  */
 #include "pppd_compat.h"
 
+#include <linux/ppp_defs.h>
+
 #include "pppd_shim.h"
 #include "pptp_rs.h"
 
@@ -157,6 +159,85 @@ int pptp_host_chapms2(unsigned char *challenge, unsigned char *peer_challenge, c
 void pptp_host_set_mppe_keys(unsigned char *send, unsigned char *receive) { compat_set_mppe_keys(send, receive); }
 int pptp_host_mppe_keys(unsigned char *send, unsigned char *receive) { return compat_mppe_keys(send, receive); }
 void pptp_host_clear_mppe_keys(void) { compat_clear_mppe_keys(); }
+
+int pptp_host_mschap_directions(void) { return __builtin_popcount(auth_done[0] & (COMPAT_MSCHAP_V1 | COMPAT_MSCHAP_V2)); }
+int pptp_host_mschap_v1_directions(void) { return __builtin_popcount(auth_done[0] & COMPAT_MSCHAP_V1); }
+
+static void open_ccp(int unit) { (void)unit; callbacks->ccp.open(); }
+static void close_ccp(int unit, char *reason) { (void)unit; (void)reason; callbacks->ccp.close(); }
+static void lower_ccp(int unit) { (void)unit; callbacks->ccp.lower_down(); }
+static void reject_ccp(int unit) { (void)unit; callbacks->ccp.protocol_reject(); }
+static void take_ccp(int unit, unsigned char *packet, int length) { (void)unit; callbacks->ccp.packet(packet, length); }
+
+/* A frame that could not be decrypted. */
+static void take_compressed(int unit, unsigned char *frame, int length)
+{
+	(void)unit;
+	(void)frame;
+	(void)length;
+	callbacks->ccp.undecryptable();
+}
+
+/* CCP is opened in the network phase, when there are keys: what happens before does not matter to it. */
+static void ignore_ccp(int unit) { (void)unit; }
+
+void pptp_host_take_ccp(void)
+{
+	ccp_protent.lowerup = ignore_ccp;
+	ccp_protent.lowerdown = lower_ccp;
+	ccp_protent.open = open_ccp;
+	ccp_protent.close = close_ccp;
+	ccp_protent.input = take_ccp;
+	ccp_protent.datainput = take_compressed;
+	ccp_protent.protrej = reject_ccp;
+}
+
+int pptp_host_ccp_is_enabled(void) { return ccp_protent.enabled_flag; }
+
+void pptp_host_send_ccp(const unsigned char *packet, size_t length)
+{
+	unsigned char frame[PPP_MRU + PPP_HDRLEN] = {PPP_ALLSTATIONS, PPP_UI, PPP_CCP >> 8, PPP_CCP & 0xff};
+	if (length > sizeof(frame) - PPP_HDRLEN)
+		return;
+	memcpy(frame + PPP_HDRLEN, packet, length);
+	output(0, frame, length + PPP_HDRLEN);
+}
+
+int pptp_host_set_compression(unsigned char *option_and_key, int length, int transmit)
+{
+	return ccp_test(0, option_and_key, length, transmit);
+}
+
+void pptp_host_set_ccp_flags(int is_open, int is_up) { ccp_flags_set(0, is_open, is_up); }
+int pptp_host_ccp_has_lost(void) { return ccp_fatal_error(0); }
+
+static void run_ccp_timer(void *unused)
+{
+	(void)unused;
+	callbacks->ccp.timer();
+}
+
+void pptp_host_set_ccp_timer(int seconds, int microseconds)
+{
+	compat_untimeout(run_ccp_timer, NULL);
+	if (seconds >= 0)
+		compat_timeout(run_ccp_timer, NULL, seconds, microseconds);
+}
+
+/* pppd looks here, after CCP was opened, whether MPPE was asked for. */
+void pptp_host_hold_networks(int hold) { ccp_gotoptions[0].mppe = hold; }
+void pptp_host_start_networks(void) { continue_networks(0); }
+
+void pptp_host_close_link(const char *text)
+{
+	/* pppd keeps it, to send it again. */
+	static char reason[128];
+	strlcpy(reason, text, sizeof(reason));
+	lcp_close(0, reason);
+}
+
+int pptp_host_mtu(void) { return compat_mtu(0); }
+void pptp_host_set_mtu(int mtu) { compat_set_mtu(0, mtu); }
 
 int pptp_host_establish(int fd) { return compat_establish(fd); }
 void pptp_host_disestablish(int fd) { compat_disestablish(fd); }

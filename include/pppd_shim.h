@@ -145,6 +145,37 @@ void pptp_host_set_mppe_keys(unsigned char *send, unsigned char *receive);
 int pptp_host_mppe_keys(unsigned char *send, unsigned char *receive);
 /* There are no keys for MPPE. */
 void pptp_host_clear_mppe_keys(void);
+/* In how many directions MS-CHAP of whatever version has succeeded, and version 1 alone. */
+int pptp_host_mschap_directions(void);
+int pptp_host_mschap_v1_directions(void);
+
+/* ---- CCP */
+
+/* The plugin's functions (pptp_callbacks.ccp) become pppd's CCP. Its option "noccp" goes on being obeyed. */
+void pptp_host_take_ccp(void);
+/* Nonzero: the option "noccp" was not given. */
+int pptp_host_ccp_is_enabled(void);
+/* Sends a packet of CCP, from its code on. */
+void pptp_host_send_ccp(const unsigned char *packet, size_t length);
+/* Gives /dev/ppp an option of CCP, and the key behind it; positive: it can do that. */
+int pptp_host_set_compression(unsigned char *option_and_key, int length, int transmit);
+/* Tells /dev/ppp whether CCP is open, and up. */
+void pptp_host_set_ccp_flags(int is_open, int is_up);
+/* Nonzero: what comes cannot be decrypted any more, for good. */
+int pptp_host_ccp_has_lost(void);
+/* pptp_callbacks.ccp.timer is called once after so much time; not at all for negative seconds. Takes the place of what was
+   set before. */
+void pptp_host_set_ccp_timer(int seconds, int microseconds);
+/* Nonzero: IP waits for CCP when the network phase begins. Zero: it does not. */
+void pptp_host_hold_networks(int hold);
+/* IP waits no longer. */
+void pptp_host_start_networks(void);
+/* Ends the link, and with it the call. It calls the lower_down and close of pptp_callbacks.ccp. The text is copied and may be
+   cut. */
+void pptp_host_close_link(const char *reason);
+/* The interface's MTU in bytes; 0: there is no telling. */
+int pptp_host_mtu(void);
+void pptp_host_set_mtu(int mtu);
 
 /* ---- channel */
 

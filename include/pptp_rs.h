@@ -52,6 +52,40 @@ struct pptp_digest {
 };
 
 /**
+ * CCP, as pppd's struct protent has it.
+ */
+struct pptp_compression {
+  /**
+   * The network phase begins, or the user wants a negotiation (SIGUSR2).
+   */
+  void (*open)(void);
+  /**
+   * There is nothing to negotiate any more.
+   */
+  void (*close)(void);
+  /**
+   * LCP is down.
+   */
+  void (*lower_down)(void);
+  /**
+   * A packet, from its code on.
+   */
+  void (*packet)(unsigned char *packet, int length);
+  /**
+   * An encrypted frame came that could not be decrypted.
+   */
+  void (*undecryptable)(void);
+  /**
+   * The peer has no CCP.
+   */
+  void (*protocol_reject)(void);
+  /**
+   * The time of pptp_host_set_ccp_timer is over.
+   */
+  void (*timer)(void);
+};
+
+/**
  * What pppd calls: its channel's functions, and the parsers of its options. Each may be called at any time after
  * plugin_init, in pppd's only thread.
  */
@@ -105,6 +139,10 @@ struct pptp_callbacks {
    * MS-CHAPv2.
    */
   struct pptp_digest mschap2;
+  /**
+   * CCP.
+   */
+  struct pptp_compression ccp;
 };
 
 /**

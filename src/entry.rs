@@ -4,7 +4,7 @@ use std::ffi::{c_char, c_int, c_uchar};
 
 use crate::guard::{guard, report_panics};
 use crate::mschap::{V1, V2, Version};
-use crate::{channel, ffi, mschap, options, ppp_device, pppd};
+use crate::{ccp, channel, ffi, mschap, options, ppp_device, pppd};
 
 /// What pppd calls: its channel's functions, and the parsers of its options. Each may be called at any time after
 /// plugin_init, in pppd's only thread.
@@ -35,6 +35,8 @@ pub(crate) struct Callbacks {
     pub(crate) mschap: Digest,
     /// MS-CHAPv2.
     pub(crate) mschap2: Digest,
+    /// CCP.
+    pub(crate) ccp: Compression,
 }
 
 /// A version of MS-CHAP, as pppd's struct chap_digest_type has it: challenges and responses have their length before
@@ -70,6 +72,25 @@ pub(crate) struct Digest {
     pub(crate) failure: unsafe extern "C" fn(message: *mut c_uchar, length: c_int),
 }
 
+/// CCP, as pppd's struct protent has it.
+#[repr(C)]
+pub(crate) struct Compression {
+    /// The network phase begins, or the user wants a negotiation (SIGUSR2).
+    pub(crate) open: extern "C" fn(),
+    /// There is nothing to negotiate any more.
+    pub(crate) close: extern "C" fn(),
+    /// LCP is down.
+    pub(crate) lower_down: extern "C" fn(),
+    /// A packet, from its code on.
+    pub(crate) packet: unsafe extern "C" fn(packet: *mut c_uchar, length: c_int),
+    /// An encrypted frame came that could not be decrypted.
+    pub(crate) undecryptable: extern "C" fn(),
+    /// The peer has no CCP.
+    pub(crate) protocol_reject: extern "C" fn(),
+    /// The time of pptp_host_set_ccp_timer is over.
+    pub(crate) timer: extern "C" fn(),
+}
+
 impl Digest {
     const fn of<V: Version>() -> Self {
         Self {
@@ -95,6 +116,15 @@ static CALLBACKS: Callbacks = Callbacks {
     timer,
     mschap: Digest::of::<V1>(),
     mschap2: Digest { success: Some(chap_success), ..Digest::of::<V2>() },
+    ccp: Compression {
+        open: ccp_open,
+        close: ccp_close,
+        lower_down: ccp_lower_down,
+        packet: ccp_packet,
+        undecryptable: ccp_undecryptable,
+        protocol_reject: ccp_protocol_reject,
+        timer: ccp_timer,
+    },
 };
 
 /// Makes the plugin pppd's channel.
@@ -236,6 +266,37 @@ unsafe extern "C" fn chap_failure<V: Version>(message: *mut c_uchar, length: c_i
         let message = unsafe { ffi::bytes(message, length) };
         mschap::report_failure::<V>(message);
     });
+}
+
+extern "C" fn ccp_open() {
+    guard((), ccp::open);
+}
+
+extern "C" fn ccp_close() {
+    guard((), ccp::close);
+}
+
+extern "C" fn ccp_lower_down() {
+    guard((), ccp::lower_down);
+}
+
+unsafe extern "C" fn ccp_packet(packet: *mut c_uchar, length: c_int) {
+    guard((), || {
+        // SAFETY: pppd passes so many bytes.
+        ccp::take_packet(unsafe { ffi::bytes(packet, length) });
+    });
+}
+
+extern "C" fn ccp_undecryptable() {
+    guard((), ccp::take_undecryptable);
+}
+
+extern "C" fn ccp_protocol_reject() {
+    guard((), ccp::take_protocol_reject);
+}
+
+extern "C" fn ccp_timer() {
+    guard((), ccp::time_is_over);
 }
 
 unsafe extern "C" fn holdoff_hook() -> c_int {

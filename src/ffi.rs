@@ -6,6 +6,7 @@
 
 use std::ffi::{CStr, c_char, c_int};
 use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::time::Duration;
 
 use pptp_core::mppe::StartKey;
 use zeroize::Zeroizing;
@@ -95,6 +96,8 @@ text_takers! {
     set_channel_name => pptp_host_set_channel_name;
     /// The peer's number or address.
     set_remote_number => pptp_host_set_remote_number;
+    /// Ends the link; pppd calls the plugin's CCP before this returns.
+    close_link => pptp_host_close_link;
 }
 
 macro_rules! int_readers {
@@ -128,6 +131,16 @@ int_readers! {
     wants_mppe => pptp_host_wants_mppe;
     /// Nonzero: nothing of LCP's has come from the peer.
     lcp_is_unheard => pptp_host_lcp_is_unheard;
+    /// Nonzero: CCP is not forbidden.
+    ccp_is_enabled => pptp_host_ccp_is_enabled;
+    /// Nonzero: what comes cannot be decrypted any more.
+    ccp_has_lost => pptp_host_ccp_has_lost;
+    /// In how many directions MS-CHAP has succeeded.
+    mschap_directions => pptp_host_mschap_directions;
+    /// The same, version 1 alone.
+    mschap_v1_directions => pptp_host_mschap_v1_directions;
+    /// Of the interface, in bytes; 0: unknown.
+    mtu => pptp_host_mtu;
 }
 
 /// pppd ends although it persists.
@@ -273,6 +286,57 @@ pub(crate) fn mppe_keys() -> Option<[StartKey; 2]> {
 pub(crate) fn clear_mppe_keys() {
     // SAFETY: the module's contract.
     unsafe { shim::pptp_host_clear_mppe_keys() }
+}
+
+/// The plugin's CCP becomes pppd's.
+pub(crate) fn take_ccp() {
+    // SAFETY: the module's contract; the callbacks are installed before anything is called.
+    unsafe { shim::pptp_host_take_ccp() }
+}
+
+/// Sends a packet of CCP.
+pub(crate) fn send_ccp(packet: &[u8]) {
+    // SAFETY: the module's contract; so many bytes, of which the shim makes a copy.
+    unsafe { shim::pptp_host_send_ccp(packet.as_ptr(), packet.len()) }
+}
+
+/// Gives /dev/ppp an option of CCP with a key behind it; whether it takes it.
+pub(crate) fn set_compression(option_and_key: &mut [u8], transmit: bool) -> bool {
+    let Ok(length) = c_int::try_from(option_and_key.len()) else { return false };
+    // SAFETY: the module's contract; so many bytes, which pppd passes on to an ioctl.
+    unsafe { shim::pptp_host_set_compression(option_and_key.as_mut_ptr(), length, transmit.into()) > 0 }
+}
+
+/// Tells /dev/ppp whether CCP is open, and up.
+pub(crate) fn set_ccp_flags(is_open: bool, is_up: bool) {
+    // SAFETY: the module's contract.
+    unsafe { shim::pptp_host_set_ccp_flags(is_open.into(), is_up.into()) }
+}
+
+/// The callback `ccp_timer` is called once after this time; `None`: not at all.
+pub(crate) fn set_ccp_timer(after: Option<Duration>) {
+    let seconds = after.map_or(-1, |after| c_int::try_from(after.as_secs()).unwrap_or(c_int::MAX));
+    let microseconds = after.map_or(0, |after| c_int::try_from(after.subsec_micros()).unwrap_or(0));
+    // SAFETY: the module's contract; the callbacks are installed before anything is called.
+    unsafe { shim::pptp_host_set_ccp_timer(seconds, microseconds) }
+}
+
+/// Whether IP waits for CCP when the network phase begins.
+pub(crate) fn hold_networks(hold: bool) {
+    // SAFETY: the module's contract.
+    unsafe { shim::pptp_host_hold_networks(hold.into()) }
+}
+
+/// IP waits no longer.
+pub(crate) fn start_networks() {
+    // SAFETY: the module's contract; the caller holds no borrow of the plugin's state.
+    unsafe { shim::pptp_host_start_networks() }
+}
+
+/// Sets the interface's MTU, in bytes.
+pub(crate) fn set_mtu(mtu: c_int) {
+    // SAFETY: the module's contract.
+    unsafe { shim::pptp_host_set_mtu(mtu) }
 }
 
 /// Registers the channel with /dev/ppp; the descriptor that pppd reads, or -1.

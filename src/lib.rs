@@ -8,9 +8,11 @@
 //! - [`options`]: the table of options, their parser and their values. Knows nothing of pppd.
 //! - [`channel`]: what the callbacks do.
 //! - [`ppp_device`]: a /dev/ppp of our own. Knows nothing of PPTP.
+//! - [`ccp`]: CCP where pppd's own cannot do what the user wants.
 //! - [`mschap`]: MS-CHAP where pppd's own does not work.
 //! - [`engine`]: the engine's process, which both of them talk to.
 
+mod ccp;
 mod channel;
 mod engine;
 mod entry;

@@ -23,7 +23,7 @@ use log::{debug, error, info};
 
 use crate::options::{self, Path, Settings, Shape, Side};
 use crate::pppd::{self, Interruption, Status};
-use crate::{engine, ffi, mschap, ppp_device};
+use crate::{ccp, engine, ffi, mschap, ppp_device};
 
 use choice::{Choice, Origin};
 use client::{Link, Stopped};
@@ -139,11 +139,12 @@ fn choose() -> Result<Path, Status> {
 /// All options are known: checks that they go together and that this machine can do what they ask for.
 pub(crate) fn check_options() -> Result<(), Status> {
     let settings = with(|channel| channel.settings.clone());
-    match choose()? {
+    let path = choose()?;
+    match path {
         Path::Kernel => {}
         Path::Tun => {
             ffi::refuse_header_compression();
-            if pppd::wants_mppe() {
+            if settings.requires_mppe() || pppd::wants_mppe() {
                 ppp_device::require_encryption();
             }
         }
@@ -155,6 +156,9 @@ pub(crate) fn check_options() -> Result<(), Status> {
         datapath::report(&choice, &settings);
     }
     mschap::set_up(settings.mschap);
+    if let Some(policy) = settings.mppe {
+        ccp::set_up(policy, path)?;
+    }
     let configured = Configured::read();
     watch::wait();
     // The path is not known yet, but `demand` makes the interface now.

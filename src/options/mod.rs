@@ -59,6 +59,10 @@ pub(crate) enum Kind {
     },
     Mtu(fn(&mut Settings, Mtu)),
     Quirk(fn(&mut Settings, pptp_core::control::Quirk)),
+    /// Words of `pptp_core::ccp::Policy`.
+    Mppe(fn(&mut Settings, pptp_core::ccp::Policy)),
+    /// No value: the option itself says it.
+    Flag(fn(&mut Settings)),
     /// Accepted for the sake of files that were written for something else.
     Ignored(Shape),
 }
@@ -93,7 +97,7 @@ impl OptionSpec {
 
     /// Whether a value follows the option.
     pub(crate) fn takes_value(&self) -> bool {
-        !matches!(self.kind, Kind::Ignored(Shape::LineFlag | Shape::LineSpeed))
+        !matches!(self.kind, Kind::Flag(_) | Kind::Ignored(Shape::LineFlag | Shape::LineSpeed))
     }
 
     /// What it belongs to, if it does nothing here.

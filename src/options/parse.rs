@@ -3,6 +3,7 @@
 use std::fmt;
 use std::ops::RangeInclusive;
 
+use pptp_core::ccp::PolicyError;
 use pptp_core::control::Quirk;
 
 use super::{Kind, Mtu, OptionSpec, Settings, TextShape};
@@ -18,28 +19,43 @@ const SHOWN_CHARACTERS: usize = 80;
 pub(crate) struct OptionError {
     option: &'static str,
     value: String,
-    allowed: String,
+    problem: String,
 }
 
 /// A value is not one of those that are.
 struct NotAllowed;
 
+/// What is wrong with a value.
+enum Refusal {
+    NotAllowed,
+    Policy(PolicyError),
+}
+
+impl From<NotAllowed> for Refusal {
+    fn from(_: NotAllowed) -> Self {
+        Self::NotAllowed
+    }
+}
+
 impl fmt::Display for OptionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { option, value, allowed } = self;
-        write!(f, "option {option}: '{value}' is not allowed; allowed: {allowed}")
+        let Self { option, value, problem } = self;
+        write!(f, "option {option}: '{value}' is not allowed{problem}")
     }
 }
 
 pub(super) fn apply(option: &OptionSpec, settings: &mut Settings, value: &str) -> Result<(), OptionError> {
-    apply_kind(&option.kind, settings, value).map_err(|NotAllowed| OptionError {
+    apply_kind(&option.kind, settings, value).map_err(|refusal| OptionError {
         option: option.name,
         value: value.chars().take(SHOWN_CHARACTERS).flat_map(char::escape_debug).collect(),
-        allowed: option.kind.allowed(),
+        problem: match refusal {
+            Refusal::NotAllowed => format!("; allowed: {}", option.kind.allowed()),
+            Refusal::Policy(error) => format!(": {error}"),
+        },
     })
 }
 
-fn apply_kind(kind: &Kind, settings: &mut Settings, value: &str) -> Result<(), NotAllowed> {
+fn apply_kind(kind: &Kind, settings: &mut Settings, value: &str) -> Result<(), Refusal> {
     match kind {
         Kind::Text { shape, longest, set } => {
             check_text(*shape, *longest, value)?;
@@ -50,12 +66,17 @@ fn apply_kind(kind: &Kind, settings: &mut Settings, value: &str) -> Result<(), N
         Kind::Address(set) => set(settings, value.parse().map_err(|_| NotAllowed)?),
         Kind::Choice { allowed, set } => {
             if !allowed.contains(&value) {
-                return Err(NotAllowed);
+                return Err(Refusal::NotAllowed);
             }
             set(settings, value);
         }
         Kind::Mtu(set) => set(settings, mtu(value)?),
         Kind::Quirk(set) => set(settings, Quirk::from_name(value).ok_or(NotAllowed)?),
+        Kind::Mppe(set) if !value.contains(char::is_control) => {
+            set(settings, value.parse().map_err(Refusal::Policy)?);
+        }
+        Kind::Mppe(_) => return Err(Refusal::NotAllowed),
+        Kind::Flag(set) => set(settings),
         Kind::Ignored(_) => {}
     }
     Ok(())
@@ -106,6 +127,10 @@ impl Kind {
             Self::Choice { allowed, .. } => allowed.join(", "),
             Self::Mtu(_) => format!("auto, or a number from {} to {}", MTUS.start(), MTUS.end()),
             Self::Quirk(_) => Quirk::NAMES.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", "),
+            Self::Mppe(_) => {
+                String::from("a list of required, optional, deny, stateless, stateful, 40, 56, 128, no40, no56, no128")
+            }
+            Self::Flag(_) => String::from("no value"),
             Self::Ignored(_) => String::from("anything"),
         }
     }

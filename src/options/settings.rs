@@ -5,6 +5,7 @@ use std::net::Ipv4Addr;
 use std::os::fd::RawFd;
 use std::time::Duration;
 
+use pptp_core::ccp::{Policy, Presence};
 use pptp_core::control::Quirk;
 
 /// The values of all options.
@@ -37,6 +38,8 @@ pub(crate) struct Settings {
     pub(crate) mtu: Mtu,
     pub(crate) quirk: Option<Quirk>,
     pub(crate) mschap: MsChap,
+    /// What the plugin's own CCP negotiates; `None`: pppd's CCP is in charge.
+    pub(crate) mppe: Option<Policy>,
     /// How long a packet that came early waits for those before it; zero: not at all.
     pub(crate) reorder_time: Duration,
     /// How many packets may wait.
@@ -132,6 +135,7 @@ impl Default for Settings {
             mtu: Mtu::Auto,
             quirk: None,
             mschap: MsChap::Auto,
+            mppe: None,
             // Longer than a link with several queues mixes packets up, shorter than what TCP takes for a loss.
             reorder_time: Duration::from_millis(10),
             reorder_packets: 64,
@@ -141,6 +145,11 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// Whether there is no link without MPPE of the plugin's CCP.
+    pub(crate) fn requires_mppe(&self) -> bool {
+        self.mppe.is_some_and(|policy| policy.presence == Presence::Required)
+    }
+
     /// Which end of the tunnel the options describe.
     pub(crate) fn side(&self) -> Result<Side, ModeError> {
         match (&self.server, &self.client, self.socket) {

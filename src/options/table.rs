@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use pptp_core::ccp::{KeyLengths, Modes, Policy, Presence};
+use pptp_core::mppe::KeyLength;
+
 use super::{Datapath, Kind, MsChap, OptionSpec, Path, Right, Settings, Shape, TextShape};
 
 use Right::{Everyone, Privileged};
@@ -41,6 +44,15 @@ const fn number(lowest: u32, highest: u32, set: fn(&mut Settings, u32)) -> Kind 
 
 const fn host(set: fn(&mut Settings, String)) -> Kind {
     Kind::Text { shape: TextShape::Host, longest: LONGEST_HOST, set }
+}
+
+const fn mppe(name: &'static str, help: &'static str) -> OptionSpec {
+    option(name, Kind::Mppe(|s, v| s.mppe = Some(v)), "", Everyone, help)
+}
+
+fn allow_mppe_128(settings: &mut Settings) {
+    let key_lengths = KeyLengths::only(KeyLength::Bits128);
+    settings.mppe = Some(Policy { presence: Presence::Optional, key_lengths, modes: Modes::Stateless });
 }
 
 const fn ignored(name: &'static str, shape: Shape) -> OptionSpec {
@@ -160,6 +172,9 @@ static TABLE: &[OptionSpec] = &[
         Everyone,
         "Whose MS-CHAPv2; auto: pppd's if it works",
     ),
+    mppe("pptp_mppe", "What the plugin negotiates about MPPE, in place of pppd (require-mppe)"),
+    mppe("mppe", "The same as pptp_mppe"),
+    option("allow-mppe-128", Kind::Flag(allow_mppe_128), "", Everyone, "The same as pptp_mppe optional,128"),
     option(
         "pptp_quirks",
         Kind::Quirk(|s, v| s.quirk = Some(v)),
