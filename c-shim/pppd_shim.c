@@ -239,5 +239,72 @@ void pptp_host_close_link(const char *text)
 int pptp_host_mtu(void) { return compat_mtu(0); }
 void pptp_host_set_mtu(int mtu) { compat_set_mtu(0, mtu); }
 
+/* What is put in front of a network protocol's functions. pppd passes no pointer, so each protocol has some of its own. */
+struct watched {
+	struct protent *protocol;
+	void (*open)(int);
+	void (*lowerdown)(int);
+	void (*input)(int, unsigned char *, int);
+};
+
+static struct watched ipv4, ipv6;
+
+static void open_network(const struct watched *network, int unit)
+{
+	network->open(unit);
+	callbacks->network_open(network->protocol->protocol);
+}
+
+static void lower_network(const struct watched *network, int unit)
+{
+	callbacks->network_lower_down(network->protocol->protocol);
+	network->lowerdown(unit);
+}
+
+static void take_packet(const struct watched *network, int unit, unsigned char *packet, int length)
+{
+	if (!callbacks->network_packet(network->protocol->protocol, packet, length))
+		network->input(unit, packet, length);
+}
+
+static void open_ipv4(int unit) { open_network(&ipv4, unit); }
+static void open_ipv6(int unit) { open_network(&ipv6, unit); }
+static void lower_ipv4(int unit) { lower_network(&ipv4, unit); }
+static void lower_ipv6(int unit) { lower_network(&ipv6, unit); }
+static void take_ipv4(int unit, unsigned char *packet, int length) { take_packet(&ipv4, unit, packet, length); }
+static void take_ipv6(int unit, unsigned char *packet, int length) { take_packet(&ipv6, unit, packet, length); }
+
+static void watch(struct watched *network, const struct watched *front)
+{
+	struct protent *protocol = front->protocol;
+	if (network->protocol)
+		return;
+	*network = (struct watched) {protocol, protocol->open, protocol->lowerdown, protocol->input};
+	protocol->open = front->open;
+	protocol->lowerdown = front->lowerdown;
+	protocol->input = front->input;
+}
+
+void pptp_host_watch_networks(void)
+{
+	/* A pppd may be built without IPv6. */
+	for (struct protent **each = protocols; *each; each++) {
+		if ((*each)->protocol == PPP_IPCP)
+			watch(&ipv4, &(struct watched) {*each, open_ipv4, lower_ipv4, take_ipv4});
+		else if ((*each)->protocol == PPP_IPV6CP)
+			watch(&ipv6, &(struct watched) {*each, open_ipv6, lower_ipv6, take_ipv6});
+	}
+}
+
+void pptp_host_give_packet(int protocol, const unsigned char *packet, size_t length)
+{
+	/* pppd makes its answer in place, and may make it longer. */
+	unsigned char room[PPP_MRU + PPP_HDRLEN];
+	if (length > PPP_MRU)
+		return;
+	memcpy(room, packet, length);
+	(protocol == PPP_IPCP ? &ipv4 : &ipv6)->input(0, room, length);
+}
+
 int pptp_host_establish(int fd) { return compat_establish(fd); }
 void pptp_host_disestablish(int fd) { compat_disestablish(fd); }

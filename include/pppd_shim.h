@@ -177,6 +177,13 @@ void pptp_host_close_link(const char *reason);
 int pptp_host_mtu(void);
 void pptp_host_set_mtu(int mtu);
 
+/* ---- IP */
+
+/* Lets pptp_callbacks.network_... see what IPCP (0x8021) and IPV6CP (0x8057) get before they get it. */
+void pptp_host_watch_networks(void);
+/* Gives the protocol with this number a packet, from its code on. */
+void pptp_host_give_packet(int protocol, const unsigned char *packet, size_t length);
+
 /* ---- channel */
 
 /* Registers the channel with /dev/ppp; returns the descriptor that pppd reads, or -1. */

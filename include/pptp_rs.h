@@ -143,6 +143,18 @@ struct pptp_callbacks {
    * CCP.
    */
   struct pptp_compression ccp;
+  /**
+   * The network control protocol with this number begins to negotiate.
+   */
+  void (*network_open)(int protocol);
+  /**
+   * LCP is down.
+   */
+  void (*network_lower_down)(int protocol);
+  /**
+   * A packet for it has come, from its code on. Nonzero: it is not to see it now.
+   */
+  int (*network_packet)(int protocol, unsigned char *packet, int length);
 };
 
 /**

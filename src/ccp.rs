@@ -58,27 +58,36 @@ thread_local! {
     static LINK: RefCell<Option<Link>> = const { RefCell::new(None) };
 }
 
-/// All options are known: takes the place of pppd's CCP.
+/// Whether the user's options go together with this one; if not, that has been reported.
 ///
 /// # Errors
-/// Options that contradict this, which have been reported.
-pub(crate) fn set_up(policy: Policy, path: Path) -> Result<(), Status> {
-    let refuse = |why: &str| {
-        option_error(&format!("option pptp_mppe {why}"));
-        Err(Status::OptionError)
-    };
+/// They do not.
+pub(crate) fn check(policy: Policy) -> Result<(), Status> {
     if wants_mppe() {
-        return refuse("and pppd's require-mppe exclude each other: either the plugin negotiates MPPE, or pppd");
+        return Err(refuse("and pppd's require-mppe exclude each other: either the plugin negotiates MPPE, or pppd"));
     }
     if policy.presence == Presence::Required && ffi::ccp_is_enabled() == 0 {
-        return refuse("requires CCP, which noccp forbids");
+        return Err(refuse("requires CCP, which noccp forbids"));
     }
+    Ok(())
+}
+
+/// The data path is known: takes the place of pppd's CCP.
+///
+/// # Errors
+/// The data path cannot do it, which has been reported.
+pub(crate) fn set_up(policy: Policy, path: Path) -> Result<(), Status> {
     let Some(policy) = policy.limited_to(key_lengths_of(path)) else {
-        return refuse("has no key length that the data path kernel can do: it has 40 and 128 bits");
+        return Err(refuse("has no key length that the data path kernel can do: it has 40 and 128 bits"));
     };
     SET_UP.set(Some(SetUp { policy, path }));
     ffi::take_ccp();
     Ok(())
+}
+
+fn refuse(why: &str) -> Status {
+    option_error(&format!("option pptp_mppe {why}"));
+    Status::OptionError
 }
 
 /// The kernel's MPPE has no 56 bits.

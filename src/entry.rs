@@ -4,7 +4,7 @@ use std::ffi::{c_char, c_int, c_uchar};
 
 use crate::guard::{guard, report_panics};
 use crate::mschap::{V1, V2, Version};
-use crate::{ccp, channel, ffi, mschap, options, ppp_device, pppd};
+use crate::{ccp, channel, early, ffi, mschap, options, ppp_device, pppd};
 
 /// What pppd calls: its channel's functions, and the parsers of its options. Each may be called at any time after
 /// plugin_init, in pppd's only thread.
@@ -37,6 +37,12 @@ pub(crate) struct Callbacks {
     pub(crate) mschap2: Digest,
     /// CCP.
     pub(crate) ccp: Compression,
+    /// The network control protocol with this number begins to negotiate.
+    pub(crate) network_open: extern "C" fn(protocol: c_int),
+    /// LCP is down.
+    pub(crate) network_lower_down: extern "C" fn(protocol: c_int),
+    /// A packet for it has come, from its code on. Nonzero: it is not to see it now.
+    pub(crate) network_packet: unsafe extern "C" fn(protocol: c_int, packet: *mut c_uchar, length: c_int) -> c_int,
 }
 
 /// A version of MS-CHAP, as pppd's struct chap_digest_type has it: challenges and responses have their length before
@@ -125,6 +131,9 @@ static CALLBACKS: Callbacks = Callbacks {
         protocol_reject: ccp_protocol_reject,
         timer: ccp_timer,
     },
+    network_open,
+    network_lower_down,
+    network_packet,
 };
 
 /// Makes the plugin pppd's channel.
@@ -297,6 +306,22 @@ extern "C" fn ccp_protocol_reject() {
 
 extern "C" fn ccp_timer() {
     guard((), ccp::time_is_over);
+}
+
+extern "C" fn network_open(protocol: c_int) {
+    guard((), || early::open(protocol));
+}
+
+extern "C" fn network_lower_down(protocol: c_int) {
+    guard((), || early::lower_down(protocol));
+}
+
+unsafe extern "C" fn network_packet(protocol: c_int, packet: *mut c_uchar, length: c_int) -> c_int {
+    guard(0, || {
+        // SAFETY: pppd passes so many bytes.
+        let packet = unsafe { ffi::bytes(packet, length) };
+        c_int::from(early::keep(protocol, packet))
+    })
 }
 
 unsafe extern "C" fn holdoff_hook() -> c_int {

@@ -333,6 +333,18 @@ pub(crate) fn start_networks() {
     unsafe { shim::pptp_host_start_networks() }
 }
 
+/// Lets the callbacks `network_…` see what IPCP and IPV6CP get.
+pub(crate) fn watch_networks() {
+    // SAFETY: the module's contract; the callbacks are installed before anything is called.
+    unsafe { shim::pptp_host_watch_networks() }
+}
+
+/// Gives the protocol with this number a packet.
+pub(crate) fn give_packet(protocol: c_int, packet: &[u8]) {
+    // SAFETY: the module's contract; so many bytes, of which the shim makes a copy.
+    unsafe { shim::pptp_host_give_packet(protocol, packet.as_ptr(), packet.len()) }
+}
+
 /// Sets the interface's MTU, in bytes.
 pub(crate) fn set_mtu(mtu: c_int) {
     // SAFETY: the module's contract.

@@ -9,11 +9,13 @@
 //! - [`channel`]: what the callbacks do.
 //! - [`ppp_device`]: a /dev/ppp of our own. Knows nothing of PPTP.
 //! - [`ccp`]: CCP where pppd's own cannot do what the user wants.
+//! - [`early`]: what comes for IP before its time.
 //! - [`mschap`]: MS-CHAP where pppd's own does not work.
 //! - [`engine`]: the engine's process, which both of them talk to.
 
 mod ccp;
 mod channel;
+mod early;
 mod engine;
 mod entry;
 mod export;

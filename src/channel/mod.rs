@@ -139,6 +139,7 @@ fn choose() -> Result<Path, Status> {
 /// All options are known: checks that they go together and that this machine can do what they ask for.
 pub(crate) fn check_options() -> Result<(), Status> {
     let settings = with(|channel| channel.settings.clone());
+    settings.mppe.map_or(Ok(()), ccp::check)?;
     let path = choose()?;
     match path {
         Path::Kernel => {}
@@ -160,6 +161,7 @@ pub(crate) fn check_options() -> Result<(), Status> {
         ccp::set_up(policy, path)?;
     }
     let configured = Configured::read();
+    ffi::watch_networks();
     watch::wait();
     // The path is not known yet, but `demand` makes the interface now.
     mtu::apply(settings.mtu, None, configured);

@@ -82,8 +82,8 @@ bool demand, multilink;
 fsm lcp_fsm[NUM_PPP];
 ccp_options ccp_wantoptions[NUM_PPP];
 ipcp_options ipcp_wantoptions[NUM_PPP] = {{.neg_vj = 1}}, ipcp_allowoptions[NUM_PPP] = {{.neg_vj = 1}};
-static void (*timer)(void *);
-static int timer_seconds;
+static void (*timer)(void *), (*ccp_timer)(void *);
+static int timer_seconds, ccp_timer_seconds;
 
 void die(int code) { printf("dies with %d\n", code); exit(code); }
 
@@ -176,16 +176,22 @@ static int establish_channel(int fd)
 	return getenv("FAIL_ESTABLISH") ? -1 : 100;
 }
 
+/* The plugin has two timers; the first that is ever set is the channel's. */
 static void set_timer(void (*function)(void *), int seconds)
 {
-	timer = function;
-	timer_seconds = seconds;
+	static void (*channels)(void *);
+	if (!channels)
+		channels = function;
+	if (function == channels)
+		timer = seconds < 0 ? NULL : function, timer_seconds = seconds < 0 ? 0 : seconds;
+	else
+		ccp_timer = seconds < 0 ? NULL : function, ccp_timer_seconds = seconds;
 }
 
 #ifdef PPPD_2_5
 #define CONST const
 void ppp_timeout(void (*function)(void *), void *argument, int s, int us) { (void)argument, (void)us; set_timer(function, s); }
-void ppp_untimeout(void (*function)(void *), void *argument) { (void)function, (void)argument; set_timer(NULL, 0); }
+void ppp_untimeout(void (*function)(void *), void *argument) { (void)argument; set_timer(function, -1); }
 static int got_term, got_hup, exit_status = 8;
 bool ppp_signaled(int sig) { return sig == SIGTERM ? got_term : sig == SIGHUP ? got_hup : 0; }
 void ppp_set_status(ppp_exit_code_t code) { exit_status = code; }
@@ -203,7 +209,7 @@ void ppp_option_error(char *format, ...)
 #else
 #define CONST
 void timeout(void (*function)(void *), void *argument, int s, int us) { (void)argument, (void)us; set_timer(function, s); }
-void untimeout(void (*function)(void *), void *argument) { (void)function, (void)argument; set_timer(NULL, 0); }
+void untimeout(void (*function)(void *), void *argument) { (void)argument; set_timer(function, -1); }
 int got_sigterm, got_sighup;
 volatile int status = 8;
 #define got_term got_sigterm
@@ -228,6 +234,16 @@ LOGGER(info)
 LOGGER(notice)
 LOGGER(warn)
 LOGGER(error)
+
+static void tell_bytes(const char *what, const unsigned char *bytes, int count)
+{
+	char text[512] = "";
+	for (int i = 0; i < count; ++i)
+		sprintf(text + 2 * i, "%02x", bytes[i]);
+	tell("%s %s", what, text);
+}
+
+#include "negotiation.h"
 
 /* ---- PPTP sockets where the kernel has none */
 
@@ -424,14 +440,6 @@ static void tell_whose(void)
 	tell("keys %s", mppe_keys_set ? "set" : "none");
 }
 
-static void tell_bytes(const char *what, const unsigned char *bytes, int count)
-{
-	char text[512] = "";
-	for (int i = 0; i < count; ++i)
-		sprintf(text + 2 * i, "%02x", bytes[i]);
-	tell("%s %s", what, text);
-}
-
 /* Hexadecimal digits, to the end or to another character. */
 static const char *take_bytes(const char *digits, unsigned char *counted)
 {
@@ -549,7 +557,7 @@ static void make_pair(void)
 
 static void command(char *word)
 {
-	if (ppp_command(word) || mschap_command(word))
+	if (ppp_command(word) || mschap_command(word) || negotiation_command(word))
 		return;
 	static int device = -1;
 	if (!strcmp(word, "@list")) list(0);

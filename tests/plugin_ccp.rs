@@ -1,0 +1,171 @@
+//! CCP of the plugin's, and what comes for IP before its time, in a pppd of straw.
+
+mod fake_host;
+
+use fake_host::{Ran, run_with_pppox};
+
+/// The data path is the kernel's, which says with each word what it is told.
+fn negotiate(list: &str, words: &[&str]) -> Ran {
+    let options = ["pptp_server", "192.0.2.1", "pptp_datapath", "kernel", "pptp_mppe", list, "@check"];
+    run_with_pppox(&[&options, words].concat())
+}
+
+/// The lines from the first that begins with `start`.
+fn lines_from<'a>(ran: &'a Ran, start: &str) -> Vec<&'a str> {
+    ran.lines.iter().map(String::as_str).skip_while(|line| !line.starts_with(start)).collect()
+}
+
+const SEND_KEY: &str = "55555555555555555555555555555555";
+const RECEIVE_KEY: &str = "77777777777777777777777777777777";
+const STRONG: &str = "120601000040";
+
+/// What the peer sends when it agrees at once to 128 bits.
+const AGREES: [&str; 2] = ["@ccp=0101000a120601000040", "@ccp=0201000a120601000040"];
+
+#[test]
+fn keys_come_before_the_packets_that_agree_on_them() {
+    let ran = negotiate("128", &[&["@keys=1", "@opennetworks"], &AGREES[..]].concat());
+    let expected = [
+        "ccp open 1 up 0".to_owned(),
+        // The probe.
+        format!("to receive {STRONG}00000000000000000000000000000000"),
+        format!("to receive {STRONG}{RECEIVE_KEY}"),
+        format!("sends ff0380fd0101000a{STRONG}"),
+        "IP waits".to_owned(),
+        format!("to transmit {STRONG}{SEND_KEY}"),
+        format!("sends ff0380fd0201000a{STRONG}"),
+        "ccp open 1 up 1".to_owned(),
+        "notice: MPPE 128-bit stateless compression enabled".to_owned(),
+        "mtu 1456".to_owned(),
+        "IPCP is open".to_owned(),
+    ];
+    assert_eq!(
+        lines_from(&ran, "ccp open").get(..expected.len()),
+        Some(expected.each_ref().map(String::as_str).as_slice())
+    );
+}
+
+#[test]
+fn a_repeated_request_changes_no_key_and_ends_the_kernels_encryption() {
+    let up = [&["@keys=1", "@opennetworks"], &AGREES[..]].concat();
+    let ran = negotiate("128", &[&up[..], &AGREES[..1]].concat());
+    let line = "error: MPPE has ended: the peer's packet makes the kernel end it, though both ends have it";
+    let after = lines_from(&ran, "IPCP is open");
+    assert!(!after.iter().any(|line| line.starts_with("to ")), "{after:?}");
+    assert!(ran.says(line), "{ran:?}");
+}
+
+#[test]
+fn what_is_required_and_impossible_ends_the_link_before_ip_begins() {
+    let opened: &[&str] = &["@keys=1", "@opennetworks"];
+    let rejected = [opened, &["@rejected"]].concat();
+    let cannot = [&["@cannot"], opened].concat();
+    let cases: [(&[&str], &str); 4] = [
+        (&["@keys=0", "@opennetworks"], "there are no keys for it: they come with MS-CHAP, or from RADIUS"),
+        (&["@keys=2", "@opennetworks"], "both ends have authenticated by MS-CHAP, so there are two sets of keys"),
+        (&cannot, "the data path kernel cannot do it"),
+        (&rejected, "the peer has no ccp (protocol-reject)"),
+    ];
+    for (words, why) in cases {
+        let ran = negotiate("128", words);
+        assert!(ran.says(&format!("error: MPPE is required: {why}")), "{ran:?}");
+        assert!(ran.says(&format!("the link ends: MPPE is required: {why}")), "{ran:?}");
+        assert!(ran.says("ccp open 0 up 0") && !ran.says("IPCP is open"), "{ran:?}");
+    }
+}
+
+#[test]
+fn what_is_optional_and_impossible_is_done_without() {
+    let cases: [(&[&str], &str); 4] = [
+        (&["@keys=0", "@opennetworks"], "there are no keys for it: they come with MS-CHAP, or from RADIUS"),
+        (&["@keys=2", "@opennetworks"], "both ends have authenticated by MS-CHAP, so there are two sets of keys"),
+        (&["@cannot", "@keys=1", "@opennetworks"], "the data path kernel cannot do it"),
+        (&["@keys=1", "@opennetworks", "@rejected"], "the peer has no ccp (protocol-reject)"),
+    ];
+    for (words, why) in cases {
+        let ran = negotiate("optional", words);
+        assert!(ran.says(&format!("notice: MPPE is not used: {why}")), "{ran:?}");
+        assert!(ran.says("IPCP is open") && ran.after("the link ends").is_empty(), "{ran:?}");
+    }
+}
+
+#[test]
+fn an_optional_mppe_that_the_peer_wants_is_used() {
+    let ran = negotiate("optional,128", &[&["@keys=1", "@opennetworks"], &AGREES[..]].concat());
+    assert!(ran.says("notice: MPPE 128-bit stateless compression enabled"), "{ran:?}");
+    assert_eq!(ran.after("mtu "), ["1456"]);
+}
+
+#[test]
+fn a_lost_state_is_asked_for_again_once_and_too_many_losses_end_the_link() {
+    let agrees = ["@ccp=0101000a120600000040", "@ccp=0201000a120600000040"];
+    let words = [&["@keys=1", "@opennetworks"][..], &agrees, &["@compressed", "@compressed"]].concat();
+    let ran = negotiate("128,stateful", &words);
+    assert!(ran.says("notice: MPPE 128-bit stateful compression enabled"), "{ran:?}");
+    // A Reset-Request; the second packet is lost for the same reason.
+    assert_eq!(ran.lines.iter().filter(|line| line.starts_with("sends ff0380fd0e")).count(), 1, "{ran:?}");
+    let ran = negotiate("128,stateful", &[&words[..], &["@hopeless", "@compressed"]].concat());
+    assert!(ran.says("the link ends: MPPE has ended: too many packets could not be decrypted"), "{ran:?}");
+}
+
+#[test]
+fn sigusr2_negotiates_nothing_anew() {
+    let up = [&["@keys=1", "@opennetworks"], &AGREES[..]].concat();
+    let ran = negotiate("128", &[&up[..], &["@opennetworks"]].concat());
+    assert!(ran.says("info: CCP stays as it is: MPPE's keys are good for one negotiation"), "{ran:?}");
+    assert_eq!(ran.after("sends ff0380fd01").len(), 1, "{ran:?}");
+}
+
+#[test]
+fn another_link_begins_from_the_beginning_with_keys_of_its_own() {
+    let up = [&["@keys=1", "@opennetworks"], &AGREES[..]].concat();
+    let ran = negotiate("128", &[&up[..], &["@linkdown"], &["@opennetworks"]].concat());
+    let line = "error: MPPE is required: there are no keys for it: they come with MS-CHAP, or from RADIUS";
+    assert!(ran.says(line), "{ran:?}");
+    let ran = negotiate("128", &[&up[..], &["@linkdown"], &["@keys=1", "@opennetworks"]].concat());
+    assert_eq!(ran.lines.iter().filter(|line| line.starts_with("sends ff0380fd01")).count(), 2, "{ran:?}");
+}
+
+#[test]
+fn a_request_is_repeated_by_the_timer() {
+    let ran = negotiate("128", &["@keys=1", "@opennetworks", "@ccptimer", "@wait=3.1", "@ccptimer"]);
+    // Called early, it does nothing.
+    assert_eq!(ran.lines.iter().filter(|line| line.starts_with("sends ff0380fd01")).count(), 2, "{ran:?}");
+}
+
+#[test]
+fn ip_gets_what_came_too_early_when_it_begins() {
+    let words = ["@keys=1", "@opennetworks", "@ipcp=01010004", "@ipcp=01020004", "@ipcp=05030004"];
+    let ran = negotiate("128", &[&words[..], &AGREES, &["@ipcp=01040004"]].concat());
+    // What is no request is not for keeping; of two requests the last counts.
+    assert_eq!(ran.after("IPCP refuses "), ["05030004"], "{ran:?}");
+    assert_eq!(ran.after("IPCP takes "), ["01020004", "01040004"], "{ran:?}");
+    let ran = negotiate("128", &["@ipcp=01010004", "@linkdown", "@keys=1", "@opennetworks", AGREES[0], AGREES[1]]);
+    assert_eq!(ran.after("IPCP takes "), [""; 0], "{ran:?}");
+}
+
+#[test]
+fn pppd_keeps_its_ccp_without_the_option() {
+    let ran = run_with_pppox(&["pptp_server", "192.0.2.1", "pptp_datapath", "kernel", "@check", "@opennetworks"]);
+    assert!(ran.says("pppd's own CCP"), "{ran:?}");
+}
+
+#[test]
+fn options_that_exclude_each_other_are_an_error() {
+    let cases: [(&[&str], &str); 3] = [
+        (
+            &["@mppe", "pptp_mppe", "optional", "@check"],
+            "option error: option pptp_mppe and pppd's require-mppe exclude each other: either the plugin negotiates MPPE, or \
+             pppd",
+        ),
+        (&["@noccp", "pptp_mppe", "128", "@check"], "option error: option pptp_mppe requires CCP, which noccp forbids"),
+        (
+            &["pptp_mppe", "56", "@check"],
+            "option error: option pptp_mppe has no key length that the data path kernel can do: it has 40 and 128 bits",
+        ),
+    ];
+    for (words, line) in cases {
+        let ran = run_with_pppox(&[&["pptp_server", "192.0.2.1", "pptp_datapath", "kernel"], words].concat());
+        assert_eq!((ran.status, ran.says(line)), (Some(2), true), "{ran:?}");
+    }
+}
