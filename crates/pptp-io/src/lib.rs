@@ -9,6 +9,7 @@ pub mod epoll;
 pub mod gre_socket;
 pub mod imports;
 pub mod listener;
+pub mod message;
 pub mod modules;
 pub mod netns;
 pub mod poller;

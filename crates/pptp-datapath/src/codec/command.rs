@@ -2,8 +2,9 @@
 
 use std::net::Ipv4Addr;
 
-use super::field::{Reader, Writer};
-use super::{COMMAND, OFFER};
+use pptp_io::message::{Reader, Writer};
+
+use super::{COMMAND, OFFER, VERSION};
 use crate::command::{
     CallConfig, Channel, Command, Direction, FilterKind, Framing, Instruction, Key, Link, Network, NpMode, Port,
     TransmitWindow, Unit,
@@ -25,9 +26,14 @@ const GET_FLAGS: u8 = 16;
 const GET_STATISTICS: u8 = 14;
 const GET_COUNTERS: u8 = 15;
 
+const FRAMINGS: [Framing; 2] = [Framing::Datagrams, Framing::Hdlc];
+const MODES: [NpMode; 4] = [NpMode::Pass, NpMode::Drop, NpMode::Error, NpMode::Queue];
+const FILTERS: [FilterKind; 2] = [FilterKind::Pass, FilterKind::Active];
+const DIRECTIONS: [Direction; 2] = [Direction::Receive, Direction::Transmit];
+
 /// A command with the serial number that its answer will carry.
 pub(crate) fn encode_command(serial: u32, command: &Command) -> Vec<u8> {
-    let mut writer = Writer::begin(COMMAND);
+    let mut writer = Writer::begin(VERSION, COMMAND);
     writer.u32(serial);
     put_command(&mut writer, command);
     writer.finish()
@@ -35,7 +41,7 @@ pub(crate) fn encode_command(serial: u32, command: &Command) -> Vec<u8> {
 
 /// A command and its serial number; `None`: not a message of this version.
 pub(crate) fn decode_command(message: &[u8]) -> Option<(u32, Command)> {
-    let (COMMAND, mut reader) = Reader::open(message)? else { return None };
+    let (COMMAND, mut reader) = Reader::open(VERSION, message)? else { return None };
     let serial = reader.u32()?;
     let kind = reader.u8()?;
     let command = take_command(kind, &mut reader)?;
@@ -47,14 +53,14 @@ pub(crate) const LONGEST_OFFER: usize = 2 + 8 + 10 + 1 + 8;
 
 /// The offer of a call.
 pub(crate) fn encode_offer(call: &CallConfig) -> Vec<u8> {
-    let mut writer = Writer::begin(OFFER);
+    let mut writer = Writer::begin(VERSION, OFFER);
     put_call(&mut writer, call);
     writer.finish()
 }
 
 /// The call that is offered; `None`: not an offer of this version.
 pub(crate) fn decode_offer(message: &[u8]) -> Option<CallConfig> {
-    let (OFFER, mut reader) = Reader::open(message)? else { return None };
+    let (OFFER, mut reader) = Reader::open(VERSION, message)? else { return None };
     let call = call(&mut reader)?;
     reader.finish(call)
 }
@@ -67,8 +73,8 @@ fn put_command(writer: &mut Writer, command: &Command) {
         Command::NewChannel { channel, call, framing, port } => {
             put_channel(writer, NEW_CHANNEL, *channel);
             put_call(writer, call);
-            writer.u8(framing_code(*framing));
-            writer.u8(u8::from(port.is_some()));
+            writer.choice(framing, &FRAMINGS);
+            writer.flag(port.is_some());
             writer.u32(port.map_or(0, |port| port.0));
         }
         Command::NewPort { port } => {
@@ -105,7 +111,7 @@ fn put_link_command(writer: &mut Writer, command: &Command) {
         }
         Command::SetCompression { link, direction, option, key } => {
             put_link(writer, SET_COMPRESSION, *link);
-            writer.u8(direction_code(*direction));
+            writer.choice(direction, &DIRECTIONS);
             writer.bytes(option);
             writer.array(key.0);
         }
@@ -119,11 +125,11 @@ fn put_unit_command(writer: &mut Writer, command: &Command) {
         Command::SetNpMode { unit, network, mode } => {
             put_unit(writer, SET_NP_MODE, *unit);
             writer.u16(network.ppp());
-            writer.u8(mode_code(*mode));
+            writer.choice(mode, &MODES);
         }
         Command::SetFilter { unit, kind, program } => {
             put_unit(writer, SET_FILTER, *unit);
-            writer.u8(filter_code(*kind));
+            writer.choice(kind, &FILTERS);
             put_program(writer, program);
         }
         Command::GetIdle { unit } => put_unit(writer, GET_IDLE, *unit),
@@ -137,9 +143,9 @@ fn take_command(kind: u8, reader: &mut Reader<'_>) -> Option<Command> {
         NEW_UNIT => Command::NewUnit { unit: unit(reader)? },
         NEW_CHANNEL => {
             let (channel, call) = (channel(reader)?, call(reader)?);
-            let framing = framing(reader.u8()?)?;
-            let (has_port, port) = (reader.u8()?, Port(reader.u32()?));
-            Command::NewChannel { channel, call, framing, port: (has_port != 0).then_some(port) }
+            let framing = reader.choice(&FRAMINGS)?;
+            let (has_port, port) = (reader.flag()?, Port(reader.u32()?));
+            Command::NewChannel { channel, call, framing, port: has_port.then_some(port) }
         }
         NEW_PORT => Command::NewPort { port: Port(reader.u32()?) },
         CONNECT => Command::Connect { channel: channel(reader)?, unit: unit(reader)? },
@@ -150,7 +156,7 @@ fn take_command(kind: u8, reader: &mut Reader<'_>) -> Option<Command> {
         SET_MRU => Command::SetMru { link: link(reader)?, mru: reader.u16()? },
         SET_COMPRESSION => Command::SetCompression {
             link: link(reader)?,
-            direction: direction(reader.u8()?)?,
+            direction: reader.choice(&DIRECTIONS)?,
             option: reader.bytes()?.to_vec(),
             key: Key(reader.array()?),
         },
@@ -163,9 +169,9 @@ fn take_unit_command(kind: u8, reader: &mut Reader<'_>) -> Option<Command> {
     let unit = unit(reader)?;
     Some(match kind {
         SET_NP_MODE => {
-            Command::SetNpMode { unit, network: Network::from_ppp(reader.u16()?)?, mode: mode(reader.u8()?)? }
+            Command::SetNpMode { unit, network: Network::from_ppp(reader.u16()?)?, mode: reader.choice(&MODES)? }
         }
-        SET_FILTER => Command::SetFilter { unit, kind: filter(reader.u8()?)?, program: program(reader)? },
+        SET_FILTER => Command::SetFilter { unit, kind: reader.choice(&FILTERS)?, program: program(reader)? },
         GET_IDLE => Command::GetIdle { unit },
         GET_STATISTICS => Command::GetStatistics { unit },
         _ => return None,
@@ -214,7 +220,7 @@ fn put_call(writer: &mut Writer, call: &CallConfig) {
     for number in [call.call_id, call.peer_call_id, call.peer_window, call.receive_window, call.reorder_packets] {
         writer.u16(number);
     }
-    writer.u8(u8::from(call.transmit_window == TransmitWindow::On));
+    writer.flag(call.transmit_window == TransmitWindow::On);
     writer.duration(call.reorder_time);
 }
 
@@ -222,10 +228,7 @@ fn call(reader: &mut Reader<'_>) -> Option<CallConfig> {
     let (local, peer) = (Ipv4Addr::from(reader.array()?), Ipv4Addr::from(reader.array()?));
     let (call_id, peer_call_id) = (reader.u16()?, reader.u16()?);
     let (peer_window, receive_window, reorder_packets) = (reader.u16()?, reader.u16()?, reader.u16()?);
-    let transmit_window = match reader.u8()? {
-        0 => TransmitWindow::Off,
-        _ => TransmitWindow::On,
-    };
+    let transmit_window = if reader.flag()? { TransmitWindow::On } else { TransmitWindow::Off };
     let reorder_time = reader.duration()?;
     Some(CallConfig {
         local,
@@ -257,52 +260,6 @@ fn program(reader: &mut Reader<'_>) -> Option<Vec<Instruction>> {
 
 fn instruction(reader: &mut Reader<'_>) -> Option<Instruction> {
     Some(Instruction { code: reader.u16()?, jump_true: reader.u8()?, jump_false: reader.u8()?, k: reader.u32()? })
-}
-
-fn framing_code(framing: Framing) -> u8 {
-    match framing {
-        Framing::Datagrams => 0,
-        Framing::Hdlc => 1,
-    }
-}
-
-fn framing(code: u8) -> Option<Framing> {
-    [Framing::Datagrams, Framing::Hdlc].into_iter().find(|&framing| framing_code(framing) == code)
-}
-
-fn mode_code(mode: NpMode) -> u8 {
-    match mode {
-        NpMode::Pass => 0,
-        NpMode::Drop => 1,
-        NpMode::Error => 2,
-        NpMode::Queue => 3,
-    }
-}
-
-fn mode(code: u8) -> Option<NpMode> {
-    [NpMode::Pass, NpMode::Drop, NpMode::Error, NpMode::Queue].into_iter().find(|&mode| mode_code(mode) == code)
-}
-
-fn filter_code(kind: FilterKind) -> u8 {
-    match kind {
-        FilterKind::Pass => 0,
-        FilterKind::Active => 1,
-    }
-}
-
-fn filter(code: u8) -> Option<FilterKind> {
-    [FilterKind::Pass, FilterKind::Active].into_iter().find(|&kind| filter_code(kind) == code)
-}
-
-fn direction_code(direction: Direction) -> u8 {
-    match direction {
-        Direction::Receive => 0,
-        Direction::Transmit => 1,
-    }
-}
-
-fn direction(code: u8) -> Option<Direction> {
-    [Direction::Receive, Direction::Transmit].into_iter().find(|&direction| direction_code(direction) == code)
 }
 
 #[cfg(test)]

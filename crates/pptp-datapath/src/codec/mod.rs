@@ -1,18 +1,18 @@
-//! The messages between plugin and engine, and the offer of a call ([`crate::offer`]): one datagram each, big-endian,
-//! texts and lists with their length before them.
+//! The messages between plugin and engine, and the offer of a call ([`crate::offer`]): one datagram each
+//! ([`pptp_io::message`]).
 //!
 //! Both ends are one binary, forked; [`VERSION`] only guards against a plugin file that was replaced meanwhile.
 
 mod command;
-mod field;
+
+use pptp_io::message::{Reader, Writer};
 
 use crate::command::{Answer, Idle, LogLine, Statistics, Traffic};
-use field::{Reader, Writer};
 
 pub(crate) use command::{LONGEST_OFFER, decode_command, decode_offer, encode_command, encode_offer};
 
 /// Changes with every change of the messages.
-const VERSION: u8 = 3;
+const VERSION: u8 = 4;
 
 /// No message is longer: a filter has at most 4096 instructions of 8 bytes.
 pub(crate) const LONGEST_MESSAGE: usize = 40 * 1024;
@@ -41,14 +41,14 @@ pub(crate) enum Message {
 pub(crate) fn encode_message(message: &Message) -> Vec<u8> {
     match message {
         Message::Answer(serial, answer) => {
-            let mut writer = Writer::begin(ANSWER);
+            let mut writer = Writer::begin(VERSION, ANSWER);
             writer.u32(*serial);
             put_answer(&mut writer, answer);
             writer.finish()
         }
         Message::Log(line) => {
-            let mut writer = Writer::begin(LOG);
-            writer.u8(level_code(line.level));
+            let mut writer = Writer::begin(VERSION, LOG);
+            writer.level(line.level);
             writer.text(&line.text);
             writer.finish()
         }
@@ -57,10 +57,10 @@ pub(crate) fn encode_message(message: &Message) -> Vec<u8> {
 
 /// A message of the engine; `None`: not one of this version.
 pub(crate) fn decode_message(bytes: &[u8]) -> Option<Message> {
-    let (kind, mut reader) = Reader::open(bytes)?;
+    let (kind, mut reader) = Reader::open(VERSION, bytes)?;
     let message = match kind {
         ANSWER => Message::Answer(reader.u32()?, answer(&mut reader)?),
-        LOG => Message::Log(LogLine { level: level(reader.u8()?)?, text: reader.text()? }),
+        LOG => Message::Log(LogLine { level: reader.level()?, text: reader.text()? }),
         _ => return None,
     };
     reader.finish(message)
@@ -136,20 +136,6 @@ fn statistics(reader: &mut Reader<'_>) -> Option<Statistics> {
 
 fn traffic(reader: &mut Reader<'_>) -> Option<Traffic> {
     Some(Traffic { packets: reader.u64()?, bytes: reader.u64()? })
-}
-
-fn level_code(level: log::Level) -> u8 {
-    match level {
-        log::Level::Error => 1,
-        log::Level::Warn => 2,
-        log::Level::Info => 3,
-        log::Level::Debug => 4,
-        log::Level::Trace => 5,
-    }
-}
-
-fn level(code: u8) -> Option<log::Level> {
-    log::Level::iter().find(|&level| level_code(level) == code)
 }
 
 #[cfg(test)]
