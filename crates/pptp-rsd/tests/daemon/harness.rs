@@ -121,10 +121,10 @@ impl Daemon {
         fs::read_dir(format!("/proc/{}/fd", self.id())).unwrap().count()
     }
 
-    /// Its private memory, KiB.
+    /// Its private memory, KiB, without what is only a copy of a file.
     pub(crate) fn memory(&self) -> u64 {
         let rollup = self.proc("smaps_rollup");
-        let lines = rollup.lines().filter(|line| line.starts_with("Private_"));
+        let lines = rollup.lines().filter(|line| line.starts_with("Private_Dirty"));
         lines.filter_map(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok()).sum()
     }
 
