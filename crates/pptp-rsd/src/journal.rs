@@ -33,6 +33,11 @@ pub fn begin(destination: Destination, debug: bool) {
     };
     // It fails when there is one already.
     let _ = log::set_boxed_logger(journal);
+    set_debug(debug);
+}
+
+/// Whether lines about single decisions are logged.
+pub fn set_debug(debug: bool) {
     log::set_max_level(if debug { LevelFilter::Debug } else { LevelFilter::Info });
 }
 

@@ -35,13 +35,26 @@ impl Network {
 }
 
 /// The strikes of all networks.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Strikes {
+    /// With so many a network is barred.
+    most: u32,
     /// When all strikes of a network will be forgiven.
     forgiven: HashMap<Network, Instant>,
 }
 
+impl Default for Strikes {
+    fn default() -> Self {
+        Self::beyond(MOST)
+    }
+}
+
 impl Strikes {
+    /// Those that bar a network when there are so many; at least one.
+    pub fn beyond(most: u32) -> Self {
+        Self { most, forgiven: HashMap::new() }
+    }
+
     /// A connection from this address ended without a good request.
     pub fn add(&mut self, address: IpAddr, now: Instant) {
         if self.forgiven.len() >= MOST_NETWORKS {
@@ -54,7 +67,7 @@ impl Strikes {
     /// Whether connections from this address should be closed unheard.
     pub fn bar(&self, address: IpAddr, now: Instant) -> bool {
         let forgiven = self.forgiven.get(&Network::of(address));
-        forgiven.is_some_and(|forgiven| forgiven.since(now) > FORGIVEN_IN * (MOST - 1))
+        forgiven.is_some_and(|forgiven| forgiven.since(now) > FORGIVEN_IN * self.most.saturating_sub(1))
     }
 
     /// Drops what is forgiven. If that is less than half, everything is: a flood from so many networks is not held by this.

@@ -58,9 +58,17 @@ fn serve(command_line: CommandLine, loaded: Loaded) -> Result<(), String> {
         daemon::detach().map_err(|error| format!("cannot detach: {}", words(&error)))?;
     }
     journal::begin(if foreground { Destination::StandardError } else { Destination::Syslog }, debug);
-    let pid_file = pid_file.map(PidFile::write).transpose()?;
+    let outcome = run_with_pid_file(server, pid_file, command_line);
+    // Nobody else hears of it.
+    if let (Err(message), false) = (&outcome, foreground) {
+        log::error!("{message}");
+    }
+    outcome
+}
+
+fn run_with_pid_file(server: Server, pid_file: Option<PathBuf>, command_line: CommandLine) -> Result<(), String> {
+    let _pid_file = pid_file.map(PidFile::write).transpose()?;
     let outcome = server.run(Box::new(move || load_again(&command_line)));
-    drop(pid_file);
     outcome.map_err(|error| format!("cannot go on: {}", words(&error)))
 }
 
@@ -71,6 +79,7 @@ fn load_again(command_line: &CommandLine) -> Result<Config, String> {
     for warning in &loaded.warnings {
         log::warn!("{warning}");
     }
+    journal::set_debug(loaded.config.debug);
     Ok(loaded.config)
 }
 

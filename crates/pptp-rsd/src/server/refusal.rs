@@ -12,6 +12,8 @@ pub(super) enum Refusal {
     Full(usize),
     /// As many calls as allowed from one address are there.
     FullForAddress(usize),
+    /// Too many calls from the address have ended as soon as they began.
+    InVain,
     /// Every address for clients is in use.
     NoAddress,
     /// Enhanced GRE goes over IPv4 alone here.
@@ -27,6 +29,9 @@ pub(super) enum Refusal {
 impl Refusal {
     /// The answer to an Outgoing-Call-Request (RFC 2637 §2.8).
     pub(super) fn of_outgoing(&self) -> CallRefusal {
+        if *self == Self::InVain {
+            return CallRefusal::from(CallResult::Busy);
+        }
         match self.error() {
             Some(error) => CallRefusal { result: CallResult::GeneralError, error, cause: 0 },
             None => CallRefusal::from(CallResult::DoNotAccept),
@@ -45,9 +50,12 @@ impl Refusal {
         match self {
             Self::NotIpv4 => None,
             Self::PeerIdTaken => Some(GeneralError::BadCallId),
-            Self::Full(_) | Self::FullForAddress(_) | Self::NoAddress | Self::OurIdTaken | Self::Machine(_) => {
-                Some(GeneralError::NoResource)
-            }
+            Self::Full(_)
+            | Self::FullForAddress(_)
+            | Self::InVain
+            | Self::NoAddress
+            | Self::OurIdTaken
+            | Self::Machine(_) => Some(GeneralError::NoResource),
         }
     }
 }
@@ -59,6 +67,7 @@ impl fmt::Display for Refusal {
             Self::FullForAddress(most) => {
                 write!(f, "there are {most} calls from this address, which is the limit (max-per-address)")
             }
+            Self::InVain => write!(f, "too many calls from this address have ended as soon as they began"),
             Self::NoAddress => write!(f, "every address for clients is in use (remoteip)"),
             Self::NotIpv4 => write!(f, "calls are possible over IPv4 alone"),
             Self::OurIdTaken => write!(f, "every call id is in use"),
@@ -82,6 +91,7 @@ mod tests {
             let refusal = full.of_outgoing();
             assert_eq!((refusal.result, refusal.error), (CallResult::GeneralError, GeneralError::NoResource));
         }
+        assert_eq!(Refusal::InVain.of_outgoing(), CallRefusal::from(CallResult::Busy));
         assert_eq!(Refusal::PeerIdTaken.of_incoming(), (IncomingCallResult::GeneralError, GeneralError::BadCallId));
     }
 }

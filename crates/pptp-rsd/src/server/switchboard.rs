@@ -1,5 +1,6 @@
 //! All calls: who gets one, and how each ends.
 
+use core::time::Duration;
 use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -17,7 +18,11 @@ use super::refusal::Refusal;
 use super::session::{ClientId, Name, Push, Session, SessionId, Stage};
 use super::status::Words;
 use crate::config::Config;
+use crate::limits::Strikes;
 use crate::pool::{Lease, Plan, Pool};
+
+/// A pppd that ends earlier has carried nothing: authentication alone takes longer where it succeeds and somebody wants a tunnel.
+const IN_VAIN: Duration = Duration::from_secs(3);
 
 /// A call that a client asks for.
 #[derive(Clone, Copy, Debug)]
@@ -39,6 +44,8 @@ pub(super) struct Switchboard<L: Lines> {
     processes: HashMap<L::Process, SessionId>,
     /// Calls from each address.
     from: HashMap<IpAddr, usize>,
+    /// Calls in vain: each costs a process.
+    in_vain: Strikes,
     deadlines: Deadlines<SessionId>,
     last: u64,
 }
@@ -49,6 +56,7 @@ impl<L: Lines> Switchboard<L> {
             lines,
             ids,
             pool: Pool::new(Plan::of(&config)),
+            in_vain: allowed_in_vain(&config),
             config,
             sessions: BTreeMap::new(),
             processes: HashMap::new(),
@@ -63,7 +71,7 @@ impl<L: Lines> Switchboard<L> {
         let (IpAddr::V4(local), IpAddr::V4(client)) = (wanted.local.ip(), wanted.peer.ip()) else {
             return Err(Refusal::NotIpv4);
         };
-        self.check_limits(wanted.peer.ip())?;
+        self.check_limits(wanted.peer.ip(), now)?;
         let ends = Ends { local, client, call: wanted.call, peer_call: wanted.peer_call };
         let lease = self.lease()?;
         let line = match self.open_line(&ends) {
@@ -83,7 +91,10 @@ impl<L: Lines> Switchboard<L> {
         Ok(id)
     }
 
-    fn check_limits(&self, client: IpAddr) -> Result<(), Refusal> {
+    fn check_limits(&self, client: IpAddr, now: Instant) -> Result<(), Refusal> {
+        if self.in_vain.bar(client, now) {
+            return Err(Refusal::InVain);
+        }
         let (most, most_for_address) = (self.config.most_calls(), self.config.max_per_address);
         if self.sessions.len() >= most {
             return Err(Refusal::Full(most));
@@ -191,10 +202,14 @@ impl<L: Lines> Switchboard<L> {
         let id = self.processes.remove(&process)?;
         let session = self.sessions.get(&id)?;
         let words = Words(ending);
-        let seconds = now.since(session.begin).as_secs();
+        let age = now.since(session.begin);
+        let seconds = age.as_secs();
         info!("{}: pppd {process} has ended after {seconds} s: {words}", session.name);
         if session.line_errors > 0 {
             info!("{}: the client has reported {} line errors", session.name, session.line_errors);
+        }
+        if age < IN_VAIN {
+            self.in_vain.add(session.name.client.ip(), now);
         }
         let left = session.call().map(|call| (session.client, call));
         self.remove(id);
@@ -262,6 +277,11 @@ impl<L: Lines> Switchboard<L> {
         self.pool.change(Plan::of(&config));
         self.config = config;
     }
+}
+
+/// All clients of one address may fail at once, and again when they try again.
+fn allowed_in_vain(config: &Config) -> Strikes {
+    Strikes::beyond(u32::try_from(config.max_per_address.saturating_mul(2)).unwrap_or(u32::MAX))
 }
 
 fn described(assignment: &Assignment) -> String {

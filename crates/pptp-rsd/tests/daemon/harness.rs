@@ -322,12 +322,15 @@ pub(crate) fn who_answers(gre: &OwnedFd, call: u16) -> u32 {
     let mut packet = vec![0x30, 1, 0x88, 0x0b, 0, 0];
     packet.extend(call.to_be_bytes());
     packet.extend([0; 4]);
-    let mut buffers = vec![vec![0; 200]; 1];
+    let mut buffers = vec![vec![0; 200]; 8];
     eventually("a stub answers", || {
         Sender::new(1).send(gre.as_fd(), std::iter::once((packet.as_slice(), None))).ok()?;
         std::thread::sleep(Duration::from_millis(20));
-        let length = Receiver::new(1).receive(gre.as_fd(), &mut buffers).ok()?.next()??;
-        let number = buffers[0].get(length - 4..length)?.try_into().ok()?;
-        Some(u32::from_be_bytes(number))
+        let lengths: Vec<_> = Receiver::new(8).receive(gre.as_fd(), &mut buffers).ok()?.collect();
+        // Some may be late ones of another call.
+        lengths.into_iter().zip(&buffers).find_map(|(length, packet)| {
+            let (ours, number) = packet.get(length? - 6..length?)?.split_first_chunk()?;
+            (u16::from_be_bytes(*ours) == call).then(|| number.try_into().ok().map(u32::from_be_bytes))?
+        })
     })
 }

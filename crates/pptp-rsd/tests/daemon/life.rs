@@ -76,3 +76,34 @@ fn a_second_one_cannot_listen_and_says_so() {
     assert!(text.contains(&format!("cannot listen on {}:1723: address already in use", daemon.address)), "{text}");
     assert!(daemon.path("pid").exists());
 }
+
+#[test]
+fn in_the_background_it_returns_when_it_listens_and_ends_when_it_is_told() {
+    use nix::sys::signal::kill;
+    use nix::unistd::Pid;
+
+    let daemon = Daemon::start("", "");
+    let place = daemon.path("background");
+    let settings = std::fs::read_to_string(daemon.path("conf")).unwrap();
+    let other = settings.replace(&daemon.address.to_string(), "127.73.254.1");
+    let other = other.replace(&daemon.path("pid").display().to_string(), &place.display().to_string());
+    std::fs::write(daemon.path("other"), other).unwrap();
+    let status = std::process::Command::new(env!("CARGO_BIN_EXE_pptp-rsd"))
+        .arg("-c")
+        .arg("other")
+        .current_dir(daemon.path(""))
+        .status()
+        .unwrap();
+    assert_eq!(status.code(), Some(0));
+    drop(std::net::TcpStream::connect("127.73.254.1:1723").unwrap());
+    let id = eventually("its number is written", || std::fs::read_to_string(&place).ok()?.trim().parse().ok());
+    assert_eq!(std::fs::read_link(format!("/proc/{id}/cwd")).unwrap(), std::path::Path::new("/"));
+    eventually("it hears signals", || {
+        let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap();
+        status.lines().any(|line| line.starts_with("SigBlk:") && line.ends_with("0000000000014003")).then_some(())
+    });
+    // The folder of the configuration is the one in which it was started.
+    kill(Pid::from_raw(id), Signal::SIGHUP).unwrap();
+    kill(Pid::from_raw(id), Signal::SIGTERM).unwrap();
+    eventually("it has ended", || (!place.exists()).then_some(()));
+}

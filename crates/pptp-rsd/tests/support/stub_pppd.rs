@@ -2,14 +2,14 @@
 //!
 //! `trace FOLDER`: write the arguments and the descriptors to FOLDER/PID. `die`: end at once. `deaf`: hear of no hang-up. `stubborn`:
 //! that, and not of SIGTERM either. Else it takes the call that is offered, answers each GRE packet with one that
-//! carries its own number, and ends with 16 when it is hung up on.
+//! carries its own id of the call and its process id, and ends with 16 when it is hung up on.
 
 use std::error::Error;
 use std::fs;
-use std::io::Write;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
+use pptp_datapath::command::CallConfig;
 use pptp_datapath::offer;
 use pptp_io::daemon;
 use pptp_io::gre_socket::{Receiver, Sender};
@@ -64,11 +64,11 @@ fn carry(socket: i32) -> Outcome<()> {
         if ready.get(1).is_some_and(|life_line| life_line.readable()) {
             std::process::exit(16);
         }
-        answer(offer.gre.as_fd(), offer.call.peer_call_id)?;
+        answer(offer.gre.as_fd(), &offer.call)?;
     }
 }
 
-fn answer(gre: BorrowedFd<'_>, to: u16) -> Outcome<()> {
+fn answer(gre: BorrowedFd<'_>, call: &CallConfig) -> Outcome<()> {
     let mut buffers = vec![vec![0; 200]; 8];
     let count = match Receiver::new(8).receive(gre, &mut buffers) {
         Ok(lengths) => lengths.count(),
@@ -76,10 +76,11 @@ fn answer(gre: BorrowedFd<'_>, to: u16) -> Outcome<()> {
         Err(_) => return Ok(()),
     };
     // Version 1, with a sequence number and PPP inside.
-    let mut packet = vec![0x30, 1, 0x88, 0x0b, 0, 4];
-    packet.extend(to.to_be_bytes());
+    let mut packet = vec![0x30, 1, 0x88, 0x0b, 0, 6];
+    packet.extend(call.peer_call_id.to_be_bytes());
     packet.extend([0; 4]);
-    packet.write_all(&std::process::id().to_be_bytes())?;
+    packet.extend(call.call_id.to_be_bytes());
+    packet.extend(std::process::id().to_be_bytes());
     for _ in 0..count {
         Sender::new(1).send(gre, std::iter::once((packet.as_slice(), None)))?;
     }

@@ -163,6 +163,30 @@ fn there_are_no_more_calls_than_allowed() {
 }
 
 #[test]
+fn an_address_whose_calls_end_at_once_has_to_wait_between_them() {
+    let mut office = Office::new(Config { max_per_address: 2, ..config() });
+    let (client, other) = (office.join(CLIENT), office.join("192.0.2.3:4000"));
+    for pppd in 1..=4 {
+        office.dial(client);
+        office.end(pppd, 1);
+    }
+    assert_eq!(refusals(&mut office), []);
+    office.dial(client);
+    assert_eq!(refusals(&mut office), [(CallResult::Busy, GeneralError::None)]);
+    office.dial(other);
+    assert_eq!(refusals(&mut office), []);
+    office.pass(Duration::from_secs(1));
+    office.dial(client);
+    assert_eq!(refusals(&mut office), []);
+    office.dial(client);
+    office.pass(Duration::from_secs(3));
+    // One that lasts is none of these.
+    office.end(6, 16);
+    office.dial(client);
+    assert_eq!(refusals(&mut office), []);
+}
+
+#[test]
 fn calls_over_ipv6_are_refused() {
     let mut office = Office::new(config());
     let client = office.join("[2001:db8::2]:4000");
