@@ -72,17 +72,11 @@ pub(crate) fn check(policy: Policy) -> Result<(), Status> {
     Ok(())
 }
 
-/// The data path is known: takes the place of pppd's CCP.
-///
-/// # Errors
-/// The data path cannot do it, which has been reported.
-pub(crate) fn set_up(policy: Policy, path: Path) -> Result<(), Status> {
-    let Some(policy) = policy.limited_to(key_lengths_of(path)) else {
-        return Err(refuse("has no key length that the data path kernel can do: it has 40 and 128 bits"));
-    };
+/// The data path is known, which can do what the policy asks for: takes the place of pppd's CCP.
+pub(crate) fn set_up(policy: Policy, path: Path) {
+    let policy = policy.limited_to(key_lengths_of(path)).unwrap_or(policy);
     SET_UP.set(Some(SetUp { policy, path }));
     ffi::take_ccp();
-    Ok(())
 }
 
 fn refuse(why: &str) -> Status {

@@ -161,7 +161,7 @@ fn options_that_exclude_each_other_are_an_error() {
         (&["@noccp", "pptp_mppe", "128", "@check"], "option error: option pptp_mppe requires CCP, which noccp forbids"),
         (
             &["pptp_mppe", "56", "@check"],
-            "option error: option pptp_mppe has no key length that the data path kernel can do: it has 40 and 128 bits",
+            "option error: option pptp_datapath: 'kernel' is not possible: ppp_mppe.ko has no keys of 56 bits",
         ),
     ];
     for (words, line) in cases {

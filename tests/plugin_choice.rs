@@ -11,7 +11,7 @@ mod choice;
 use choice::{Choice, Impossible, Origin, Wish, choose};
 use options::{Datapath, Path};
 
-const AUTO: Wish = Wish { datapath: Datapath::Auto, call: Origin::Own, multilink: false };
+const AUTO: Wish = Wish { datapath: Datapath::Auto, call: Origin::Own, multilink: false, only_56_bits: false };
 
 /// Chooses on a machine that can do these.
 fn on_machine(wish: Wish, possible: &[Path]) -> Result<Choice, Impossible> {
@@ -27,6 +27,12 @@ fn auto_takes_the_first_that_is_possible_and_says_why_not_the_better_ones() {
     assert_eq!(line(AUTO, &Path::ALL), "data path kernel");
     assert_eq!(line(AUTO, &[Path::Tun, Path::Pty]), "data path tun: kernel: no kernel");
     assert_eq!(line(AUTO, &[Path::Pty]), "data path pty: kernel: no kernel; tun: no tun");
+}
+
+#[test]
+fn keys_of_56_bits_are_not_the_kernels() {
+    let wish = Wish { only_56_bits: true, ..AUTO };
+    assert_eq!(line(wish, &Path::ALL), "data path tun: kernel: ppp_mppe.ko has no keys of 56 bits");
 }
 
 #[test]

@@ -10,6 +10,8 @@ pub(crate) struct Wish {
     pub(crate) call: Origin,
     /// Several links are to be one bundle.
     pub(crate) multilink: bool,
+    /// MPPE is to have keys of 56 bits and no others.
+    pub(crate) only_56_bits: bool,
 }
 
 /// Who makes the call, and with what.
@@ -70,6 +72,7 @@ fn contradiction(wish: Wish, path: Path) -> Option<&'static str> {
         _ => {}
     }
     match path {
+        Path::Kernel if wish.only_56_bits => Some("ppp_mppe.ko has no keys of 56 bits"),
         Path::Tun if wish.multilink => Some("option multilink needs the kernel's PPP"),
         _ => None,
     }

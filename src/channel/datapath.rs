@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use log::{info, warn};
 use nix::errno::Errno;
+use pptp_core::ccp::KeyLengths;
+use pptp_core::mppe::KeyLength;
 use pptp_io::{gre_socket, modules, ppp, pppox, pty, tun, words};
 
 use super::choice::{Choice, Impossible, Origin, Wish, choose};
@@ -29,8 +31,14 @@ pub(super) fn decide(settings: &Settings) -> Result<Choice, Status> {
             server::check_socket(socket).map_err(|problem| refuse(&problem, Status::OptionError))?
         }
     };
-    let wish = Wish { datapath: settings.datapath, call, multilink: pppd::is_multilink() };
-    choose(wish, |path| probe(path, call)).map_err(|impossible| match impossible {
+    let wish = Wish {
+        datapath: settings.datapath,
+        call,
+        multilink: pppd::is_multilink(),
+        only_56_bits: settings.wants_mppe_of(KeyLengths::only(KeyLength::Bits56)),
+    };
+    let wants_mppe = pppd::wants_mppe() || settings.wants_mppe_of(KeyLengths::ALL);
+    choose(wish, |path| probe(path, call, wants_mppe)).map_err(|impossible| match impossible {
         Impossible::Options(line) => refuse(&line, Status::OptionError),
         Impossible::Machine(line) => refuse(&with_remedy(line), Status::NoKernelSupport),
     })
@@ -61,14 +69,14 @@ fn refuse(line: &str, status: Status) -> Status {
 }
 
 /// What is missing for a path.
-fn probe(path: Path, call: Origin) -> Result<(), String> {
+fn probe(path: Path, call: Origin, wants_mppe: bool) -> Result<(), String> {
     match path {
         Path::Kernel => {
             if call == Origin::Own {
                 probe_pptp()?;
             }
             probe_ppp()?;
-            probe_mppe()
+            if wants_mppe { probe_mppe() } else { Ok(()) }
         }
         Path::Tun => {
             ppp_device::obstacle().map_or(Ok(()), Err)?;
@@ -78,7 +86,7 @@ fn probe(path: Path, call: Origin) -> Result<(), String> {
         Path::Pty => {
             probe_ppp()?;
             probe_discipline()?;
-            if !userspace::encrypts_terminals() {
+            if wants_mppe && !userspace::encrypts_terminals() {
                 probe_mppe()?;
             }
             probe_gre(call)
@@ -86,11 +94,8 @@ fn probe(path: Path, call: Origin) -> Result<(), String> {
     }
 }
 
-/// Whether the kernel has what MPPE needs, if it is required.
+/// Whether the kernel has what MPPE needs.
 fn probe_mppe() -> Result<(), String> {
-    if !pppd::wants_mppe() {
-        return Ok(());
-    }
     match ppp::has_mppe() {
         Ok(true) => Ok(()),
         Ok(false) => Err(String::from("no MPPE (ppp_mppe.ko)")),

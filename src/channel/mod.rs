@@ -143,22 +143,20 @@ pub(crate) fn check_options() -> Result<(), Status> {
     let path = choose()?;
     match path {
         Path::Kernel => {}
-        Path::Tun => {
-            ffi::refuse_header_compression();
-            if settings.requires_mppe() || pppd::wants_mppe() {
-                ppp_device::require_encryption();
-            }
-        }
+        Path::Tun => ffi::refuse_header_compression(),
         // The kernel would take the map from the peer's answer, and drop every character in it that is not escaped; but
         // the peer's frames come by GRE, and nothing in them is.
         Path::Pty => ffi::ask_for_no_asyncmap(),
+    }
+    if settings.requires_mppe() || pppd::wants_mppe() {
+        ppp_device::require_encryption();
     }
     if let Some(choice) = with(|channel| channel.choice.clone()) {
         datapath::report(&choice, &settings);
     }
     mschap::set_up(settings.mschap);
     if let Some(policy) = settings.mppe {
-        ccp::set_up(policy, path)?;
+        ccp::set_up(policy, path);
     }
     let configured = Configured::read();
     ffi::watch_networks();

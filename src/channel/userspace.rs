@@ -75,9 +75,6 @@ fn make_line(call: CallConfig, ends: &Ends) -> Result<OwnedFd, String> {
     let refused = |error: EngineError| format!("the engine does not take the call: {error}");
     engine::ask(|engine| engine.new_channel(channel, call, Framing::Hdlc, descriptors)).map_err(refused)?;
     if encrypts_terminals() {
-        if pppd::wants_mppe() {
-            ppp_device::require_encryption();
-        }
         ppp_device::encrypt(channel).map_err(refused)?;
     }
     Ok(slave)

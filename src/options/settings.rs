@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use std::os::fd::RawFd;
 use std::time::Duration;
 
-use pptp_core::ccp::{Policy, Presence};
+use pptp_core::ccp::{KeyLengths, Policy, Presence};
 use pptp_core::control::Quirk;
 
 /// The values of all options.
@@ -148,6 +148,12 @@ impl Settings {
     /// Whether there is no link without MPPE of the plugin's CCP.
     pub(crate) fn requires_mppe(&self) -> bool {
         self.mppe.is_some_and(|policy| policy.presence == Presence::Required)
+    }
+
+    /// Whether the plugin's CCP may agree on MPPE, and on none but these key lengths.
+    pub(crate) fn wants_mppe_of(&self, lengths: KeyLengths) -> bool {
+        let policy = self.mppe.filter(|policy| policy.presence != Presence::Denied);
+        policy.is_some_and(|policy| policy.key_lengths.common(lengths) == Some(policy.key_lengths))
     }
 
     /// Which end of the tunnel the options describe.

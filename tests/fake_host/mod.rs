@@ -26,14 +26,20 @@ fn host() -> &'static Path {
     static HOST: OnceLock<PathBuf> = OnceLock::new();
     HOST.get_or_init(|| {
         // Test binaries run at the same time, and each builds its own.
-        let host = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("host-{}", std::process::id()));
-        let mut compiler = Command::new("cc");
-        compiler.args(["-std=gnu11", "-Wall", "-Wextra", "-Werror", "-rdynamic", "-o"]).arg(&host);
-        compiler.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fake_host/host.c"));
-        compiler.args(["-I", env!("PPPD_HEADERS"), "-ldl"]);
-        assert!(compiler.status().unwrap().success(), "the host cannot be compiled");
+        let built = |name: &str| Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}", std::process::id()));
+        let (host, kernel) = (built("host"), built("kernel"));
+        compile("kernel.c", &kernel, &["-shared".as_ref(), "-fPIC".as_ref()]);
+        compile("host.c", &host, &["-rdynamic".as_ref(), kernel.as_ref(), "-ldl".as_ref()]);
         host
     })
+}
+
+fn compile(source: &str, result: &Path, arguments: &[&OsStr]) {
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fake_host");
+    let mut compiler = Command::new("cc");
+    compiler.args(["-std=gnu11", "-Wall", "-Wextra", "-Werror", "-I", env!("PPPD_HEADERS"), "-o"]).arg(result);
+    compiler.arg(sources.join(source)).args(arguments);
+    assert!(compiler.status().unwrap().success(), "{source} cannot be compiled");
 }
 
 /// What a run of the host gave.
