@@ -7,9 +7,12 @@ use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
+use nix::sys::resource::{Resource, getrlimit};
 use nix::sys::signal::Signal;
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
+
+use crate::sys;
 
 /// A child that has not been [`reap`]ed: its number is nobody else's until then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -48,6 +51,17 @@ pub fn start<S: AsRef<OsStr>>(program: &OsStr, arguments: &[S], inherited: Borro
     fcntl(inherited, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC))?;
     // Waited for by `reap`.
     Ok(Child(started?.id()))
+}
+
+/// Allows a child so many descriptors, unless it asks for more: programs that were written for few go through all that there
+/// might be.
+///
+/// # Errors
+/// It is more than this process may have.
+pub fn limit_descriptors(child: Child, most: u64) -> io::Result<()> {
+    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
+    let child = i32::try_from(child.0).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
+    sys::limit_descriptors(child, libc::rlimit { rlim_cur: most.min(hard), rlim_max: hard })
 }
 
 /// A child that has ended since the last time, and how.

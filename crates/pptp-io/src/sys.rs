@@ -209,6 +209,13 @@ pub(crate) fn close_range(first: RawFd, last: RawFd) {
     }
 }
 
+/// prlimit(2): how many descriptors a process may have (`RLIMIT_NOFILE`), below what it may raise that to.
+pub(crate) fn limit_descriptors(pid: libc::pid_t, limit: libc::rlimit) -> io::Result<()> {
+    // SAFETY: the kernel reads the new limit, which lives until the call returns; a null pointer for the old one is allowed.
+    check(unsafe { libc::prlimit(pid, libc::RLIMIT_NOFILE, &raw const limit, std::ptr::null_mut()) })?;
+    Ok(())
+}
+
 /// Keeps a descriptor of this process from the programs that it starts. It may be anybody's: nothing else changes.
 pub(crate) fn close_on_exec(fd: RawFd) {
     // SAFETY: F_SETFD takes a number, no pointer; one that is not open is an error and nothing else.

@@ -92,11 +92,14 @@ impl Server {
     /// # Errors
     /// This process cannot wait for anything.
     pub fn run(self, reload: Reload) -> io::Result<()> {
-        if let Err(error) = process::raise_descriptor_limit() {
-            warn!("cannot raise the limit of descriptors: {}", words(&error));
-        }
+        let descriptors = process::raise_descriptor_limit();
+        let descriptors = descriptors.inspect_err(|error| {
+            warn!("cannot raise the limit of descriptors: {}", words(error));
+        });
         daemon::keep_descriptors();
-        Loop::new(self, reload)?.run()
+        let pppds =
+            Pppds { config: Arc::clone(&self.config), carrier: carrier(&self.config), descriptors: descriptors.ok() };
+        Loop::new(self, pppds, reload)?.run()
     }
 }
 
@@ -118,17 +121,13 @@ struct Loop {
 }
 
 impl Loop {
-    fn new(server: Server, reload: Reload) -> io::Result<Self> {
+    fn new(server: Server, pppds: Pppds, reload: Reload) -> io::Result<Self> {
         let Server { config, listeners } = server;
         let (signals, events) = (Signals::take()?, EventSet::new()?);
         events.add(signals.fd(), SIGNALS, Interest::Read, Trigger::Level)?;
         for (token, listener) in (SIGNALS + 1..).zip(&listeners) {
             events.add(listener.as_fd(), token, Interest::Read, Trigger::Level)?;
-            if let Ok(address) = listener.local_addr() {
-                info!("listening on {address}");
-            }
         }
-        let pppds = Pppds { config: Arc::clone(&config), carrier: carrier(&config) };
         let exchange = Exchange::new(Arc::clone(&config), daemon::host_name(), pppds, Box::new(random::number));
         Ok(Self {
             config,
@@ -145,6 +144,9 @@ impl Loop {
     }
 
     fn run(mut self) -> io::Result<()> {
+        for address in self.listeners.iter().map_while(|listener| listener.local_addr().ok()) {
+            info!("listening on {address}");
+        }
         while !self.is_over() {
             self.turn()?;
         }

@@ -26,6 +26,8 @@ use crate::pool::Pair;
 pub(super) struct Pppds {
     pub(super) config: Arc<Config>,
     pub(super) carrier: Carrier,
+    /// How many descriptors a pppd may have; `None`: as many as this process.
+    pub(super) descriptors: Option<u64>,
 }
 
 /// The way of a call.
@@ -80,6 +82,10 @@ impl Lines for Pppds {
             Refusal::Machine(format!("cannot start {}: {}", self.config.pppd.display(), words(&error)))
         })?;
         *line = next;
+        if let Some(most) = self.descriptors {
+            // One that has ended by now needs no limit.
+            let _ = children::limit_descriptors(child, most);
+        }
         Ok(Pppd(child))
     }
 

@@ -26,6 +26,10 @@ fn a_call_reaches_its_pppd_which_has_only_what_it_needs() {
     let descriptors: Vec<_> = lines.collect();
     assert_eq!(descriptors[..3], ["0 /dev/null", "1 /dev/null", "2 /dev/null"]);
     assert!(descriptors.len() == 4 && descriptors[3].contains("socket:"), "{descriptors:?}");
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", daemon.children()[0])).unwrap();
+    let files = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
+    let own = nix::sys::resource::getrlimit(nix::sys::resource::Resource::RLIMIT_NOFILE).unwrap().0;
+    assert_eq!(files.split_whitespace().nth(3), Some(own.to_string().as_str()));
     client.send("clear", &[("id", 7)]);
     let notify = client.expect("cdn");
     assert_eq!((notify.value("id"), notify.value("result")), (Some(ours.into()), Some(4)));

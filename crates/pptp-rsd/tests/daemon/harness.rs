@@ -41,6 +41,17 @@ pub(crate) struct Daemon {
 impl Daemon {
     /// With these settings, and stubs that behave like this.
     pub(crate) fn start(settings: &str, behaviour: &str) -> Self {
+        Self::start_by(&mut Command::new(env!("CARGO_BIN_EXE_pptp-rsd")), settings, behaviour)
+    }
+
+    /// The same, with so many descriptors at most.
+    pub(crate) fn start_with_descriptors(most: u32, settings: &str, behaviour: &str) -> Self {
+        let mut command = Command::new("prlimit");
+        command.args([&format!("--nofile={most}:{most}"), env!("CARGO_BIN_EXE_pptp-rsd")]);
+        Self::start_by(&mut command, settings, behaviour)
+    }
+
+    fn start_by(command: &mut Command, settings: &str, behaviour: &str) -> Self {
         static NEXT: AtomicU8 = AtomicU8::new(1);
         assert!(nix::unistd::geteuid().is_root(), "these tests open raw sockets: run them as root");
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -51,14 +62,14 @@ impl Daemon {
         fs::create_dir(daemon.path("trace")).unwrap();
         daemon.behave(behaviour);
         daemon.configure(settings);
-        daemon.child = Command::new(env!("CARGO_BIN_EXE_pptp-rsd"))
+        daemon.child = command
             .args(["-f", "-d", "-c"])
             .arg(daemon.path("conf"))
             .stdin(Stdio::null())
             .stderr(fs::File::create(daemon.path("log")).unwrap())
             .spawn()
             .unwrap();
-        eventually("it listens", || daemon.log().contains("calls are carried by").then_some(()));
+        eventually("it listens", || daemon.log().contains("listening on").then_some(()));
         daemon
     }
 

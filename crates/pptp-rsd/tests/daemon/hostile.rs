@@ -165,3 +165,24 @@ fn thousands_of_connections_cost_no_memory_that_stays() {
     assert_served(&daemon, 1);
     assert!(daemon.log().lines().count() < 100, "{}", daemon.log().lines().count());
 }
+
+#[test]
+fn without_descriptors_calls_are_refused_and_connections_wait() {
+    let daemon = Daemon::start_with_descriptors(24, "", "");
+    let idle = daemon.descriptors();
+    let mut client = daemon.join();
+    client.dial(1);
+    let mut silent: Vec<Client> = (0..30).map(|_| daemon.connect()).collect();
+    daemon.wait_for("cannot accept connections for a moment: too many open files", 1);
+    assert_eq!(refusal(&client.ask(2)), (Some(2), Some(4)));
+    daemon.wait_for("call refused: cannot open a GRE socket: too many open files", 1);
+    client.send("echo", &[]);
+    client.expect("echo-reply");
+    silent.truncate(5);
+    client.dial(3);
+    assert_served(&daemon, 4);
+    drop((client, silent));
+    daemon.wait_until_idle(idle);
+    // It does not try again and again.
+    assert!(daemon.count("cannot accept connections") < 50);
+}
