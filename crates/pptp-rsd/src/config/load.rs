@@ -27,6 +27,15 @@ pub struct Loaded {
     pub warnings: Vec<Report>,
 }
 
+/// What can be set and has no effect.
+const NOT_SUPPORTED: [(&str, &str); 5] = [
+    ("bcrelay", "no broadcasts are relayed"),
+    ("vrf", "clients are not reached by it"),
+    ("logwtmp", "calls are not recorded"),
+    ("metrics-listen", "no metrics are served"),
+    ("control-socket", "nothing listens there"),
+];
+
 /// Longer files are no configurations.
 const LONGEST_FILE: u64 = 1 << 20;
 
@@ -147,8 +156,9 @@ impl<'a> Draft<'a> {
             self.set(keyword, value, Place::CommandLine);
         }
         self.check_files();
-        self.check_what_is_missing();
-        if !self.config.delegate && !self.has_errors() {
+        // What is wrong comes first; the rest would be about half a configuration.
+        if !self.has_errors() {
+            self.check_effects();
             self.check_addresses();
         }
         if self.has_errors() { Err(self.reports) } else { Ok(Loaded { config: self.config, warnings: self.reports }) }
@@ -175,20 +185,17 @@ impl<'a> Draft<'a> {
         }
     }
 
-    fn check_what_is_missing(&mut self) {
-        if self.config.bcrelay.is_some() {
-            self.warn(self.place("bcrelay"), "bcrelay is not supported: no broadcasts are relayed".into());
-        }
-        let unset = |keyword| self.place(keyword) == Place::Default;
-        if self.config.delegate && unset("connections") && unset("max-sessions") {
-            let most = self.config.most_calls();
-            let text = format!("delegate: at most {most} calls at a time; pptpd sets no limit here, connections does");
-            self.warn(self.place("delegate"), text);
+    fn check_effects(&mut self) {
+        for (keyword, effect) in NOT_SUPPORTED {
+            self.warn_if_set(keyword, format!("{keyword} is not supported: {effect}"));
         }
     }
 
     /// What pptpd has to say about its lists of addresses, and what it should.
     fn check_addresses(&mut self) {
+        if self.config.delegate {
+            return self.check_delegation();
+        }
         if self.place("remoteip") == Place::Default {
             let text = "remoteip: not set, clients get pptpd's own 192.168.1.1-100".into();
             self.warn(Place::File(self.command_line.file().to_owned()), text);
@@ -196,6 +203,15 @@ impl<'a> Draft<'a> {
         let (plan, most) = (Plan::of(&self.config), self.config.most_calls());
         for remark in plan.remarks() {
             self.remark(*remark, plan.len(), most);
+        }
+    }
+
+    /// pptpd knows no limit without a list of addresses.
+    fn check_delegation(&mut self) {
+        if ["connections", "max-sessions"].iter().all(|keyword| !self.places.contains_key(keyword)) {
+            let most = self.config.most_calls();
+            let text = format!("delegate: at most {most} calls at a time; pptpd sets no limit here, connections does");
+            self.warn_if_set("delegate", text);
         }
     }
 

@@ -158,8 +158,17 @@ fn lists_that_do_not_fit_are_remarked_where_they_are_written() {
 }
 
 #[test]
-fn broadcasts_are_not_relayed() {
-    says(&format!("{QUIET}bcrelay eth1"), &["/f:2: warning: bcrelay is not supported: no broadcasts are relayed"]);
+fn what_has_no_effect_is_a_warning() {
+    let cases = [
+        ("bcrelay eth1", "bcrelay is not supported: no broadcasts are relayed"),
+        ("vrf red", "vrf is not supported: clients are not reached by it"),
+        ("logwtmp", "logwtmp is not supported: calls are not recorded"),
+        ("metrics-listen [::1]:99", "metrics-listen is not supported: no metrics are served"),
+        ("control-socket /s", "control-socket is not supported: nothing listens there"),
+    ];
+    for (line, expected) in cases {
+        says(&format!("{QUIET}{line}"), &[&format!("/f:2: warning: {expected}")]);
+    }
 }
 
 #[test]
