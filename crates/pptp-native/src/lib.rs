@@ -13,12 +13,16 @@
 
 mod daemon;
 mod machine;
+mod middle;
 mod network;
+pub mod ppp;
 mod pppd;
+pub mod relaying;
 mod traffic;
 
 pub use daemon::Daemon;
 pub use machine::{Machine, Version};
+pub use middle::{Middle, Way};
 pub use network::{CLIENT, Network, SERVER};
 pub use pppd::Pppd;
 pub use traffic::{Pace, Seen};

@@ -136,6 +136,11 @@ impl Machine {
         command
     }
 
+    /// The machine's network.
+    pub(crate) fn network_namespace(&self) -> fs::File {
+        fs::File::open(format!("/proc/{}/ns/net", self.init)).unwrap()
+    }
+
     fn enter(&self, namespaces: &[&str]) -> Command {
         let mut command = Command::new("nsenter");
         command.args(["-t", &self.init.to_string(), "-n"]).args(namespaces);
@@ -164,7 +169,8 @@ impl Machine {
     /// How many of so many pings, with so many bytes of data each, are answered.
     #[must_use]
     pub fn pings(&self, count: u32, size: u32, address: &str) -> usize {
-        let line = format!("ping -c {count} -s {size} -i 0.05 -W 2 {address}");
+        // All at once, since ping(8) waits for late answers no longer than for the time between two packets.
+        let line = format!("ping -c {count} -l {count} -s {size} -i 1 -W 2 {address}");
         let output = self.command(&line).output().unwrap();
         String::from_utf8_lossy(&output.stdout).lines().filter(|line| line.contains("bytes from")).count()
     }
@@ -191,6 +197,26 @@ impl Machine {
         let text = self.run("ip -o link show");
         let names = text.lines().filter_map(|line| line.split(':').nth(1)?.trim().split('@').next());
         names.filter(|name| *name != "lo" && !name.starts_with("cable")).map(String::from).collect()
+    }
+
+    /// How many packets have come out of the tunnel's interface.
+    ///
+    /// # Panics
+    /// There is no such interface.
+    #[must_use]
+    pub fn delivered(&self, interface: &str) -> u64 {
+        self.read(&format!("/sys/class/net/{interface}/statistics/rx_packets")).trim().parse().unwrap()
+    }
+
+    /// How much memory a process takes, KiB.
+    ///
+    /// # Panics
+    /// There is no such process.
+    #[must_use]
+    pub fn memory(&self, process: u32) -> u64 {
+        let status = self.read(&format!("/proc/{process}/status"));
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a process that runs");
+        line.split_whitespace().next().and_then(|word| word.parse().ok()).unwrap()
     }
 
     /// Kills a process of the machine.
@@ -252,16 +278,20 @@ impl Machine {
         }
     }
 
-    /// Everything that the programs of the machine have written down.
+    /// Every file that the programs of the machine have written: its name and what is in it.
     #[must_use]
-    pub fn logs(&self) -> String {
+    pub fn written(&self) -> Vec<(PathBuf, Vec<u8>)> {
         let entries = fs::read_dir(&self.directory).into_iter().flatten().map_while(Result::ok);
         let mut paths: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
         paths.sort();
-        paths
-            .iter()
-            .map(|path| format!("=== {}\n{}", path.display(), fs::read_to_string(path).unwrap_or_default()))
-            .collect()
+        paths.into_iter().map(|path| (path.clone(), fs::read(path).unwrap_or_default())).collect()
+    }
+
+    /// The same as text.
+    #[must_use]
+    pub fn logs(&self) -> String {
+        let files = self.written().into_iter();
+        files.map(|(path, bytes)| format!("=== {}\n{}", path.display(), String::from_utf8_lossy(&bytes))).collect()
     }
 }
 

@@ -3,7 +3,8 @@
 use std::process::{Child, Stdio};
 
 use crate::machine::{Machine, Version, program};
-use crate::{Pppd, SOON, eventually};
+use crate::pppd::ENVIRONMENT;
+use crate::{Middle, Pppd, SOON, eventually};
 
 /// The client's address outside the tunnel.
 pub const CLIENT: &str = "192.0.2.2";
@@ -53,13 +54,20 @@ impl Network {
     /// The relay does not start.
     #[must_use]
     pub fn with_relay(version: Version, harm: &str) -> Self {
-        let [client, server, relay] = ["client", "server", "relay"].map(|name| Machine::new(name, version));
-        client.connect(&relay, ["cable", "cable0"], [CLIENT, SERVER]);
-        server.connect(&relay, ["cable", "cable1"], BEHIND);
+        let [client, server, relay] = three_machines(version);
         let [to, from] = BEHIND;
         let arguments = format!("relay {SERVER} {CLIENT} {from} {to} {harm}");
         let child = crate::traffic::start(&relay, &arguments, "ready");
         Self { client, server, _relay: Some(relay), shadows: vec![child] }
+    }
+
+    /// With a man in the middle.
+    #[must_use]
+    pub fn with_middle(version: Version) -> (Self, Middle) {
+        let [client, server, relay] = three_machines(version);
+        let [to, from] = BEHIND;
+        let middle = Middle::start(&relay, [SERVER, CLIENT, from, to]);
+        (Self { client, server, _relay: Some(relay), shadows: Vec::new() }, middle)
     }
 
     /// Starts the server: a pppd with `options` for every call.
@@ -72,13 +80,22 @@ impl Network {
         self.serve(&format!("{INSIDE} {options}"));
     }
 
-    /// Starts the server with arguments of its own.
+    /// Starts a server that asks for alice's password, which both ends know: [`Network::serve_many`] with authentication by
+    /// MS-CHAPv2 and without IPv6.
+    pub fn serve_with_password(&mut self, password: &str, options: &str) {
+        for machine in [&self.client, &self.server] {
+            machine.run(&format!("umask 077; echo 'alice * {password} *' > /etc/ppp/chap-secrets"));
+        }
+        self.serve_many(&format!("auth require-mschap-v2 name server noipv6 {options}"));
+    }
+
+    /// Starts the server with arguments of its own, in the environment of /run/test/environment, as a client.
     ///
     /// # Panics
     /// It does not start.
     pub fn serve_with(&mut self, arguments: &str) {
         let line = format!(
-            "exec /run/bin/fake-pptp-server --listen 0.0.0.0 --log /run/test/journal {arguments} > /run/test/server.out 2>&1"
+            "{ENVIRONMENT} exec /run/bin/fake-pptp-server --listen 0.0.0.0 --log /run/test/journal {arguments} > /run/test/server.out 2>&1"
         );
         self.shadows.push(self.server.command(&line).spawn().unwrap());
         eventually("the server listens", SOON, || self.journal().contains("listening").then_some(()));
@@ -171,6 +188,14 @@ impl Network {
             }
         }
     }
+}
+
+/// A client and a server, and a machine between them that passes nothing on.
+fn three_machines(version: Version) -> [Machine; 3] {
+    let [client, server, relay] = ["client", "server", "relay"].map(|name| Machine::new(name, version));
+    client.connect(&relay, ["cable", "cable0"], [CLIENT, SERVER]);
+    server.connect(&relay, ["cable", "cable1"], BEHIND);
+    [client, server, relay]
 }
 
 impl Drop for Network {

@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use crate::{Machine, eventually};
 
+/// Makes the shell read /run/test/environment, if there is one.
+pub(crate) const ENVIRONMENT: &str = "[ ! -e /run/test/environment ] || . /run/test/environment;";
+
 /// A pppd and its log.
 #[derive(Debug)]
 pub struct Pppd<'a> {
@@ -23,7 +26,7 @@ impl<'a> Pppd<'a> {
     #[must_use]
     pub fn start(machine: &'a Machine, name: &str, options: &str) -> Self {
         let line = format!(
-            "echo $$ > /run/test/{name}.pid; [ ! -e /run/test/environment ] || . /run/test/environment; exec pppd logfile /run/test/{name}.log {options} > /run/test/{name}.out 2>&1"
+            "echo $$ > /run/test/{name}.pid; {ENVIRONMENT} exec pppd logfile /run/test/{name}.log {options} > /run/test/{name}.out 2>&1"
         );
         let child = machine.command(&line).spawn().unwrap();
         Self { machine, name: String::from(name), child }

@@ -2,6 +2,7 @@
 
 mod features;
 mod filters;
+mod hostile;
 mod impaired;
 mod recovery;
 mod silence;

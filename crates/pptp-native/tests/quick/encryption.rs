@@ -1,20 +1,20 @@
 //! MPPE of the engine, negotiated by pppd's own CCP.
 
-use pptp_native::{AT_ONCE, Network, SOON, Version, with_either_pppd};
+use pptp_native::ppp::{Frame, protocol};
+use pptp_native::{AT_ONCE, Machine, Network, SOON, Version, Way, with_either_pppd};
 
 with_either_pppd! {
     encrypted_packets_pass_both_ways,
     it_does_not_matter_whose_mschap_it_is,
     a_library_without_md4_is_no_obstacle,
+    nor_is_it_for_a_server,
+    nothing_invented_on_the_way_is_delivered,
 }
 
 /// Both ends know the password and want to be asked for it.
 fn with_secrets(version: Version, options: &str) -> Network {
     let mut network = Network::new(version);
-    for machine in [&network.client, &network.server] {
-        machine.run("umask 077; echo 'alice * secret *' > /etc/ppp/chap-secrets");
-    }
-    network.serve_many(&format!("auth require-mschap-v2 name server require-mppe-128 noipv6 {options}"));
+    network.serve_with_password("secret", &format!("require-mppe-128 {options}"));
     network
 }
 
@@ -52,13 +52,21 @@ fn it_does_not_matter_whose_mschap_it_is(version: Version) {
 }
 
 /// As where a system allows nothing but FIPS: pppd 2.5.2 has no MD4 and no DES of its own.
-fn a_library_without_md4_is_no_obstacle(version: Version) {
+fn allow_nothing_but_fips(machine: &Machine) {
     const LIBRARY: &str = "openssl_conf = all\n[all]\nalg_section = evp\n[evp]\ndefault_properties = fips=yes\n";
+    machine.run(&format!("printf '{LIBRARY}' > /run/test/openssl.cnf"));
+    machine.script("/run/test/environment", "export OPENSSL_CONF=/run/test/openssl.cnf");
+}
+
+fn is_without_md4(version: Version) -> bool {
+    version.number() == "2.5.2"
+}
+
+fn a_library_without_md4_is_no_obstacle(version: Version) {
     let network = with_secrets(version, "pptp_mschap pppd");
-    network.client.run(&format!("printf '{LIBRARY}' > /run/test/openssl.cnf"));
-    network.client.script("/run/test/environment", "export OPENSSL_CONF=/run/test/openssl.cnf");
+    allow_nothing_but_fips(&network.client);
     let mut alone = network.dial("alone", &format!("{CLIENT} pptp_mschap pppd"));
-    if version.number() == "2.5.2" {
+    if is_without_md4(version) {
         assert_eq!(alone.exit_status(SOON), 19);
     } else {
         alone.wait_for("remote IP address", 1, SOON);
@@ -66,6 +74,56 @@ fn a_library_without_md4_is_no_obstacle(version: Version) {
         alone.exit_status(AT_ONCE);
     }
     let pppd = network.dial_up("client", 2, CLIENT);
-    assert_eq!(pppd.count("pppd's own gives wrong results"), usize::from(version.number() == "2.5.2"));
+    assert_eq!(pppd.count("pppd's own gives wrong results"), usize::from(is_without_md4(version)));
     assert_eq!(network.client.pings(3, 56, "10.99.2.1"), 3);
+}
+
+fn nor_is_it_for_a_server(version: Version) {
+    for mschap in ["auto", "pppd"] {
+        let mut network = Network::new(version);
+        allow_nothing_but_fips(&network.server);
+        network.serve_with_password("secret", &format!("require-mppe-128 pptp_mschap {mschap}"));
+        let mut pppd = network.dial("client", CLIENT);
+        if mschap == "pppd" && is_without_md4(version) {
+            assert_eq!(pppd.exit_status(SOON), 19);
+            assert_eq!(network.client.pings(1, 56, "10.99.1.1"), 0);
+        } else {
+            pppd.wait_for("remote IP address", 1, SOON);
+            assert_eq!(network.client.pings(3, 56, "10.99.1.1"), 3, "{mschap}");
+            let is_own = network.server_log(1).contains("pppd's own gives wrong results");
+            assert_eq!(is_own, is_without_md4(version), "{mschap}");
+        }
+    }
+}
+
+/// Packets in clear in every form, packets that were there before, and such as nobody has encrypted.
+fn nothing_invented_on_the_way_is_delivered(version: Version) {
+    let (mut network, middle) = Network::with_middle(version);
+    network.serve_with_password("secret", "require-mppe-128");
+    let mut pppd = network.dial_up("client", 1, CLIENT);
+    let Network { client, server, .. } = &network;
+    assert_eq!(client.pings(20, 56, "10.99.1.1"), 20);
+    let delivered = || [client, server].map(|machine| machine.delivered("ppp0"));
+    let before = delivered();
+    for way in Way::BOTH {
+        let old = middle.seen_of(way, protocol::MPPE);
+        let clear = [(protocol::IP, 0x45), (protocol::IPV6, 0x60)].map(|(protocol, first)| {
+            let mut packet = vec![0; 40];
+            (packet[0], packet[3], packet[9]) = (first, 40, 17);
+            Frame::new(protocol, packet)
+        });
+        let short = (0..8).map(|length| Frame::new(protocol::MPPE, [0x90, 0x30, 9, 9, 9, 9, 9, 9][..length].to_vec()));
+        // As if bit D were clear.
+        let not_encrypted = Frame::new(protocol::MPPE, [&[0x80, 0x31, 0, 0x21][..], &clear[0].information].concat());
+        for frame in clear.iter().cloned().chain(old).chain(short).chain([not_encrypted]) {
+            middle.inject(way, &frame);
+        }
+    }
+    assert_eq!(client.pings(3, 56, "10.99.1.1"), 3);
+    assert_eq!(delivered(), before.map(|count| count + 3));
+    let in_clear = |(_, frame): &(Way, Frame)| frame.is(protocol::IP) || frame.is(protocol::IPV6);
+    assert_eq!(middle.seen().into_iter().find(in_clear), None);
+    pppd.signal("TERM");
+    assert_eq!(pppd.exit_status(AT_ONCE), 5);
+    network.assert_nothing_left();
 }

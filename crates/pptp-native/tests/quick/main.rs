@@ -6,4 +6,5 @@ mod dialling;
 mod encryption;
 mod faults;
 mod mschap;
+mod secrets;
 mod statistics;

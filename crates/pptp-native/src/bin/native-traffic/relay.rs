@@ -4,17 +4,14 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::error::Error;
 use std::io;
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::fd::{AsFd, OwnedFd};
-use std::thread;
 use std::time::{Duration, Instant};
 
-use pptp_io::gre_socket::{self, Calls, Receiver, Sender};
+use pptp_io::gre_socket::{Receiver, Sender};
 use pptp_io::poller::{Interest, wait};
+use pptp_native::relaying::{gre, pass_control_connections};
 
 use super::{random, say};
-
-const PORT: u16 = 1723;
 
 /// How much later a packet is that others overtake.
 const OVERTAKEN: Duration = Duration::from_millis(5);
@@ -38,32 +35,10 @@ pub(super) fn run(words: &[&str]) -> Result<(), Box<dyn Error>> {
     let [delay, jitter] = [delay, jitter].map(Duration::from_millis);
     let harm = Harm { lost, doubled, overtaken, delay, jitter };
     let ends = [gre(local.parse()?, client.parse()?)?, gre(other_local.parse()?, server.parse()?)?];
-    let listener = TcpListener::bind((local, PORT))?;
-    let server: Ipv4Addr = server.parse()?;
-    thread::spawn(move || listener.incoming().flatten().for_each(|client| pass_stream(client, server)));
+    pass_control_connections(local.parse()?, server.parse()?)?;
     say("ready")?;
     Relay { ends, harm, late: BinaryHeap::new(), state: 1 }.run()?;
     Ok(())
-}
-
-fn gre(local: Ipv4Addr, peer: Ipv4Addr) -> io::Result<OwnedFd> {
-    let socket = gre_socket::open(None)?;
-    gre_socket::claim(socket.as_fd(), local, Calls::Matching { mask: 0, value: 0 })?;
-    gre_socket::connect(socket.as_fd(), peer)?;
-    Ok(socket)
-}
-
-/// Both ways, until either end closes.
-fn pass_stream(client: TcpStream, server: Ipv4Addr) {
-    let Ok(server) = TcpStream::connect((server, PORT)) else { return };
-    for (from, to) in [(&client, &server), (&server, &client)] {
-        let Ok((mut from, mut to)) = from.try_clone().and_then(|from| Ok((from, to.try_clone()?))) else { return };
-        thread::spawn(move || {
-            let _ = io::copy(&mut from, &mut to);
-            let _ = to.shutdown(std::net::Shutdown::Both);
-            let _ = from.shutdown(std::net::Shutdown::Both);
-        });
-    }
 }
 
 /// When to which end; packets of one time keep their order.
