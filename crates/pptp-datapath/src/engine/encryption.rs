@@ -2,8 +2,8 @@
 //! pass, carried out.
 //!
 //! As in the kernel, the options and keys come from pppd (`PPPIOCSCOMPRESS`), and the Configure-Acks that pass say when each
-//! direction begins. Stricter than the kernel: once a direction was encrypted, or encryption is required (`SC_MUST_COMP`),
-//! no packet passes in clear any more, whatever frames of CCP come, until another channel is connected.
+//! direction begins. Stricter than the kernel: once CCP was up and a direction encrypted, or encryption is required
+//! (`SC_MUST_COMP`), no packet passes in clear any more, whatever frames of CCP come, until another channel is connected.
 //!
 //! Frames that pass through a terminal come later than commands that pppd gives after them. So a Configure-Ack that was
 //! prepared for counts even when pppd has said meanwhile that CCP is up.
@@ -138,6 +138,7 @@ impl Encryption {
         } else if dropped & SC_CCP_UP != 0 {
             self.stop();
         }
+        self.note_if_up();
     }
 
     /// A channel was connected: nothing was agreed on with it.
@@ -180,6 +181,12 @@ impl Encryption {
         }
     }
 
+    /// Until CCP is up, what one side has agreed to may still be given up, where encryption is optional.
+    fn note_if_up(&mut self) {
+        let is_running = self.transmit.running.is_some() || self.receive.running.is_some();
+        self.is_required |= is_running && self.flags & SC_CCP_UP != 0;
+    }
+
     /// Of the direction to which a Configure-Ack that goes this way agrees: what the other side of it has asked to receive.
     const fn has_begun(&self, way: Way) -> bool {
         match way {
@@ -193,7 +200,7 @@ impl Encryption {
             Way::Received => ("received", self.receive.begin(ack, Decryptor::new)?),
             Way::Sent => ("sent", self.transmit.begin(ack, Encryptor::new)?),
         };
-        self.is_required |= config.is_ok();
+        self.note_if_up();
         Some(match config {
             Ok(config) => LogLine { level: log::Level::Debug, text: format!("engine: what is {direction}: {config}") },
             Err(error) => LogLine { level: log::Level::Error, text: format!("MPPE: {error}") },
@@ -324,6 +331,13 @@ mod tests {
         encryption
     }
 
+    /// One whose CCP is up.
+    fn up() -> Encryption {
+        let mut encryption = agreed();
+        encryption.set_flags(OPEN | SC_CCP_UP);
+        encryption
+    }
+
     #[test]
     fn a_packet_comes_out_as_it_went_in_and_is_not_to_be_read_between() {
         let (mut near, mut far) = (agreed(), agreed());
@@ -345,10 +359,10 @@ mod tests {
         assert_eq!(encryption.way_out(), Passage::Clear);
         encryption.watch(Way::Received, &ACK);
         assert!(encryption.decrypts());
-        // From the first agreement on nothing leaves in clear.
-        assert_eq!(encryption.way_out(), Passage::Barred);
+        assert_eq!(encryption.way_out(), Passage::Clear);
         encryption.watch(Way::Sent, &ACK);
         assert_eq!(encryption.way_out(), Passage::Encrypted);
+        encryption.set_flags(OPEN | SC_CCP_UP);
         assert!(!encryption.admits_clear());
     }
 
@@ -357,13 +371,14 @@ mod tests {
         let frames: [&[u8]; 4] = [&REQUEST, &[TERMINATE_REQUEST, 1, 0, 4], &[TERMINATE_ACK, 1, 0, 4], &[]];
         for frame in frames {
             for way in [Way::Sent, Way::Received] {
-                let mut encryption = agreed();
+                let mut encryption = up();
+                encryption.set_flags(OPEN);
                 encryption.watch(way, frame);
                 assert_ne!(encryption.way_out(), Passage::Clear, "{frame:?}");
                 assert!(!encryption.admits_clear(), "{frame:?}");
             }
         }
-        let mut closed = agreed();
+        let mut closed = up();
         closed.set_flags(0);
         assert_eq!(closed.way_out(), Passage::Barred);
         assert_eq!((closed.in_clear.sent, closed.in_clear.received), (1, 0));
@@ -371,8 +386,7 @@ mod tests {
 
     #[test]
     fn while_ccp_is_up_its_flags_alone_end_it() {
-        let mut encryption = agreed();
-        encryption.set_flags(OPEN | SC_CCP_UP);
+        let mut encryption = up();
         for frame in [&REQUEST[..], &ACK, &[TERMINATE_REQUEST, 1, 0, 4], &[TERMINATE_ACK, 1, 0, 4]] {
             for way in [Way::Sent, Way::Received] {
                 encryption.watch(way, frame);
@@ -389,7 +403,8 @@ mod tests {
 
     #[test]
     fn another_channel_begins_in_clear_unless_it_must_not() {
-        let mut encryption = agreed();
+        let mut encryption = up();
+        encryption.set_flags(OPEN);
         encryption.start_anew();
         assert_eq!(encryption.way_out(), Passage::Clear);
         encryption.set_flags(OPEN | SC_MUST_COMP);
@@ -424,6 +439,19 @@ mod tests {
     }
 
     #[test]
+    fn what_is_given_up_before_ccp_is_up_bars_nothing() {
+        let mut encryption = open();
+        encryption.prepare(Direction::Receive, &OPTION, &Key([7; 16]));
+        assert!(encryption.watch(Way::Received, &ACK).is_some());
+        // The peer asks for nothing, so this end, for which encryption is optional, does not either.
+        encryption.watch(Way::Sent, &REQUEST);
+        encryption.watch(Way::Received, &[CONFIGURE_ACK, 2, 0, 4]);
+        encryption.set_flags(OPEN | SC_CCP_UP);
+        assert!(!encryption.decrypts() && encryption.admits_clear());
+        assert_eq!(encryption.way_out(), Passage::Clear);
+    }
+
+    #[test]
     fn an_agreement_that_passes_late_counts_once() {
         let mut encryption = open();
         encryption.prepare(Direction::Transmit, &OPTION, &Key([7; 16]));
@@ -431,6 +459,7 @@ mod tests {
         encryption.set_flags(OPEN | SC_CCP_UP);
         assert!(encryption.watch(Way::Sent, &ACK).is_some());
         assert_eq!(encryption.way_out(), Passage::Encrypted);
+        assert!(!encryption.admits_clear());
         assert_eq!(encryption.watch(Way::Sent, &ACK), None);
     }
 
@@ -441,7 +470,7 @@ mod tests {
         let mut encryption = open();
         assert_eq!([0x21, MPLS, IPCP].map(|protocol| encryption.way_out_of(protocol)), [Passage::Clear; 3]);
         assert!([0x21, MPLS, IPCP].iter().all(|&protocol| encryption.admits(protocol)));
-        let mut encryption = agreed();
+        let mut encryption = up();
         let ways =
             [0x21, 0x57, MPLS, mppe::PROTOCOL, IPCP, CCP, 0xc021].map(|protocol| encryption.way_out_of(protocol));
         use Passage::{Barred, Clear, Encrypted};
