@@ -9,7 +9,7 @@ use log::{error, log};
 use pptp_datapath::client::{Batching, Engine, EngineError, Options};
 use pptp_datapath::command::Channel;
 
-use crate::ffi;
+use crate::secrets;
 
 thread_local! {
     static ENGINE: RefCell<Option<Engine>> = const { RefCell::new(None) };
@@ -41,7 +41,7 @@ fn bury() {
 }
 
 fn start() -> Result<Engine, EngineError> {
-    Engine::start(Options { wipe: ffi::erase_secrets, batching: Batching::Batched }).map_err(EngineError::Io)
+    Engine::start(Options { wipe: secrets::erase, batching: Batching::Batched }).map_err(EngineError::Io)
 }
 
 /// Lets an engine that runs deal with everything that has happened, and logs what it has to say.

@@ -25,3 +25,4 @@ mod mschap;
 mod options;
 mod ppp_device;
 mod pppd;
+mod secrets;

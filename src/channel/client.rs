@@ -14,9 +14,9 @@ use pptp_io::{gre_socket, pppox, tcp, words};
 
 use super::userspace::{self, Ends};
 use super::wait::{HeldSignals, Woken};
-use crate::ffi;
 use crate::options::{Path, Settings};
 use crate::pppd::{Interruption, NOTICE};
+use crate::secrets;
 
 /// How much longer than the call manager the plugin waits: the manager knows better what took so long.
 const GRACE: Duration = Duration::from_millis(500);
@@ -49,7 +49,7 @@ enum Outfit {
 pub(super) fn connect(settings: &Settings, server: &str, path: Path) -> Result<(Link, CallInfo), Stopped> {
     let deadline = Instant::now() + settings.connect_timeout + GRACE;
     let outfit = Outfit::new(path, settings).map_err(Stopped::Failed)?;
-    let mut call = client::start(&request(settings, server), outfit.channel(), ffi::erase_secrets)
+    let mut call = client::start(&request(settings, server), outfit.channel(), secrets::erase)
         .map_err(|error| Stopped::Failed(format!("cannot start the call manager: {}", words(&error))))?;
     let info = wait_for_call(&mut call, deadline, || {
         format!("no call to {server} within {} s", settings.connect_timeout.as_secs())

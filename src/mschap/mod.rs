@@ -18,7 +18,7 @@ use crate::ffi;
 use crate::options::MsChap;
 
 pub(crate) use v1::V1;
-pub(crate) use v2::{V2, accepts_server};
+pub(crate) use v2::{V2, accepts_server, forget};
 
 /// A version of MS-CHAP, as pppd's struct chap_digest_type has it.
 pub(crate) trait Version {

@@ -20,20 +20,9 @@ struct Answer {
     id: c_int,
     challenge: [u8; 16],
     response: Response,
-    user_name: Vec<u8>,
-    password: PasswordHash,
-}
-
-impl Answer {
-    /// Whether this is what the server says if it knows the password.
-    fn accepts(&self, authenticator: &AuthenticatorResponse) -> bool {
-        let exchange = Exchange {
-            authenticator_challenge: self.challenge,
-            peer_challenge: self.response.peer_challenge,
-            user_name: &self.user_name,
-        };
-        exchange.accepts_authenticator(&self.password, &self.response.nt_response, authenticator)
-    }
+    /// What the server says if it knows the password.
+    proof: AuthenticatorResponse,
+    keys: [StartKey; 2],
 }
 
 thread_local! {
@@ -61,7 +50,8 @@ impl Version for V2 {
         if !exchange.accepts(&password, &response.nt_response) {
             return None;
         }
-        set_keys(&password, &response, Role::Server);
+        let [send, receive] = start_keys(&password, &response, Role::Server);
+        ffi::set_mppe_keys(&send, &receive);
         let authenticator_response = exchange.authenticator_response(&password, &response.nt_response);
         // Windows 98 sets a flag, and takes a text for an error.
         let message = String::from(if response.flags == 0 { "Access granted" } else { "" });
@@ -109,16 +99,23 @@ fn answered(id: c_int, challenge: [u8; 16]) -> Option<[u8; RESPONSE_LENGTH]> {
 fn answer(id: c_int, name: &[u8], secret: &[u8], server: [u8; 16]) -> Option<[u8; RESPONSE_LENGTH]> {
     let password = hash::<V2>(secret)?;
     let peer_challenge = challenge::<V2>().try_into().ok()?;
-    let user_name = without_domain(name);
-    let exchange = Exchange { authenticator_challenge: server, peer_challenge, user_name };
+    let exchange = Exchange { authenticator_challenge: server, peer_challenge, user_name: without_domain(name) };
     let response = Response::new(peer_challenge, exchange.nt_response(&password));
+    let proof = exchange.authenticator_response(&password, &response.nt_response);
+    let keys = start_keys(&password, &response, Role::Client);
     let value = response.emit();
-    let user_name = user_name.to_vec();
     ANSWERS.with_borrow_mut(|answers| {
         answers.truncate(REMEMBERED - 1);
-        answers.push_front(Answer { id, challenge: server, response, user_name, password });
+        // It does not move to a larger place later on, which would leave a copy of the keys behind.
+        answers.reserve_exact(REMEMBERED.saturating_sub(answers.len()));
+        answers.push_front(Answer { id, challenge: server, response, proof, keys });
     });
     Some(value)
+}
+
+/// Forgets what it has answered, and the keys.
+pub(crate) fn forget() {
+    ANSWERS.with_borrow_mut(VecDeque::clear);
 }
 
 /// Whether the server that accepts us knows the password too; if so, pppd gets the keys.
@@ -128,9 +125,9 @@ pub(crate) fn accepts_server(id: c_int, message: &[u8]) -> bool {
         return false;
     };
     let is_right = ANSWERS.with_borrow(|answers| {
-        let mut of_this_id = answers.iter().filter(|answer| answer.id == id);
-        let answer = of_this_id.find(|answer| answer.accepts(&success.authenticator_response));
-        answer.map(|answer| set_keys(&answer.password, &answer.response, Role::Client)).is_some()
+        let is_right = |answer: &&Answer| answer.id == id && answer.proof.is(&success.authenticator_response);
+        let right = answers.iter().find(is_right);
+        right.map(|Answer { keys: [send, receive], .. }| ffi::set_mppe_keys(send, receive)).is_some()
     });
     if !is_right {
         error!("MS-CHAPv2: the server does not know the password");
@@ -142,9 +139,4 @@ pub(crate) fn accepts_server(id: c_int, message: &[u8]) -> bool {
 fn start_keys(password: &PasswordHash, response: &Response, role: Role) -> [StartKey; 2] {
     let keys = MasterKey::new(password.hash().as_bytes(), &response.nt_response);
     [Traffic::Send, Traffic::Receive].map(|traffic| keys.start_key(role, traffic))
-}
-
-fn set_keys(password: &PasswordHash, response: &Response, role: Role) {
-    let [send, receive] = start_keys(password, response, role);
-    ffi::set_mppe_keys(&send, &receive);
 }

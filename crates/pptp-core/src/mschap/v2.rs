@@ -64,13 +64,20 @@ impl Exchange<'_> {
         nt_response: &[u8; NT_RESPONSE_LENGTH],
         received: &AuthenticatorResponse,
     ) -> bool {
-        self.authenticator_response(password, nt_response).0.ct_eq(&received.0).into()
+        self.authenticator_response(password, nt_response).is(received)
     }
 }
 
 /// The server's proof; prints as in a Success packet, `S=` and 40 digits (§5).
 #[derive(Clone, Copy, Debug)]
 pub struct AuthenticatorResponse(pub [u8; 20]);
+
+impl AuthenticatorResponse {
+    /// Whether this is what was received; takes the same time whatever that is.
+    pub fn is(&self, received: &Self) -> bool {
+        self.0.ct_eq(&received.0).into()
+    }
+}
 
 impl fmt::Display for AuthenticatorResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
