@@ -5,15 +5,15 @@
 
 use std::cell::RefCell;
 
-use log::{debug, error, info};
+use log::{debug, error, info, warn};
 use pptp_core::ccp::{Ccp, Event, KeyLengths, Policy, Preparation, Presence, Settings, mppe_option};
 use pptp_core::mppe::{Config, KeyLength, Mode, StartKey};
 use pptp_io::clock;
 use zeroize::Zeroizing;
 
-use crate::ffi;
 use crate::options::Path;
 use crate::pppd::{NOTICE, Status, option_error, wants_mppe};
+use crate::{ffi, mschap};
 
 /// Bytes by which MPPE makes a packet longer: its own header, and the protocol number that gets in front of the packet.
 const OVERHEAD: i32 = 4;
@@ -25,11 +25,27 @@ struct SetUp {
     path: Path,
 }
 
+/// To send and to receive with.
+struct Keys {
+    /// For 128 bits.
+    long: [StartKey; 2],
+    /// For 40 and 56 bits.
+    short: Option<[StartKey; 2]>,
+}
+
+impl Keys {
+    fn of(&self, length: KeyLength) -> Option<&[StartKey; 2]> {
+        match length {
+            KeyLength::Bits128 => Some(&self.long),
+            KeyLength::Bits40 | KeyLength::Bits56 => self.short.as_ref(),
+        }
+    }
+}
+
 /// One link's, from the network phase on.
 struct Link {
     ccp: Ccp,
-    /// To send and to receive with.
-    keys: Option<[StartKey; 2]>,
+    keys: Option<Keys>,
     /// Why MPPE is denied although the policy would allow it.
     obstacle: Option<String>,
     networks: Networks,
@@ -123,7 +139,7 @@ pub(crate) fn open() {
 }
 
 /// What can be negotiated on this link, and the keys for it.
-fn survey(policy: Policy, path: Path) -> Result<(Policy, Option<[StartKey; 2]>), String> {
+fn survey(policy: Policy, path: Path) -> Result<(Policy, Option<Keys>), String> {
     if policy.presence == Presence::Denied {
         return Ok((policy, None));
     }
@@ -131,19 +147,18 @@ fn survey(policy: Policy, path: Path) -> Result<(Policy, Option<[StartKey; 2]>),
         return Err(String::from("both ends have authenticated by MS-CHAP, so there are two sets of keys"));
     }
     let no_keys = "there are no keys for it: they come with MS-CHAP, or from RADIUS";
-    let keys = ffi::mppe_keys().ok_or_else(|| String::from(no_keys))?;
+    let long = ffi::mppe_keys().ok_or_else(|| String::from(no_keys))?;
     ffi::clear_mppe_keys();
-    let policy = if ffi::mschap_v1_directions() > 0 {
-        policy.limited_to(KeyLengths::only(KeyLength::Bits128))
-    } else {
-        Some(policy)
-    };
-    let policy = policy.ok_or_else(|| String::from("with MS-CHAPv1 there are keys of 128 bits only"))?;
+    let of_version_1 = mschap::take_short_key().map(|key| [key.clone(), key]);
+    let short = if ffi::mschap_v1_directions() > 0 { of_version_1 } else { Some(long.clone()) };
+    let lengths = if short.is_some() { KeyLengths::ALL } else { KeyLengths::only(KeyLength::Bits128) };
+    let only_long = "with pppd's MS-CHAPv1 there are keys of 128 bits only";
+    let policy = policy.limited_to(lengths).ok_or_else(|| String::from(only_long))?;
     let probe = Config { key_length: policy.key_lengths.strongest(), mode: Mode::Stateless };
     if !prepare(probe, &StartKey::new([0; 16]), false) {
         return Err(format!("the data path {} cannot do it", path.name()));
     }
-    Ok((policy, Some(keys)))
+    Ok((policy, Some(Keys { long, short })))
 }
 
 /// A packet of CCP, from its code on.
@@ -216,10 +231,15 @@ impl Link {
 }
 
 fn prepare_for_link(preparation: Preparation) {
-    let done = with(|link| link.keys.clone()).flatten().map(|[send, receive]| match preparation {
-        Preparation::Send(config) => prepare(config, &send, true),
-        Preparation::Receive(config) => prepare(config, &receive, false),
+    let (config, transmit) = match preparation {
+        Preparation::Send(config) => (config, true),
+        Preparation::Receive(config) => (config, false),
+    };
+    let key = with(|link| {
+        let [send, receive] = link.keys.as_ref()?.of(config.key_length)?;
+        Some(if transmit { send.clone() } else { receive.clone() })
     });
+    let done = key.flatten().map(|key| prepare(config, &key, transmit));
     if done == Some(false) {
         fail("the data path does not take its keys");
     }
@@ -265,6 +285,10 @@ fn report_encryption(send: Config, receive: Config) {
         info!(target: NOTICE, "{send} compression enabled");
     } else {
         info!(target: NOTICE, "{receive} / {send} compression enabled");
+    }
+    let is_short = |config: Config| config.key_length != KeyLength::Bits128;
+    if ffi::mschap_v1_directions() > 0 && (is_short(send) || is_short(receive)) {
+        warn!("after MS-CHAPv1, short keys are the same for every session and for both directions: this is not safe");
     }
 }
 

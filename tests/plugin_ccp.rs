@@ -169,3 +169,40 @@ fn options_that_exclude_each_other_are_an_error() {
         assert_eq!((ran.status, ran.says(line)), (Some(2), true), "{ran:?}");
     }
 }
+
+/// The plugin's own makes them of LAN Manager's hash (RFC 3079 §2.1), which both directions share.
+#[test]
+fn version_1_of_ms_chap_has_short_keys_of_its_own() {
+    let agrees = ["@ccp=0101000a120601000020", "@ccp=0201000a120601000020"];
+    let login = ["@v1", "@password=clientPass", "@respond=1,102db5df085d3041", "@keys=3", "@opennetworks"];
+    let ran = negotiate("40", &[&login[..], &agrees].concat());
+    let option_and_key = "12060100002076a152936096d7830e2390227404afd2";
+    for line in [format!("to receive {option_and_key}"), format!("to transmit {option_and_key}")] {
+        assert!(ran.says(&line), "{line}: {ran:?}");
+    }
+    assert!(ran.says("notice: MPPE 40-bit stateless compression enabled"), "{ran:?}");
+    assert_eq!(ran.after("warn: after MS-CHAPv1, short keys are the same for every session").len(), 1, "{ran:?}");
+
+    // The long ones are in pppd's hands.
+    let ran = negotiate("128", &[&login[..], &AGREES].concat());
+    for line in [format!("to receive {STRONG}{RECEIVE_KEY}"), format!("to transmit {STRONG}{SEND_KEY}")] {
+        assert!(ran.says(&line), "{line}: {ran:?}");
+    }
+    assert_eq!(ran.after("warn: after MS-CHAPv1").len(), 0, "{ran:?}");
+}
+
+#[test]
+fn version_1_of_pppd_has_no_short_keys() {
+    let ran = negotiate("40", &["@keys=3", "@opennetworks"]);
+    assert!(ran.says("error: MPPE is required: with pppd's MS-CHAPv1 there are keys of 128 bits only"), "{ran:?}");
+    let ran = negotiate("40,128", &["@keys=3", "@opennetworks"]);
+    assert!(ran.says(&format!("sends ff0380fd0101000a{STRONG}")), "{ran:?}");
+}
+
+/// Those of another login are not the next one's.
+#[test]
+fn short_keys_are_used_once() {
+    let login = ["@v1", "@password=clientPass", "@respond=1,102db5df085d3041", "@keys=3", "@opennetworks"];
+    let ran = negotiate("40", &[&login[..], &["@linkdown", "@keys=3", "@opennetworks"]].concat());
+    assert!(ran.says("error: MPPE is required: with pppd's MS-CHAPv1 there are keys of 128 bits only"), "{ran:?}");
+}

@@ -74,6 +74,16 @@ fn wrong_keys_of_version_1_are_seen_too() {
     assert!(ran.says("dbglog: MS-CHAPv1 is the plugin's, as pppd's own gives wrong results here"), "{ran:?}");
 }
 
+/// Nobody else makes keys of 40 and 56 bits.
+#[test]
+fn version_1_is_the_plugins_where_the_ccp_is() {
+    let words = ["pptp_server", "192.0.2.1", "pptp_datapath", "kernel", "pptp_mppe", "optional", "@check", "@mschap"];
+    let ran = run_with_variables(&words, &[]);
+    assert!(ran.says("mschap v1 plugin") && ran.says("mschap v2 pppd"), "{ran:?}");
+    let ran = run_with_variables(&[&["pptp_mschap", "pppd"], &words[..]].concat(), &[]);
+    assert!(ran.says("mschap v1 pppd") && ran.says("mschap v2 pppd"), "{ran:?}");
+}
+
 #[test]
 fn version_1_answers_as_the_rfcs_have_it() {
     let ran = internal("User", "clientPass", &["@v1", &format!("@respond=1,{}", hexadecimal(&CHALLENGE)), "@keys"]);

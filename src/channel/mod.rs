@@ -21,6 +21,7 @@ use std::os::fd::{AsRawFd, RawFd};
 
 use log::{debug, error, info};
 
+use crate::mschap::CcpOf;
 use crate::options::{self, Path, Settings, Shape, Side};
 use crate::pppd::{self, Interruption, Status};
 use crate::{ccp, engine, ffi, mschap, ppp_device};
@@ -154,7 +155,7 @@ pub(crate) fn check_options() -> Result<(), Status> {
     if let Some(choice) = with(|channel| channel.choice.clone()) {
         datapath::report(&choice, &settings);
     }
-    mschap::set_up(settings.mschap);
+    mschap::set_up(settings.mschap, if settings.mppe.is_some() { CcpOf::Plugin } else { CcpOf::Pppd });
     if let Some(policy) = settings.mppe {
         ccp::set_up(policy, path);
     }

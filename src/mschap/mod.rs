@@ -17,8 +17,8 @@ use pptp_io::random;
 use crate::ffi;
 use crate::options::MsChap;
 
-pub(crate) use v1::V1;
-pub(crate) use v2::{V2, accepts_server, forget};
+pub(crate) use v1::{V1, take_short_key};
+pub(crate) use v2::{V2, accepts_server};
 
 /// A version of MS-CHAP, as pppd's struct chap_digest_type has it.
 pub(crate) trait Version {
@@ -37,6 +37,15 @@ pub(crate) trait Version {
     fn refusal(challenge: &[u8]) -> Failure;
 }
 
+/// Whose CCP the keys are for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CcpOf {
+    /// pppd's: it does not use keys of 40 bits after version 1.
+    Pppd,
+    /// The plugin's.
+    Plugin,
+}
+
 /// What a server says to a response.
 pub(crate) struct Verdict {
     pub(crate) is_right: bool,
@@ -44,12 +53,13 @@ pub(crate) struct Verdict {
     pub(crate) message: String,
 }
 
-/// Registers the functions of this module with pppd, if the option says so or pppd's own are wrong.
-pub(crate) fn set_up(option: MsChap) {
+/// Registers the functions of this module with pppd, if the option says so, pppd's own are wrong, or the plugin's CCP may
+/// need keys that only they make.
+pub(crate) fn set_up(option: MsChap, ccp: CcpOf) {
     let reason = match option {
         MsChap::Pppd => return,
         MsChap::Internal => "",
-        MsChap::Auto if v2::pppd_is_right() => return set_up_version_1(),
+        MsChap::Auto if v2::pppd_is_right() => return set_up_version_1(ccp),
         MsChap::Auto => ", as pppd's own gives wrong results here (MD4 and DES are not allowed?)",
     };
     ffi::register_mschap(ffi::mschap::PPTP_MSCHAP_V1);
@@ -58,12 +68,21 @@ pub(crate) fn set_up(option: MsChap) {
     debug!("so is MS-CHAPv1");
 }
 
-/// The receive key of pppd 2.5.2 is zeros after version 1.
-fn set_up_version_1() {
-    if !v1::pppd_is_right() {
-        ffi::register_mschap(ffi::mschap::PPTP_MSCHAP_V1);
-        debug!("MS-CHAPv1 is the plugin's, as pppd's own gives wrong results here");
-    }
+/// The receive key of pppd 2.5.2 is zeros after version 1, and no pppd makes short keys.
+fn set_up_version_1(ccp: CcpOf) {
+    let reason = match ccp {
+        CcpOf::Plugin => "pppd's own makes no keys of 40 and 56 bits",
+        CcpOf::Pppd if v1::pppd_is_right() => return,
+        CcpOf::Pppd => "pppd's own gives wrong results here",
+    };
+    ffi::register_mschap(ffi::mschap::PPTP_MSCHAP_V1);
+    debug!("MS-CHAPv1 is the plugin's, as {reason}");
+}
+
+/// Forgets all that logins have left.
+pub(crate) fn forget() {
+    drop(take_short_key());
+    v2::forget();
 }
 
 /// What pppd computes, and the keys that it sets, if it knows MPPE; none stay behind, for they are made of what everybody

@@ -1,14 +1,25 @@
 //! Version 1 (RFC 2433).
 
+use std::cell::RefCell;
 use std::ffi::{CStr, c_int};
 
 use log::error;
 use pptp_core::mppe::{StartKey, mschap1_start_key};
 use pptp_core::mschap::v1::Response;
-use pptp_core::mschap::{Failure, FailureCode, NextChallenge, PasswordHash, RESPONSE_LENGTH};
+use pptp_core::mschap::{Failure, FailureCode, LanManagerHash, NextChallenge, PasswordHash, RESPONSE_LENGTH};
 
 use super::{Version, computed_by_pppd, hash, same_keys};
 use crate::ffi;
+
+thread_local! {
+    static SHORT_KEY: RefCell<Option<StartKey>> = const { RefCell::new(None) };
+}
+
+/// What keys of 40 and 56 bits of both directions come from after this login, if it was the plugin's (RFC 3079 §2.1): pppd
+/// has no place for it. It can be taken once.
+pub(crate) fn take_short_key() -> Option<StartKey> {
+    SHORT_KEY.take()
+}
 
 /// Version 1.
 pub(crate) enum V1 {}
@@ -21,7 +32,7 @@ impl Version for V1 {
     fn respond(_: c_int, _: &[u8], secret: &[u8], challenge: &[u8]) -> Option<[u8; RESPONSE_LENGTH]> {
         let challenge = challenge.try_into().ok()?;
         let password = hash::<Self>(secret)?;
-        set_keys(&password, &challenge);
+        set_keys(secret, &password, &challenge);
         Some(Response::new(password.challenge_response(challenge)).emit())
     }
 
@@ -36,7 +47,7 @@ impl Version for V1 {
         if !password.accepts(challenge, &response.nt) {
             return None;
         }
-        set_keys(&password, &challenge);
+        set_keys(secret, &password, &challenge);
         Some(String::from("Access granted"))
     }
 
@@ -69,7 +80,8 @@ fn start_keys(password: &PasswordHash, challenge: &[u8; 8]) -> [StartKey; 2] {
     [key.clone(), key]
 }
 
-fn set_keys(password: &PasswordHash, challenge: &[u8; 8]) {
+fn set_keys(secret: &[u8], password: &PasswordHash, challenge: &[u8; 8]) {
+    SHORT_KEY.set(Some(StartKey::new(*LanManagerHash::of(secret).as_bytes())));
     let [send, receive] = start_keys(password, challenge);
     ffi::set_mppe_keys(&send, &receive);
 }

@@ -113,8 +113,8 @@ fn answer(id: c_int, name: &[u8], secret: &[u8], server: [u8; 16]) -> Option<[u8
     Some(value)
 }
 
-/// Forgets what it has answered, and the keys.
-pub(crate) fn forget() {
+/// Forgets what was answered, and the keys.
+pub(super) fn forget() {
     ANSWERS.with_borrow_mut(VecDeque::clear);
 }
 

@@ -2,7 +2,7 @@
  * CCP and IPCP of the pppd of straw, as far as the plugin takes their place or stands in front of them.
  *
  *   @noccp           the user gave that option
- *   @keys=N          MS-CHAP has succeeded in N directions and left keys; for 0, not at all
+ *   @keys=N          MS-CHAP has succeeded in N directions and left keys; for 0, not at all; for 3, version 1 in one
  *   @cannot          /dev/ppp takes no option of CCP
  *   @opennetworks    the network phase begins, as pppd's does
  *   @ccp=HEX         a packet of CCP has come; @compressed: a frame that nobody could decrypt, @hopeless: too many of them
@@ -76,7 +76,7 @@ static int negotiation_command(const char *word)
 	static unsigned char packet[2048];
 	if (!strcmp(word, "@noccp")) ccp_protent.enabled_flag = 0;
 	else if (!strncmp(word, "@keys=", 6)) {
-		static const int done[] = {0, 0x400, 0xc00};
+		static const int done[] = {0, 0x400, 0xc00, CHAP_MS_WITHPEER};
 		auth_done[0] = done[word[6] - '0'];
 		memset(mppe_send_key, 0x55, 16), memset(mppe_recv_key, 0x77, 16), mppe_keys_set = auth_done[0] ? 16 : 0;
 	} else if (!strcmp(word, "@cannot")) cannot = 1;

@@ -6,6 +6,7 @@ with_either_pppd! {
     version_1_of_the_plugin_and_of_pppd_understand_each_other,
     after_version_1_of_pppd_2_5_2_nothing_can_be_decrypted,
     pppd_wants_no_40_bits_after_version_1,
+    version_1_of_the_plugin_has_short_keys,
     names_and_passwords_are_taken_as_pppd_takes_them,
     a_wrong_password_is_told,
     version_1_needs_no_library,
@@ -65,6 +66,20 @@ fn after_version_1_of_pppd_2_5_2_nothing_can_be_decrypted(version: Version) {
         assert_eq!(network.client.pings(3, 56, "10.99.1.1"), pings, "{mschap}: {}", pppd.log());
         let is_own = mschap == "auto" && !is_right;
         assert_eq!(pppd.count("MS-CHAPv1 is the plugin's, as pppd's own gives wrong results"), usize::from(is_own));
+    }
+}
+
+/// Made of LAN Manager's hash, which only the plugin's CCP uses.
+fn version_1_of_the_plugin_has_short_keys(version: Version) {
+    for bits in ["40", "56"] {
+        let network = with_secrets([version; 2], "pptp_mppe required,stateless,stateful");
+        let options = format!("user alice refuse-mschap-v2 noipv6 pptp_mppe {bits}");
+        let pppd = network.dial_up("client", 1, &options);
+        for log in [pppd.log(), network.server_log(1)] {
+            assert!(log.contains(&format!("MPPE {bits}-bit stateless compression enabled")), "{log}");
+            assert!(log.contains("after MS-CHAPv1, short keys are the same for every session"), "{log}");
+        }
+        assert_eq!(network.client.pings(3, 56, "10.99.1.1"), 3);
     }
 }
 
