@@ -18,6 +18,7 @@ mod network;
 pub mod ppp;
 mod pppd;
 pub mod relaying;
+mod strangers;
 mod traffic;
 
 pub use daemon::Daemon;
@@ -25,6 +26,7 @@ pub use machine::{Machine, Version};
 pub use middle::{Middle, Way};
 pub use network::{CLIENT, Network, SERVER};
 pub use pppd::Pppd;
+pub use strangers::{Strangers, Tried};
 pub use traffic::{Pace, Seen};
 
 use std::time::{Duration, Instant};

@@ -1,5 +1,6 @@
 //! The tunnels of `make test-long`.
 
+mod daemon;
 mod features;
 mod filters;
 mod hostile;

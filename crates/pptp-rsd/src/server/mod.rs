@@ -214,7 +214,10 @@ impl Loop {
             warn!("listen has changed: that needs a restart");
         }
         let lines = self.exchange.lines();
-        (lines.config, lines.carrier) = (Arc::clone(&config), carrier(&config));
+        if config.datapath != self.config.datapath {
+            lines.carrier = carrier(&config);
+        }
+        lines.config = Arc::clone(&config);
         self.exchange.reconfigure(Arc::clone(&config));
         self.config = config;
         info!("the configuration is read again; calls go on as they are");

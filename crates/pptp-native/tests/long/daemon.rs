@@ -1,0 +1,137 @@
+//! pptp-rsd for longer, and among strangers.
+
+use std::time::Duration;
+
+use pptp_native::{AT_ONCE, Daemon, Network, Pace, Pppd, SOON, Version, eventually, with_either_pppd};
+
+with_either_pppd! {
+    twenty_calls_one_after_the_other_leave_nothing,
+    another_daemon_takes_over_from_one_that_was_killed,
+    a_client_that_is_cut_off_is_noticed,
+    a_client_that_is_killed_is_noticed,
+    strangers_cost_good_clients_no_packet,
+}
+
+const SERVER: &str = "auth require-mschap-v2 name server require-mppe-128 noipv6";
+const CLIENT: &str = "user alice require-mppe-128 noipv6";
+
+fn network(version: Version) -> Network {
+    let network = Network::new(version);
+    for machine in [&network.client, &network.server] {
+        machine.run("umask 077; echo 'alice * secret *' > /etc/ppp/chap-secrets");
+    }
+    network
+}
+
+fn dial_up<'a>(network: &'a Network, name: &str) -> Pppd<'a> {
+    let pppd = network.dial(name, CLIENT);
+    pppd.wait_for("remote IP address", 1, SOON);
+    pppd
+}
+
+fn pings(network: &Network) {
+    eventually("a ping is answered", SOON, || (network.client.pings(1, 56, "10.99.0.1") == 1).then_some(()));
+}
+
+fn twenty_calls_one_after_the_other_leave_nothing(version: Version) {
+    let network = network(version);
+    let mut daemon = Daemon::start(&network.server, "", SERVER);
+    let idle = daemon.descriptors();
+    for cycle in 1..=20 {
+        let mut pppd = dial_up(&network, &format!("cycle{cycle}"));
+        pings(&network);
+        pppd.signal("TERM");
+        assert_eq!(pppd.exit_status(AT_ONCE), 5);
+        daemon.wait_for("has ended after", cycle, SOON);
+    }
+    // Each had the same address: the one before has given it back.
+    assert_eq!(daemon.log().matches("addresses 10.99.0.1:10.99.0.2").count(), 20);
+    eventually("no descriptor is left", SOON, || (daemon.descriptors() == idle).then_some(()));
+    daemon.signal("TERM");
+    assert_eq!(daemon.exit_status(AT_ONCE), 0);
+    network.assert_nothing_left();
+}
+
+fn another_daemon_takes_over_from_one_that_was_killed(version: Version) {
+    let network = network(version);
+    let first = Daemon::start(&network.server, "", SERVER);
+    let mut pppd = dial_up(&network, "first");
+    pings(&network);
+    first.signal("KILL");
+    assert_eq!(pppd.exit_status(AT_ONCE), 16);
+    drop(first);
+    let mut second = Daemon::start(&network.server, "", SERVER);
+    let _pppd = dial_up(&network, "second");
+    pings(&network);
+    second.signal("TERM");
+    assert_eq!(second.exit_status(SOON), 0);
+    network.assert_nothing_left();
+}
+
+/// The server notices that its only client is gone, in time, and what it had is free.
+fn is_noticed(network: &Network, daemon: &Daemon<'_>, words: &str, limit: Duration) {
+    daemon.wait_for(words, 1, limit);
+    daemon.wait_for("has ended after", 1, SOON);
+    eventually("no interface is left", SOON, || network.server.interfaces().is_empty().then_some(()));
+    assert!(network.server.processes("pptp-engine").is_empty());
+}
+
+fn a_client_that_is_cut_off_is_noticed(version: Version) {
+    let network = network(version);
+    let daemon = Daemon::start(&network.server, "echo-interval 2\necho-timeout 2", SERVER);
+    let _pppd = dial_up(&network, "client");
+    pings(&network);
+    network.client.run("ip link set cable down");
+    is_noticed(&network, &daemon, "did not answer an echo request in time", SOON);
+}
+
+fn a_client_that_is_killed_is_noticed(version: Version) {
+    let network = network(version);
+    let daemon = Daemon::start(&network.server, "", SERVER);
+    let _pppd = dial_up(&network, "client");
+    pings(&network);
+    for name in ["pppd", "pptp-callmgr"] {
+        for process in network.client.processes(name) {
+            // One may have died of the other's death.
+            let _ = network.client.succeeds(&format!("kill -KILL {process}"));
+        }
+    }
+    is_noticed(&network, &daemon, "call over", AT_ONCE);
+}
+
+/// With this many clients that want nothing but to be served.
+const GOOD: usize = 8;
+
+fn strangers_cost_good_clients_no_packet(version: Version) {
+    let network = network(version);
+    let mut daemon = Daemon::start(&network.server, "stimeout 2", SERVER);
+    let idle = daemon.descriptors();
+    let mut good: Vec<_> = (0..GOOD).map(|number| dial_up(&network, &format!("good{number}"))).collect();
+    let Network { client, server, .. } = &network;
+    let strangers = client.strangers("192.0.2.1", Duration::from_secs(8));
+    // All good clients have the same address on the far end, so the way from there is what tells them apart.
+    let pace = Pace { count: 1000, rate: 200, size: 500 };
+    let seen: Vec<_> = std::thread::scope(|scope| {
+        let addresses = (2..).take(GOOD).map(|last| format!("10.99.0.{last}"));
+        let threads: Vec<_> =
+            addresses.map(|address| scope.spawn(move || server.send_datagrams(client, &address, pace))).collect();
+        threads.into_iter().map_while(|thread| thread.join().ok()).collect()
+    });
+    assert_eq!(seen.len(), GOOD);
+    for seen in seen {
+        assert_eq!((seen.count, seen.twice, seen.broken), (pace.count, 0, 0));
+    }
+    let tried = strangers.wait();
+    assert!(tried.connections > 1000 && tried.packets > 10_000, "{tried:?}");
+    assert_eq!(daemon.log().matches("has ended after").count(), 0);
+    assert!(daemon.log().lines().count() < 500, "{}", daemon.log().lines().count());
+    for pppd in &mut good {
+        pppd.signal("TERM");
+        assert_eq!(pppd.exit_status(SOON), 5);
+    }
+    daemon.wait_for("has ended after", GOOD, SOON);
+    eventually("no descriptor is left", SOON, || (daemon.descriptors() == idle).then_some(()));
+    daemon.signal("TERM");
+    assert_eq!(daemon.exit_status(SOON), 0);
+    network.assert_nothing_left();
+}
