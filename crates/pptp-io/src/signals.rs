@@ -24,7 +24,8 @@ const TAKEN: [(Signal, Notice); 4] = [
     (Signal::SIGCHLD, Notice::ChildEnded),
 ];
 
-/// The signals that tell of a [`Notice`], from here on held back and read. Programs that std starts do not inherit that.
+/// The signals that tell of a [`Notice`], from here on held back and read. Programs that `children` starts do not inherit that,
+/// those that std starts do.
 #[derive(Debug)]
 pub struct Signals(SignalFd);
 

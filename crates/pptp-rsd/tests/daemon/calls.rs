@@ -23,6 +23,8 @@ fn a_call_reaches_its_pppd_which_has_only_what_it_needs() {
     ] {
         assert!(arguments.contains(&part), "{arguments}");
     }
+    // pppd has to hear of SIGTERM, and of the end of its scripts.
+    assert_eq!(lines.next(), Some("SigBlk:\t0000000000000000"));
     let descriptors: Vec<_> = lines.collect();
     assert_eq!(descriptors[..3], ["0 /dev/null", "1 /dev/null", "2 /dev/null"]);
     assert!(descriptors.len() == 4 && descriptors[3].contains("socket:"), "{descriptors:?}");

@@ -4,7 +4,7 @@ use std::io::{ErrorKind, Write};
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
-use crate::harness::{Client, Daemon, message, refusal, who_answers};
+use crate::harness::{Client, Daemon, eventually, message, refusal, who_answers};
 
 /// A client is served at once, whatever others do.
 #[track_caller]
@@ -179,7 +179,11 @@ fn without_descriptors_calls_are_refused_and_connections_wait() {
     client.send("echo", &[]);
     client.expect("echo-reply");
     silent.truncate(5);
-    client.dial(3);
+    let mut id = 2;
+    eventually("there are descriptors again", || {
+        id += 1;
+        (client.ask(id).value("result") == Some(1)).then_some(())
+    });
     assert_served(&daemon, 4);
     drop((client, silent));
     daemon.wait_until_idle(idle);

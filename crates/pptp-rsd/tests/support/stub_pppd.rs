@@ -1,6 +1,6 @@
 //! What the tests start in place of pppd. Its option file is not pppd's: each line is a word that says how to behave.
 //!
-//! `trace FOLDER`: write the arguments and the descriptors to FOLDER/PID. `die`: end at once. `deaf`: hear of no hang-up. `stubborn`:
+//! `trace FOLDER`: write the arguments, the signals that are held back and the descriptors to FOLDER/PID. `die`: end at once. `deaf`: hear of no hang-up. `stubborn`:
 //! that, and not of SIGTERM either. Else it takes the call that is offered, answers each GRE packet with one that
 //! carries its own id of the call and its process id, and ends with 16 when it is hung up on.
 
@@ -48,7 +48,9 @@ fn trace(folder: &str, arguments: &[String]) -> Outcome<()> {
         }
     }
     descriptors.sort();
-    let text = format!("{}\n{}\n", arguments.join(" "), descriptors.join("\n"));
+    let status = fs::read_to_string("/proc/self/status")?;
+    let blocked = status.lines().find(|line| line.starts_with("SigBlk:")).ok_or("no SigBlk")?;
+    let text = format!("{}\n{blocked}\n{}\n", arguments.join(" "), descriptors.join("\n"));
     let place = format!("{folder}/{}", std::process::id());
     fs::write(format!("{place}.new"), text)?;
     Ok(fs::rename(format!("{place}.new"), place)?)
