@@ -57,7 +57,7 @@ pub(crate) enum Datapath {
     Only(Path),
 }
 
-/// Whose MS-CHAPv2.
+/// Whose MS-CHAP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum MsChap {
     /// pppd's if it is right, else the plugin's.

@@ -170,7 +170,7 @@ static TABLE: &[OptionSpec] = &[
         },
         "auto",
         Everyone,
-        "Whose MS-CHAPv2; auto: pppd's if it works",
+        "Whose MS-CHAP; auto: pppd's where it works",
     ),
     mppe("pptp_mppe", "What the plugin negotiates about MPPE, in place of pppd (require-mppe)"),
     mppe("mppe", "The same as pptp_mppe"),
