@@ -188,6 +188,9 @@ static void set_timer(void (*function)(void *), int seconds)
 		ccp_timer = seconds < 0 ? NULL : function, ccp_timer_seconds = seconds;
 }
 
+/* pppd has its own where the C library has none. */
+size_t strlcpy(char *to, const char *from, size_t size) { return snprintf(to, size, "%s", from); }
+
 #ifdef PPPD_2_5
 #define CONST const
 void ppp_timeout(void (*function)(void *), void *argument, int s, int us) { (void)argument, (void)us; set_timer(function, s); }
@@ -216,7 +219,6 @@ volatile int status = 8;
 #define got_hup got_sighup
 #define exit_status status
 char ppp_devnam[MAXPATHLEN], remote_number[MAXNAMELEN];
-size_t strlcpy(char *to, const char *from, size_t size) { return snprintf(to, size, "%s", from); }
 void script_setenv(char *name, char *value, int global) { (void)global; tell("environment %s=%s", name, value); }
 int generic_establish_ppp(int fd) { return establish_channel(fd); }
 void generic_disestablish_ppp(int fd) { (void)fd; tell("host disestablishes"); }

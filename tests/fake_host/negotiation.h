@@ -76,7 +76,7 @@ static int negotiation_command(const char *word)
 	static unsigned char packet[2048];
 	if (!strcmp(word, "@noccp")) ccp_protent.enabled_flag = 0;
 	else if (!strncmp(word, "@keys=", 6)) {
-		static const int done[] = {0, 0x400, 0xc00, CHAP_MS_WITHPEER};
+		static const int done[] = {0, 0x400, 0xc00, 0x100};
 		auth_done[0] = done[word[6] - '0'];
 		memset(mppe_send_key, 0x55, 16), memset(mppe_recv_key, 0x77, 16), mppe_keys_set = auth_done[0] ? 16 : 0;
 	} else if (!strcmp(word, "@cannot")) cannot = 1;
