@@ -39,7 +39,7 @@ fn clients_and_pppds_that_do_not_go_are_not_waited_for() {
 }
 
 #[test]
-fn a_pppd_that_is_deaf_is_told() {
+fn told_twice_it_does_not_wait_for_a_deaf_pppd() {
     let mut daemon = Daemon::start("", "deaf");
     let mut client = daemon.join();
     client.dial(1);

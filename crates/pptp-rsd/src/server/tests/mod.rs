@@ -4,3 +4,4 @@ mod admission;
 mod calls;
 mod ending;
 mod office;
+mod random;
