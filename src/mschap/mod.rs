@@ -56,6 +56,9 @@ pub(crate) struct Verdict {
 /// Registers the functions of this module with pppd, if the option says so, pppd's own are wrong, or the plugin's CCP may
 /// need keys that only they make.
 pub(crate) fn set_up(option: MsChap, ccp: CcpOf) {
+    if ccp == CcpOf::Plugin {
+        v1::make_short_keys();
+    }
     let reason = match option {
         MsChap::Pppd => return,
         MsChap::Internal => "",

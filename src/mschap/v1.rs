@@ -1,9 +1,9 @@
 //! Version 1 (RFC 2433).
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::ffi::{CStr, c_int};
 
-use log::error;
+use log::warn;
 use pptp_core::mppe::{StartKey, mschap1_start_key};
 use pptp_core::mschap::v1::Response;
 use pptp_core::mschap::{Failure, FailureCode, LanManagerHash, NextChallenge, PasswordHash, RESPONSE_LENGTH};
@@ -12,7 +12,13 @@ use super::{Version, computed_by_pppd, hash, same_keys};
 use crate::ffi;
 
 thread_local! {
+    static MAKES_SHORT_KEY: Cell<bool> = const { Cell::new(false) };
     static SHORT_KEY: RefCell<Option<StartKey>> = const { RefCell::new(None) };
+}
+
+/// From here on there is a short key after each login.
+pub(super) fn make_short_keys() {
+    MAKES_SHORT_KEY.set(true);
 }
 
 /// What keys of 40 and 56 bits of both directions come from after this login, if it was the plugin's (RFC 3079 §2.1): pppd
@@ -40,7 +46,7 @@ impl Version for V1 {
         let challenge = challenge.try_into().ok()?;
         let response = Response::parse(response).ok()?;
         if response.use_nt == 0 {
-            error!("MS-CHAPv1: the peer offers a LAN Manager response, which is as good as the password in clear");
+            warn!("MS-CHAPv1: the peer offers a LAN Manager response, which is almost the password in clear");
             return None;
         }
         let password = hash::<Self>(secret)?;
@@ -81,7 +87,9 @@ fn start_keys(password: &PasswordHash, challenge: &[u8; 8]) -> [StartKey; 2] {
 }
 
 fn set_keys(secret: &[u8], password: &PasswordHash, challenge: &[u8; 8]) {
-    SHORT_KEY.set(Some(StartKey::new(*LanManagerHash::of(secret).as_bytes())));
+    if MAKES_SHORT_KEY.get() {
+        SHORT_KEY.set(Some(StartKey::new(*LanManagerHash::of(secret).as_bytes())));
+    }
     let [send, receive] = start_keys(password, challenge);
     ffi::set_mppe_keys(&send, &receive);
 }
