@@ -23,7 +23,7 @@ pub(crate) use v2::{V2, accepts_server};
 /// A version of MS-CHAP, as pppd's struct chap_digest_type has it.
 pub(crate) trait Version {
     /// What the log calls it.
-    const NAME: &str;
+    const NAME: &'static str;
     /// Bytes of a challenge.
     const CHALLENGE_LENGTH: usize;
 

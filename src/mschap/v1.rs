@@ -31,7 +31,7 @@ pub(crate) fn take_short_key() -> Option<StartKey> {
 pub(crate) enum V1 {}
 
 impl Version for V1 {
-    const NAME: &str = "MS-CHAPv1";
+    const NAME: &'static str = "MS-CHAPv1";
     const CHALLENGE_LENGTH: usize = 8;
 
     /// pppd gets the keys before the server has accepted the response: of that, it tells nobody.

@@ -33,7 +33,7 @@ thread_local! {
 pub(crate) enum V2 {}
 
 impl Version for V2 {
-    const NAME: &str = "MS-CHAPv2";
+    const NAME: &'static str = "MS-CHAPv2";
     const CHALLENGE_LENGTH: usize = 16;
 
     fn respond(id: c_int, name: &[u8], secret: &[u8], challenge: &[u8]) -> Option<[u8; RESPONSE_LENGTH]> {
