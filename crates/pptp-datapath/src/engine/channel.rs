@@ -143,13 +143,6 @@ impl Channel {
         }
     }
 
-    /// Every counter that is not zero, for the log.
-    pub(super) fn account(&self) -> String {
-        let counted = self.counters().into_iter().filter(|(_, value)| *value != 0);
-        let words: Vec<String> = counted.map(|(name, value)| format!("{name}={value}")).collect();
-        format!("counters: {}", words.join(" "))
-    }
-
     /// Every counter by name.
     pub(super) fn counters(&self) -> Vec<(String, u64)> {
         let session = self.session.counters();
@@ -177,9 +170,15 @@ impl Channel {
         ];
         let line = self.line.iter().flat_map(|line| line.drops());
         let all = others.into_iter().chain(session.drops()).chain(line);
-        let all = all.map(|(name, value)| (String::from(name), value));
-        all.chain(self.line.iter().flat_map(|_| self.encryption.counters())).collect()
+        all.map(|(name, value)| (String::from(name), value)).collect()
     }
+}
+
+/// Every counter that is not zero, for the log.
+pub(super) fn account(counters: Vec<(String, u64)>) -> String {
+    let counted = counters.into_iter().filter(|(_, value)| *value != 0);
+    let words: Vec<String> = counted.map(|(name, value)| format!("{name}={value}")).collect();
+    format!("counters: {}", words.join(" "))
 }
 
 fn session_config(call: &CallConfig) -> Config {

@@ -8,7 +8,7 @@ use pptp_io::poller::Interest;
 use pptp_io::{seqpacket, tun};
 
 use super::Engine;
-use super::channel::Channel;
+use super::channel::{self, Channel};
 use super::encryption::Encryption;
 use super::port::Port;
 use super::source::Source;
@@ -254,17 +254,24 @@ impl Engine {
         Ok(Answer::Done)
     }
 
-    fn counters(&mut self, channel: ChannelNumber) -> Outcome {
-        let channel = self.channel(channel)?;
-        let (mut counters, port, unit) = (channel.counters(), channel.port, channel.unit);
-        if let Some(unit) = unit.and_then(|unit| self.units.find(unit)) {
-            counters.extend(unit.encryption.counters());
-        }
-        if let Some(port) = self.ports.find(port) {
+    fn counters(&self, channel: ChannelNumber) -> Outcome {
+        let channel = self.channels.find(self.channel_index(channel)?);
+        let mut counters = channel.map(|channel| self.counters_of(channel)).unwrap_or_default();
+        if let Some(port) = channel.and_then(|channel| self.ports.find(channel.port)) {
             counters.push((String::from("unknown-calls"), port.unknown_calls));
             counters.push((String::from("malformed-packets"), port.malformed));
         }
         Ok(Answer::Counters(counters))
+    }
+
+    /// The channel's own, and those of what encrypts its packets.
+    fn counters_of(&self, channel: &Channel) -> Vec<(String, u64)> {
+        let unit = channel.unit.and_then(|unit| self.units.find(unit));
+        let of_unit = unit.map(|unit| &unit.encryption);
+        let encryption = channel.line.as_ref().map(|_| &channel.encryption).or(of_unit);
+        let mut counters = channel.counters();
+        counters.extend(encryption.into_iter().flat_map(Encryption::counters));
+        counters
     }
 
     /// The TUN device is gone: its channel ends, and so does its unit but for its statistics, so that pppd sees a hang-up and
@@ -301,7 +308,8 @@ impl Engine {
     /// Ends a channel: pppd reads the end.
     pub(super) fn remove_channel(&mut self, index: usize) {
         let Some(channel) = self.channels.remove(index) else { return };
-        self.log(log::Level::Debug, format!("engine: call {}: {}", channel.call_id, channel.account()));
+        let account = channel::account(self.counters_of(&channel));
+        self.log(log::Level::Debug, format!("engine: call {}: {account}", channel.call_id));
         self.forget([&channel.frames, &channel.life_line]);
         if let Some(unit) = channel.unit.and_then(|unit| self.units.find_mut(unit)) {
             unit.channel = None;

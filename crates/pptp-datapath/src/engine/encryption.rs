@@ -141,11 +141,10 @@ impl Encryption {
         self.note_if_up();
     }
 
-    /// A channel was connected: nothing was agreed on with it.
+    /// A channel was connected: nothing was agreed on with it, and nothing has passed.
     pub(super) fn start_anew(&mut self) {
-        self.transmit = Half::default();
-        self.receive = Half::default();
-        self.is_required = self.flags & SC_MUST_COMP != 0;
+        let flags = self.flags;
+        *self = Self { flags, is_required: flags & SC_MUST_COMP != 0, ..Self::default() };
     }
 
     /// Looks at a frame of CCP that passes. A line for the log if a direction begins, or cannot.
