@@ -19,6 +19,7 @@ with_either_pppd! {
     what_comes_twice_is_delivered_once,
     a_long_outage_is_survived,
     forged_control_packets_open_no_way_in_clear,
+    the_stateful_mode_finds_its_way_back,
 }
 
 /// How much more memory an engine may take after an attack, KiB.
@@ -27,8 +28,14 @@ const GROWTH: u64 = 4096;
 /// How many tunnels are attacked at the same time.
 const AT_A_TIME: usize = 6;
 
-/// What pppd says when it closes a link because of its encryption, or is told to.
-const REASONS: [&str; 4] = ["MPPE disabled", "MPPE required but", "Too many MPPE errors", "LCP terminated by peer"];
+/// Whose CCP negotiates, at both ends.
+const PPPD_S: &str = "require-mppe-128";
+const OURS: &str = "pptp_mppe required";
+const OURS_STATEFUL: &str = "pptp_mppe required,stateful";
+
+/// What is said when a link is closed because of its encryption.
+const REASONS: [&str; 5] =
+    ["MPPE has ended", "MPPE disabled", "MPPE required but", "Too many MPPE errors", "LCP terminated by peer"];
 
 /// An encrypted tunnel and the man in its middle.
 struct Tunnel<'a> {
@@ -99,10 +106,10 @@ fn memory(network: &Network) -> [u64; 2] {
         .map(|machine| machine.processes("pptp-engine").first().map_or(0, |&engine| machine.memory(engine)))
 }
 
-fn under_attack(version: Version, attack: impl FnOnce(&mut Tunnel<'_>)) {
+fn under_attack(version: Version, ccp: &str, attack: impl FnOnce(&mut Tunnel<'_>)) {
     let (mut network, middle) = Network::with_middle(version);
-    network.serve_with_password("secret", "require-mppe-128 lcp-max-terminate 1");
-    let pppd = network.dial_up("client", 1, "user alice noipv6 require-mppe-128 lcp-max-terminate 1");
+    network.serve_with_password("secret", &format!("lcp-max-terminate 1 {ccp}"));
+    let pppd = network.dial_up("client", 1, &format!("user alice noipv6 lcp-max-terminate 1 {ccp}"));
     assert_eq!(network.client.pings(3, 56, "10.99.1.1"), 3);
     let memory = memory(&network);
     let mut tunnel = Tunnel { network: &network, middle: &middle, pppd, memory };
@@ -148,7 +155,7 @@ fn with_count(mut packet: Vec<u8>, change: impl Fn(u16) -> u16) -> Vec<u8> {
 }
 
 fn what_is_changed_on_the_way_never_arrives_as_if_it_was_not(version: Version) {
-    under_attack(version, |tunnel| {
+    under_attack(version, PPPD_S, |tunnel| {
         let Network { client, server, .. } = tunnel.network;
         tunnel.middle.rewrite(encrypted(|number, mut packet| {
             if number % 20 == 0 {
@@ -168,7 +175,7 @@ fn what_is_changed_on_the_way_never_arrives_as_if_it_was_not(version: Version) {
 }
 
 fn keys_that_do_not_fit_are_survived(version: Version) {
-    under_attack(version, |tunnel| {
+    under_attack(version, OURS, |tunnel| {
         let Network { client, server, .. } = tunnel.network;
         tunnel.middle.rewrite(encrypted(|number, mut packet| {
             let mask = if number <= 300 { 0x5a } else { 0 };
@@ -183,7 +190,7 @@ fn keys_that_do_not_fit_are_survived(version: Version) {
 }
 
 fn a_few_wrong_headers_are_survived(version: Version) {
-    under_attack(version, |tunnel| {
+    under_attack(version, PPPD_S, |tunnel| {
         for bits in [0x80, 0x10, 0x60, 0xf0] {
             let wrong = move |number| if number % 10 == 0 { bits } else { 0 };
             tunnel.middle.rewrite(encrypted(move |number, packet| vec![with_bits(packet, wrong(number))]));
@@ -195,19 +202,20 @@ fn a_few_wrong_headers_are_survived(version: Version) {
 }
 
 fn packets_that_say_they_are_not_encrypted_end_the_link(version: Version) {
-    for bits in [0x80, 0x10] {
-        under_attack(version, |tunnel| {
+    let lines = [(PPPD_S, "Lost compression sync"), (OURS, "MPPE has ended: too many packets could not be decrypted")];
+    for_each(lines.into_iter().flat_map(|line| [0x80, 0x10].map(|bits| (line, bits))), |((ccp, line), bits)| {
+        under_attack(version, ccp, |tunnel| {
             tunnel.middle.rewrite(encrypted(move |_, packet| vec![with_bits(packet, bits)]));
             tunnel.under_pings(|_| {});
             assert_eq!(tunnel.goes_on_or_says_why(), End::SaysWhy);
             let logs = tunnel.pppd.log() + &tunnel.network.server_log(1);
-            assert!(logs.contains("Lost compression sync"), "{logs}");
+            assert!(logs.contains(line), "{logs}");
         });
-    }
+    });
 }
 
 fn impossible_counts_are_survived(version: Version) {
-    under_attack(version, |tunnel| {
+    under_attack(version, PPPD_S, |tunnel| {
         for ahead in [1, 200, 300, 900, 2000, 3000, 4095] {
             tunnel.middle.rewrite(encrypted(move |number, packet| {
                 let ahead = if number <= 20 { ahead } else { 0 };
@@ -220,7 +228,7 @@ fn impossible_counts_are_survived(version: Version) {
 }
 
 fn packets_without_contents_are_survived(version: Version) {
-    under_attack(version, |tunnel| {
+    under_attack(version, PPPD_S, |tunnel| {
         for length in 0..8 {
             tunnel.middle.rewrite(encrypted(move |number, mut packet| {
                 // Of its own, and in place of another.
@@ -240,7 +248,7 @@ fn packets_without_contents_are_survived(version: Version) {
 }
 
 fn what_comes_twice_is_delivered_once(version: Version) {
-    under_attack(version, |tunnel| {
+    under_attack(version, PPPD_S, |tunnel| {
         let Network { client, server, .. } = tunnel.network;
         let mut kept: Vec<Frame> = Vec::new();
         tunnel.middle.rewrite(move |way, frame| {
@@ -269,7 +277,7 @@ fn what_comes_twice_is_delivered_once(version: Version) {
 
 fn a_long_outage_is_survived(version: Version) {
     for_each([300, 900, 2000, 3000, 4000, 4200, 7000], |lost| {
-        under_attack(version, |tunnel| {
+        under_attack(version, PPPD_S, |tunnel| {
             tunnel
                 .middle
                 .rewrite(encrypted(move |number, packet| if number <= lost { Vec::new() } else { vec![packet] }));
@@ -282,35 +290,35 @@ fn a_long_outage_is_survived(version: Version) {
     });
 }
 
-/// Frames that belong to nobody, what they are, and what pppd does when it gets them.
-fn forgeries() -> Vec<(&'static str, End, Frame)> {
+/// Frames that belong to nobody: what they are, and what comes of them with pppd's CCP and with ours.
+fn forgeries() -> Vec<(&'static str, [End; 2], Frame)> {
     use End::{GoesOn, SaysWhy};
 
     const MPPE: [u8; 6] = [18, 6, 1, 0, 0, 0x40];
     let ccp = |code, identifier, data: &[u8]| Frame::control(protocol::CCP, [code, identifier], data);
     let lcp = |code, data: &[u8]| Frame::control(protocol::LCP, [code, 9], data);
     vec![
-        ("CCP Configure-Request of MPPE", SaysWhy, ccp(1, 77, &MPPE)),
-        ("CCP Configure-Request of nothing", SaysWhy, ccp(1, 77, &[])),
-        ("CCP Configure-Request of Deflate", SaysWhy, ccp(1, 77, &[26, 4, 0x78, 0])),
-        ("CCP Configure-Ack", GoesOn, ccp(2, 1, &MPPE)),
-        ("CCP Configure-Ack of a later request", GoesOn, ccp(2, 2, &MPPE)),
-        ("CCP Configure-Nak to 40 bits", GoesOn, ccp(3, 1, &[18, 6, 0, 0, 0, 0x20])),
-        ("CCP Configure-Reject", GoesOn, ccp(4, 1, &MPPE)),
-        ("CCP Terminate-Request", SaysWhy, ccp(5, 7, &[])),
-        ("CCP Terminate-Ack", SaysWhy, ccp(6, 7, &[])),
-        ("CCP Code-Reject", GoesOn, ccp(7, 7, &[1, 1, 0, 4])),
-        ("CCP Reset-Request", GoesOn, ccp(14, 7, &[])),
-        ("CCP Reset-Ack", GoesOn, ccp(15, 7, &[])),
-        ("LCP Configure-Request", SaysWhy, lcp(1, &[])),
-        ("LCP Protocol-Reject of CCP", SaysWhy, lcp(8, &[0x80, 0xfd, 1, 1, 0, 4])),
-        ("LCP Protocol-Reject of MPPE", GoesOn, lcp(8, &[0, 0xfd, 0x90, 0])),
-        ("CHAP Failure", GoesOn, Frame::control(protocol::CHAP, [4, 1], b"E=691 R=0")),
+        ("CCP Configure-Request of MPPE", [SaysWhy, GoesOn], ccp(1, 77, &MPPE)),
+        ("CCP Configure-Request of nothing", [SaysWhy, SaysWhy], ccp(1, 77, &[])),
+        ("CCP Configure-Request of Deflate", [SaysWhy, SaysWhy], ccp(1, 77, &[26, 4, 0x78, 0])),
+        ("CCP Configure-Ack", [GoesOn, GoesOn], ccp(2, 1, &MPPE)),
+        ("CCP Configure-Ack of a later request", [GoesOn, GoesOn], ccp(2, 2, &MPPE)),
+        ("CCP Configure-Nak to 40 bits", [GoesOn, GoesOn], ccp(3, 1, &[18, 6, 0, 0, 0, 0x20])),
+        ("CCP Configure-Reject", [GoesOn, GoesOn], ccp(4, 1, &MPPE)),
+        ("CCP Terminate-Request", [SaysWhy, SaysWhy], ccp(5, 7, &[])),
+        ("CCP Terminate-Ack", [SaysWhy, GoesOn], ccp(6, 7, &[])),
+        ("CCP Code-Reject", [GoesOn, SaysWhy], ccp(7, 7, &[1, 1, 0, 4])),
+        ("CCP Reset-Request", [GoesOn, GoesOn], ccp(14, 7, &[])),
+        ("CCP Reset-Ack", [GoesOn, GoesOn], ccp(15, 7, &[])),
+        ("LCP Configure-Request", [SaysWhy, GoesOn], lcp(1, &[])),
+        ("LCP Protocol-Reject of CCP", [SaysWhy, SaysWhy], lcp(8, &[0x80, 0xfd, 1, 1, 0, 4])),
+        ("LCP Protocol-Reject of MPPE", [GoesOn, GoesOn], lcp(8, &[0, 0xfd, 0x90, 0])),
+        ("CHAP Failure", [GoesOn, GoesOn], Frame::control(protocol::CHAP, [4, 1], b"E=691 R=0")),
     ]
 }
 
 /// Those that pppd takes no notice of, and neither must anybody else.
-fn malformed() -> Vec<(&'static str, End, Frame)> {
+fn malformed() -> Vec<(&'static str, [End; 2], Frame)> {
     let frames: [(&str, &[u8]); 6] = [
         ("CCP without anything", &[]),
         ("CCP with a code alone", &[5]),
@@ -319,7 +327,7 @@ fn malformed() -> Vec<(&'static str, End, Frame)> {
         ("CCP shorter than its header", &[1, 1, 0, 3]),
         ("CCP of a code that there is not", &[99, 1, 0, 4]),
     ];
-    frames.map(|(name, bytes)| (name, End::GoesOn, Frame::new(protocol::CCP, bytes))).into()
+    frames.map(|(name, bytes)| (name, [End::GoesOn; 2], Frame::new(protocol::CCP, bytes))).into()
 }
 
 /// Does something with each of these, a few at a time.
@@ -336,17 +344,46 @@ fn for_each<T: Send>(cases: impl IntoIterator<Item = T, IntoIter: Send>, attack:
     });
 }
 
-/// Each in each direction.
-fn both_ways<T: Clone>(cases: Vec<T>) -> Vec<(T, Way)> {
-    cases.into_iter().flat_map(|case| Way::BOTH.map(|way| (case.clone(), way))).collect()
+fn forged_control_packets_open_no_way_in_clear(version: Version) {
+    let forgeries = forgeries().into_iter().chain(malformed());
+    let cases = forgeries.flat_map(|(name, ends, frame)| {
+        [PPPD_S, OURS].into_iter().zip(ends).map(move |(ccp, end)| (name, ccp, end, frame.clone()))
+    });
+    let cases: Vec<_> = cases.flat_map(|case| Way::BOTH.map(|way| (case.clone(), way))).collect();
+    for_each(cases, |((name, ccp, end, frame), way)| {
+        under_attack(version, ccp, |tunnel| {
+            tunnel.under_pings(|tunnel| tunnel.middle.inject(way, &frame));
+            assert_eq!(tunnel.goes_on_or_says_why(), end, "{name} {way:?} {ccp}");
+        });
+    });
 }
 
-fn forged_control_packets_open_no_way_in_clear(version: Version) {
-    let all = forgeries().into_iter().chain(malformed()).collect();
-    for_each(both_ways(all), |((name, end, frame), way)| {
-        under_attack(version, |tunnel| {
-            tunnel.under_pings(|tunnel| tunnel.middle.inject(way, &frame));
-            assert_eq!(tunnel.goes_on_or_says_why(), end, "{name} {way:?}");
+/// What is done to the first packets.
+type Harm = fn(usize, Vec<u8>) -> Vec<Vec<u8>>;
+
+fn the_stateful_mode_finds_its_way_back(version: Version) {
+    let harms: [Harm; 7] = [
+        |_, _| Vec::new(),
+        |_, packet| vec![packet.clone(), packet],
+        |_, packet| vec![packet.iter().map(|byte| byte ^ 0x5a).collect()],
+        |number, packet| vec![packet[..(number % 8).min(packet.len())].to_vec()],
+        |number, packet| vec![with_bits(packet, if number % 3 == 0 { 0x80 } else { 0 })],
+        |number, packet| vec![with_bits(packet, if number % 3 == 0 { 0x10 } else { 0 })],
+        // A flushed packet says where it goes on; the others are only out of order.
+        |number, packet| {
+            let change = if packet[0] & 0x80 == 0 { number as u16 * 100 } else { 0 };
+            vec![with_count(packet, |count| count + change)]
+        },
+    ];
+    for_each(harms, |harm| {
+        under_attack(version, OURS_STATEFUL, |tunnel| {
+            tunnel.middle.rewrite(encrypted(
+                move |number, packet| {
+                    if number <= 30 { harm(number, packet) } else { vec![packet] }
+                },
+            ));
+            tunnel.under_pings(|_| {});
+            tunnel.goes_on();
         });
     });
 }

@@ -5,6 +5,7 @@ mod features;
 mod filters;
 mod hostile;
 mod impaired;
+mod own_ccp;
 mod recovery;
 mod silence;
 mod volume;

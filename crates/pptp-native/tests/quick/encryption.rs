@@ -1,4 +1,4 @@
-//! MPPE of the engine, negotiated by pppd's own CCP.
+//! MPPE of the engine, negotiated by pppd's own CCP and by the plugin's.
 
 use pptp_native::ppp::{Frame, protocol};
 use pptp_native::{AT_ONCE, Machine, Network, SOON, Version, Way, with_either_pppd};
@@ -9,6 +9,8 @@ with_either_pppd! {
     a_library_without_md4_is_no_obstacle,
     nor_is_it_for_a_server,
     nothing_invented_on_the_way_is_delivered,
+    the_plugin_negotiates_what_pppd_cannot,
+    wishes_that_contradict_each_other_are_refused,
 }
 
 /// Both ends know the password and want to be asked for it.
@@ -125,5 +127,46 @@ fn nothing_invented_on_the_way_is_delivered(version: Version) {
     assert_eq!(middle.seen().into_iter().find(in_clear), None);
     pppd.signal("TERM");
     assert_eq!(pppd.exit_status(AT_ONCE), 5);
+    network.assert_nothing_left();
+}
+
+fn the_plugin_negotiates_what_pppd_cannot(version: Version) {
+    const OURS: &str = "pptp_mppe optional,56,stateful";
+    let mut network = Network::new(version);
+    network.serve_with_password("secret", OURS);
+    let mut pppd = network.dial_up("client", 1, &format!("user alice noipv6 {OURS}"));
+    for log in [pppd.log(), network.server_log(1)] {
+        assert!(log.contains("MPPE 56-bit stateful compression enabled"), "{log}");
+    }
+    let Network { client, server, .. } = &network;
+    assert_eq!(client.pings(3, 1428, "10.99.1.1"), 3);
+    client.send_stream(server, "10.99.1.1", 2_000_000);
+    server.send_stream(client, "10.99.1.2", 2_000_000);
+    pppd.signal("TERM");
+    assert_eq!(pppd.exit_status(AT_ONCE), 5);
+    network.assert_nothing_left();
+
+    let mut network = Network::new(version);
+    network.serve_with_password("secret", "nomppe");
+    let pppd = network.dial_up("client", 1, "user alice noipv6 allow-mppe-128");
+    assert_eq!(pppd.count("MPPE is not used: the peer rejects mppe"), 1);
+    assert_eq!(network.client.pings(3, 1428, "10.99.1.1"), 3);
+}
+
+fn wishes_that_contradict_each_other_are_refused(version: Version) {
+    let network = Network::new(version);
+    for (options, words) in [
+        ("pptp_mppe required require-mppe-128", "require-mppe exclude each other"),
+        ("allow-mppe-128 require-mppe-40", "require-mppe exclude each other"),
+        ("pptp_mppe required noccp", "noccp"),
+        ("pptp_mppe required,deny", "'required,deny'"),
+        ("mppe required,no40,no56,no128", "'required,no40,no56,no128'"),
+        ("pptp_mppe always", "required, optional, deny, stateless, stateful, 40, 56, 128, no40, no56 and no128"),
+    ] {
+        let mut pppd = network.dial("client", options);
+        assert_eq!(pppd.exit_status(SOON), 2, "{options}");
+        let said = network.client.read("/run/test/client.out");
+        assert!(said.contains(words) && said.lines().count() == 1, "{options}: {said}");
+    }
     network.assert_nothing_left();
 }
