@@ -106,7 +106,11 @@ fn strangers_cost_good_clients_no_packet(version: Version) {
     let network = network(version);
     let mut daemon = Daemon::start(&network.server, "stimeout 2", SERVER);
     let idle = daemon.descriptors();
-    let mut good: Vec<_> = (0..GOOD).map(|number| dial_up(&network, &format!("good{number}"))).collect();
+    // All at the same time.
+    let mut good: Vec<_> = (0..GOOD).map(|number| network.dial(&format!("good{number}"), CLIENT)).collect();
+    for pppd in &good {
+        pppd.wait_for("remote IP address", 1, SOON);
+    }
     let Network { client, server, .. } = &network;
     let strangers = client.strangers("192.0.2.1", Duration::from_secs(8));
     // All good clients have the same address on the far end, so the way from there is what tells them apart.
