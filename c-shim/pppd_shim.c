@@ -298,8 +298,8 @@ void pptp_host_watch_networks(void)
 
 void pptp_host_give_packet(int protocol, const unsigned char *packet, size_t length)
 {
-	/* pppd makes its answer in place, and may make it longer. */
-	unsigned char room[PPP_MRU + PPP_HDRLEN];
+	/* pppd makes its answer in place, and may add an option. */
+	unsigned char room[PPP_MRU + 64];
 	if (length > PPP_MRU)
 		return;
 	memcpy(room, packet, length);
