@@ -4,7 +4,7 @@ use std::ffi::{c_char, c_int, c_uchar};
 
 use crate::guard::{guard, report_panics};
 use crate::mschap::{V1, V2, Version};
-use crate::{ccp, channel, early, ffi, mschap, options, ppp_device, pppd};
+use crate::{ccp, channel, early, ffi, mschap, options, ppp_device, pppd, secrets};
 
 /// What pppd calls: its channel's functions, and the parsers of its options. Each may be called at any time after
 /// plugin_init, in pppd's only thread.
@@ -313,7 +313,10 @@ extern "C" fn network_open(protocol: c_int) {
 }
 
 extern "C" fn network_lower_down(protocol: c_int) {
-    guard((), || early::lower_down(protocol));
+    guard((), || {
+        early::lower_down(protocol);
+        secrets::forget_login();
+    });
 }
 
 unsafe extern "C" fn network_packet(protocol: c_int, packet: *mut c_uchar, length: c_int) -> c_int {

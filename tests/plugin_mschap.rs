@@ -241,6 +241,20 @@ fn a_server_has_to_prove_that_it_knows_the_password() {
     }
 }
 
+/// A recorded login is no proof on another link: there the same challenge gets another response. Nor do keys stay.
+#[test]
+fn a_login_counts_on_its_own_link_alone() {
+    let challenge = format!("@respond=7,{}", hexadecimal(&CHALLENGE_2));
+    let ran = internal("User", "clientPass", &["@v2", &challenge, "@linkdown", &challenge]);
+    let responses = ran.after("response ");
+    assert_eq!(responses.len(), 2, "{ran:?}");
+    assert_ne!(responses[0], responses[1]);
+    let challenge = format!("@respond=7,{}", hexadecimal(&CHALLENGE));
+    let ran = internal("User", "clientPass", &["@v1", &challenge, "@keys", "@linkdown", "@keys"]);
+    let keys = ran.after("send key ");
+    assert!(keys.len() == 2 && keys[0].len() == 32 && keys[1].is_empty(), "{ran:?}");
+}
+
 /// A line for each of Windows' codes; pppd says no less.
 #[test]
 fn failures_are_told_in_plain_words() {

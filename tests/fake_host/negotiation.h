@@ -17,7 +17,11 @@ int auth_done[NUM_PPP];
 static int cannot, hopeless, ipcp_is_open, mtu = 1460;
 
 static void pppds_own(int unit) { (void)unit; tell("pppd's own CCP"); }
-struct protent ccp_protent = {.protocol = 0x80fd, .open = pppds_own, .enabled_flag = 1};
+static void lower_pppds_own(int unit) { (void)unit; }
+static void close_pppds_own(int unit, char *reason) { (void)unit, (void)reason; }
+struct protent ccp_protent = {
+	.protocol = 0x80fd, .open = pppds_own, .lowerdown = lower_pppds_own, .close = close_pppds_own, .enabled_flag = 1
+};
 
 static void open_ipcp(int unit) { (void)unit; ipcp_is_open = 1; tell("IPCP is open"); }
 static void lower_ipcp(int unit) { (void)unit; ipcp_is_open = 0; }
