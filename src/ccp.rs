@@ -23,6 +23,15 @@ const OVERHEAD: i32 = 4;
 struct SetUp {
     policy: Policy,
     path: Path,
+    encrypter: Encrypter,
+}
+
+/// Who encrypts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Encrypter {
+    /// ppp_mppe.ko.
+    Kernel,
+    Engine,
 }
 
 /// To send and to receive with.
@@ -89,9 +98,9 @@ pub(crate) fn check(policy: Policy) -> Result<(), Status> {
 }
 
 /// The data path is known, which can do what the policy asks for: takes the place of pppd's CCP.
-pub(crate) fn set_up(policy: Policy, path: Path) {
-    let policy = policy.limited_to(key_lengths_of(path)).unwrap_or(policy);
-    SET_UP.set(Some(SetUp { policy, path }));
+pub(crate) fn set_up(policy: Policy, path: Path, encrypter: Encrypter) {
+    let policy = policy.limited_to(key_lengths_of(encrypter)).unwrap_or(policy);
+    SET_UP.set(Some(SetUp { policy, path, encrypter }));
     ffi::take_ccp();
 }
 
@@ -101,18 +110,18 @@ fn refuse(why: &str) -> Status {
 }
 
 /// The kernel's MPPE has no 56 bits.
-fn key_lengths_of(path: Path) -> KeyLengths {
-    match path {
-        Path::Kernel => {
+fn key_lengths_of(encrypter: Encrypter) -> KeyLengths {
+    match encrypter {
+        Encrypter::Kernel => {
             KeyLengths::new([KeyLength::Bits40, KeyLength::Bits128]).unwrap_or(KeyLengths::only(KeyLength::Bits128))
         }
-        Path::Tun | Path::Pty => KeyLengths::ALL,
+        Encrypter::Engine => KeyLengths::ALL,
     }
 }
 
 /// The network phase begins, or the user wants a negotiation (SIGUSR2).
 pub(crate) fn open() {
-    let Some(SetUp { policy, path }) = SET_UP.with_borrow(|set_up| *set_up) else { return };
+    let Some(SetUp { policy, path, .. }) = SET_UP.with_borrow(|set_up| *set_up) else { return };
     if LINK.with_borrow(Option::is_some) {
         info!("CCP stays as it is: MPPE's keys are good for one negotiation");
         return;
@@ -269,7 +278,7 @@ fn take(event: Event) {
             start_networks();
         }
         Event::Failed(reason) => fail(&reason.to_string()),
-        Event::Disregarded if is_on_kernel() => {
+        Event::Disregarded if kernel_encrypts() => {
             fail("the peer's packet makes the kernel end it, though both ends have it");
         }
         Event::Disregarded => debug!("CCP: a packet that changes nothing"),
@@ -316,6 +325,6 @@ fn fail(why: &str) {
     ffi::close_link(&std::ffi::CString::new(text).unwrap_or_default());
 }
 
-fn is_on_kernel() -> bool {
-    SET_UP.with_borrow(|set_up| set_up.is_some_and(|set_up| set_up.path == Path::Kernel))
+fn kernel_encrypts() -> bool {
+    SET_UP.with_borrow(|set_up| set_up.is_some_and(|set_up| set_up.encrypter == Encrypter::Kernel))
 }

@@ -144,6 +144,23 @@ fn ip_gets_what_came_too_early_when_it_begins() {
     assert_eq!(ran.after("IPCP takes "), [""; 0], "{ran:?}");
 }
 
+/// There ppp_mppe.ko encrypts: it has no 56 bits, and a packet of CCP can end its encryption.
+#[test]
+fn a_bundle_is_encrypted_as_on_the_kernels_path() {
+    let bundle = |list, words: &[&str]| {
+        let options = ["@multilink", "pptp_server", "192.0.2.1", "pptp_datapath", "pty", "pptp_mppe", list, "@check"];
+        run_with_pppox(&[&options, words].concat())
+    };
+    let opened: &[&str] = &["@keys=1", "@opennetworks"];
+    let ran = bundle("56,128", &[opened, &AGREES[..], &AGREES[..1]].concat());
+    assert_eq!(ran.after("sends ff0380fd01").first(), Some(&"01000a120601000040"), "{ran:?}");
+    let line = "error: MPPE has ended: the peer's packet makes the kernel end it, though both ends have it";
+    assert!(ran.says(line), "{ran:?}");
+    let ran = bundle("56", &[]);
+    let line = "option error: option pptp_datapath: 'pty' is not possible: ppp_mppe.ko has no keys of 56 bits";
+    assert!(ran.says(line), "{ran:?}");
+}
+
 #[test]
 fn pppd_keeps_its_ccp_without_the_option() {
     let ran = run_with_pppox(&["pptp_server", "192.0.2.1", "pptp_datapath", "kernel", "@check", "@opennetworks"]);

@@ -3,6 +3,9 @@
 
 use crate::options::{Datapath, Path};
 
+/// Why keys of 56 bits are not possible where the kernel encrypts.
+pub(crate) const NO_56_BITS: &str = "ppp_mppe.ko has no keys of 56 bits";
+
 /// What the options ask of a data path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Wish {
@@ -72,7 +75,7 @@ fn contradiction(wish: Wish, path: Path) -> Option<&'static str> {
         _ => {}
     }
     match path {
-        Path::Kernel if wish.only_56_bits => Some("ppp_mppe.ko has no keys of 56 bits"),
+        Path::Kernel if wish.only_56_bits => Some(NO_56_BITS),
         Path::Tun if wish.multilink => Some("option multilink needs the kernel's PPP"),
         _ => None,
     }

@@ -11,8 +11,9 @@ use pptp_core::ccp::KeyLengths;
 use pptp_core::mppe::KeyLength;
 use pptp_io::{gre_socket, modules, ppp, pppox, pty, tun, words};
 
-use super::choice::{Choice, Impossible, Origin, Wish, choose};
+use super::choice::{Choice, Impossible, NO_56_BITS, Origin, Wish, choose};
 use super::{server, userspace};
+use crate::ccp::Encrypter;
 use crate::options::{Path, Settings, Side};
 use crate::ppp_device;
 use crate::pppd::{self, Status};
@@ -38,7 +39,7 @@ pub(super) fn decide(settings: &Settings) -> Result<Choice, Status> {
         only_56_bits: settings.wants_mppe_of(KeyLengths::only(KeyLength::Bits56)),
     };
     let wants_mppe = pppd::wants_mppe() || settings.wants_mppe_of(KeyLengths::ALL);
-    choose(wish, |path| probe(path, call, wants_mppe)).map_err(|impossible| match impossible {
+    choose(wish, |path| probe(path, wish, wants_mppe)).map_err(|impossible| match impossible {
         Impossible::Options(line) => refuse(&line, Status::OptionError),
         Impossible::Machine(line) => refuse(&with_remedy(line), Status::NoKernelSupport),
     })
@@ -69,7 +70,7 @@ fn refuse(line: &str, status: Status) -> Status {
 }
 
 /// What is missing for a path.
-fn probe(path: Path, call: Origin, wants_mppe: bool) -> Result<(), String> {
+fn probe(path: Path, Wish { call, only_56_bits, .. }: Wish, wants_mppe: bool) -> Result<(), String> {
     match path {
         Path::Kernel => {
             if call == Origin::Own {
@@ -86,7 +87,10 @@ fn probe(path: Path, call: Origin, wants_mppe: bool) -> Result<(), String> {
         Path::Pty => {
             probe_ppp()?;
             probe_discipline()?;
-            if wants_mppe && !userspace::encrypts_terminals() {
+            if wants_mppe && userspace::encrypter(path) == Encrypter::Kernel {
+                if only_56_bits {
+                    return Err(String::from(NO_56_BITS));
+                }
                 probe_mppe()?;
             }
             probe_gre(call)

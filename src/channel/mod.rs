@@ -157,7 +157,7 @@ pub(crate) fn check_options() -> Result<(), Status> {
     }
     mschap::set_up(settings.mschap, if settings.mppe.is_some() { CcpOf::Plugin } else { CcpOf::Pppd });
     if let Some(policy) = settings.mppe {
-        ccp::set_up(policy, path);
+        ccp::set_up(policy, path, userspace::encrypter(path));
     }
     let configured = Configured::read();
     ffi::watch_networks();

@@ -9,6 +9,7 @@ use pptp_datapath::client::EngineError;
 use pptp_datapath::command::{CallConfig, Channel, Framing, TransmitWindow};
 use pptp_io::{pty, seqpacket, words};
 
+use crate::ccp::Encrypter;
 use crate::options::{Path, Settings};
 use crate::{engine, ppp_device, pppd};
 
@@ -80,8 +81,17 @@ fn make_line(call: CallConfig, ends: &Ends) -> Result<OwnedFd, String> {
     Ok(slave)
 }
 
+/// Who encrypts (MPPE) on this path.
+pub(super) fn encrypter(path: Path) -> Encrypter {
+    match path {
+        Path::Tun => Encrypter::Engine,
+        Path::Pty if encrypts_terminals() => Encrypter::Engine,
+        Path::Pty | Path::Kernel => Encrypter::Kernel,
+    }
+}
+
 /// Whether the engine encrypts (MPPE) what passes through a terminal. What passes there of a bundle are pieces of packets,
 /// and without the calls that tell of it there are no keys: then the kernel does it.
-pub(super) fn encrypts_terminals() -> bool {
+fn encrypts_terminals() -> bool {
     !pppd::is_multilink() && ppp_device::obstacle().is_none()
 }

@@ -1,6 +1,6 @@
 /*
- * What a kernel with PPP answers, where FAKE_PPPOX makes a /dev/ppp of /dev/null: units can be made, and there is MPPE. A
- * library, so that the host and the plugin call it as they call the C library.
+ * What a kernel with PPP answers, where FAKE_PPPOX makes a /dev/ppp of /dev/null: units can be made, terminals be
+ * lines of PPP, and there is MPPE. A library, so that the host and the plugin call it as they call the C library.
  */
 #define _GNU_SOURCE
 #include <linux/ppp-ioctl.h>
@@ -27,6 +27,8 @@ int ioctl(int fd, unsigned long request, ...)
 	if (request == PPPIOCNEWUNIT && is_null(fd))
 		return *(int *)argument = 0;
 	if (request == PPPIOCSCOMPRESS && is_null(fd))
+		return 0;
+	if (request == TIOCSETD && getenv("FAKE_PPPOX"))
 		return 0;
 	return syscall(SYS_ioctl, fd, request, argument);
 }
