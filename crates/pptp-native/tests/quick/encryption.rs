@@ -128,6 +128,12 @@ fn nothing_invented_on_the_way_is_delivered(version: Version) {
     pppd.signal("TERM");
     assert_eq!(pppd.exit_status(AT_ONCE), 5);
     network.assert_nothing_left();
+    for log in [pppd.log(), network.server_log(1)] {
+        let counters = log.lines().find(|line| line.contains("counters: ")).unwrap_or_default();
+        for counter in ["mppe-clear-received=2", "mppe-not-encrypted=1", "mppe-malformed=", "mppe-replayed="] {
+            assert!(counters.contains(counter), "{counter}: {counters}");
+        }
+    }
 }
 
 fn the_plugin_negotiates_what_pppd_cannot(version: Version) {
