@@ -249,7 +249,7 @@ fn prepare_for_link(preparation: Preparation) {
         Some(if transmit { send.clone() } else { receive.clone() })
     });
     let done = key.flatten().map(|key| prepare(config, &key, transmit));
-    if done == Some(false) {
+    if done != Some(true) {
         fail("the data path does not take its keys");
     }
 }
@@ -273,6 +273,9 @@ fn take(event: Event) {
             start_networks();
         }
         Event::Unencrypted(reason) => {
+            // A direction that was acknowledged would stay encrypted: not every end of a negotiation shows in its packets.
+            ffi::set_ccp_flags(false, false);
+            ffi::set_ccp_flags(true, false);
             let obstacle = with(|link| link.obstacle.clone()).flatten();
             info!(target: NOTICE, "MPPE is not used: {}", obstacle.unwrap_or_else(|| reason.to_string()));
             start_networks();
