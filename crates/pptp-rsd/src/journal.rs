@@ -1,5 +1,9 @@
 //! Where the server's lines go: to standard error in the foreground, else to syslog.
 //!
+//! A line about a call begins with `session N: ADDRESS: `, the client's address and a number that no other call of this run of
+//! the server has; one about a control connection with `connection N: ADDRESS:PORT: `. Who the user is only pppd knows; its
+//! lines and those about the call share pppd's process id.
+//!
 //! A log daemon that is slow or away never stops the server: what it does not take is counted, and the count is told with the
 //! next line that it takes.
 

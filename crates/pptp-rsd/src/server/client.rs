@@ -12,7 +12,7 @@ use pptp_core::time::Instant;
 use pptp_core::wire::{CallId, GeneralError, PeerCallId, StartResult, StopReason};
 
 use super::lines::Lines;
-use super::quota::Quota;
+use super::quota::Quotas;
 use super::refusal::Refusal;
 use super::session::{ClientId, SessionId};
 use super::switchboard::{Switchboard, Wanted};
@@ -106,7 +106,7 @@ impl Client {
         &mut self,
         event: Event,
         calls: &mut Switchboard<L>,
-        quota: &mut Quota,
+        quotas: &mut Quotas,
         now: Instant,
     ) -> Asked {
         match event {
@@ -114,13 +114,13 @@ impl Client {
             Event::Established(peer) => debug!("{self}: control connection established: {peer}"),
             Event::OutgoingCallRequested(offer) => {
                 if let Err(refusal) = self.take_outgoing(&offer, calls, now) {
-                    self.log_refusal(&refusal, quota, now);
+                    self.log_refusal(&refusal, quotas, now);
                     let _ = self.connection.refuse_call(offer.call, refusal.of_outgoing(), now);
                 }
             }
             Event::IncomingCallRequested(offer) => {
                 if let Err(refusal) = self.take_incoming(&offer, calls, now) {
-                    self.log_refusal(&refusal, quota, now);
+                    self.log_refusal(&refusal, quotas, now);
                     let (result, error) = refusal.of_incoming();
                     let _ = self.connection.refuse_incoming_call(offer.call, result, error, now);
                 }
@@ -132,7 +132,7 @@ impl Client {
                     return Asked::Nothing;
                 }
                 if let Err(refusal) = calls.start(session, parameters.peer_receive_window, now) {
-                    self.log_refusal(&refusal, quota, now);
+                    self.log_refusal(&refusal, quotas, now);
                     self.clear(parameters.call, now);
                 }
             }
@@ -145,7 +145,7 @@ impl Client {
             }
             // Nothing is escaped in GRE, so the map of characters has nothing to say (RFC 2637 §2.15).
             Event::LinkInfo { .. } => debug!("{self}: {event}"),
-            Event::Closed(reason) => self.log_close(&reason, quota, now),
+            Event::Closed(reason) => self.log_close(&reason, quotas, now),
             Event::IncomingCallAccepted { .. } | Event::PeerMisbehaved(_) => self.log_oddity(&event),
             _ => self.log_oddity(&event),
         }
@@ -192,18 +192,18 @@ impl Client {
         }
     }
 
-    fn log_refusal(&self, refusal: &Refusal, quota: &mut Quota, now: Instant) {
-        if quota.permits(now) {
+    fn log_refusal(&self, refusal: &Refusal, quotas: &mut Quotas, now: Instant) {
+        if quotas.refusals.permits(now) {
             warn!("{self}: call refused: {refusal}");
         }
     }
 
-    fn log_close(&self, reason: &CloseReason, quota: &mut Quota, now: Instant) {
+    fn log_close(&self, reason: &CloseReason, quotas: &mut Quotas, now: Instant) {
         match reason {
             CloseReason::StoppedByPeer(_) | CloseReason::StoppedByUs | CloseReason::PeerClosed => {
                 debug!("{self}: closed: {reason}");
             }
-            _ if quota.permits(now) => info!("{self}: closed: {reason}"),
+            _ if quotas.strangers.permits(now) => info!("{self}: closed: {reason}"),
             _ => {}
         }
     }

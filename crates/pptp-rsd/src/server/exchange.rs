@@ -17,7 +17,7 @@ use super::deadlines::Deadlines;
 use super::ids::CallIds;
 use super::lines::Lines;
 use super::presence::Presence;
-use super::quota::Quota;
+use super::quota::Quotas;
 use super::session::ClientId;
 use super::switchboard::Switchboard;
 use crate::config::Config;
@@ -51,7 +51,7 @@ pub(super) struct Exchange<L: Lines> {
     presence: Presence,
     strikes: Strikes,
     deadlines: Deadlines<ClientId>,
-    quota: Quota,
+    quotas: Quotas,
     work: VecDeque<Work>,
     phase: Phase,
     last: u64,
@@ -73,7 +73,7 @@ impl<L: Lines> Exchange<L> {
             presence: Presence::default(),
             strikes: Strikes::default(),
             deadlines: Deadlines::default(),
-            quota: Quota::default(),
+            quotas: Quotas::default(),
             work: VecDeque::new(),
             phase: Phase::Serving,
             last: 0,
@@ -140,8 +140,8 @@ impl<L: Lines> Exchange<L> {
             }
         }
         self.calls.handle_timeout(now);
-        if let Some(count) = self.quota.take_count(now) {
-            warn!("{count} more lines like these were not logged");
+        for (count, what) in self.quotas.take_counts(now) {
+            warn!("{count} more lines about {what} were not logged");
         }
         if matches!(self.phase, Phase::Draining(deadline) if deadline <= now) {
             self.finish(now);
@@ -154,7 +154,7 @@ impl<L: Lines> Exchange<L> {
             Phase::Draining(deadline) => Some(deadline),
             Phase::Serving | Phase::Ending => None,
         };
-        [self.deadlines.next(), self.calls.next_timeout(), self.quota.deadline(), draining].into_iter().flatten().min()
+        [self.deadlines.next(), self.calls.next_timeout(), self.quotas.deadline(), draining].into_iter().flatten().min()
     }
 
     /// What is to be done next.
@@ -228,7 +228,7 @@ impl<L: Lines> Exchange<L> {
         loop {
             let Some(client) = self.clients.get_mut(&id) else { return };
             let Some(event) = client.connection.poll_event() else { return };
-            if client.handle_event(event, &mut self.calls, &mut self.quota, now) == Asked::ToStart {
+            if client.handle_event(event, &mut self.calls, &mut self.quotas, now) == Asked::ToStart {
                 self.decide_on_start(id, now);
             }
         }
@@ -247,7 +247,7 @@ impl<L: Lines> Exchange<L> {
             return self.presence.start(id, peer.ip());
         }
         client.reject();
-        if self.quota.permits(now) {
+        if self.quotas.refusals.permits(now) {
             let limit = if full_for_address { "max-per-address" } else { "connections" };
             warn!("{client}: refused: there are as many control connections as allowed ({limit})");
         }
@@ -263,7 +263,7 @@ impl<L: Lines> Exchange<L> {
     /// Ends a connection without waiting for the client, who is told if there is time for one message.
     fn drop_client(&mut self, id: ClientId, why: &str, now: Instant) {
         let Some(client) = self.clients.get_mut(&id) else { return };
-        if self.quota.permits(now) {
+        if self.quotas.strangers.permits(now) {
             info!("{client}: closed: {why}");
         }
         client.stop(now);

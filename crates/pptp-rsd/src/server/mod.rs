@@ -33,12 +33,13 @@ use pptp_io::children;
 use pptp_io::epoll::{EventSet, Trigger};
 use pptp_io::poller::{Interest, Ready};
 use pptp_io::signals::{Notice, Signals};
-use pptp_io::{clock, daemon, listener, process, random, words};
+use pptp_io::{clock, daemon, gre_socket, listener, process, random, words};
 
 use self::deadlines::Deadlines;
 use self::exchange::{Exchange, Work};
 use self::link::{Input, Link};
 use self::path::Carrier;
+use self::quota::Quota;
 use self::session::ClientId;
 use self::spawn::{Pppd, Pppds};
 use crate::config::Config;
@@ -116,6 +117,8 @@ struct Loop {
     reload: Reload,
     /// Until when nobody is accepted.
     pause: Option<Instant>,
+    /// Of lines about that.
+    quota: Quota,
     /// When killed pppds are given up.
     give_up: Option<Instant>,
 }
@@ -139,6 +142,7 @@ impl Loop {
             signals,
             reload,
             pause: None,
+            quota: Quota::default(),
             give_up: None,
         })
     }
@@ -241,7 +245,12 @@ impl Loop {
 
     /// Whoever waits there would wake us again and again.
     fn pause(&mut self, error: &io::Error, now: Instant) {
-        warn!("cannot accept connections for a moment: {}", words(error));
+        if let Some(count) = self.quota.take_count(now) {
+            warn!("{count} more moments in which no connection could be accepted were not logged");
+        }
+        if self.quota.permits(now) {
+            warn!("cannot accept connections for a moment: {}", words(error));
+        }
         self.pause = Some(now + SHORTAGE);
         self.listen(Interest::Nothing);
     }
@@ -348,6 +357,9 @@ fn carrier(config: &Config) -> Carrier {
         (Carrier::Kernel, _) => info!("calls are carried by the kernel"),
         (Carrier::Engine, None) => info!("calls are carried by the plugin's engine"),
         (Carrier::Engine, Some(lacks)) => info!("calls are carried by the plugin's engine: the kernel has {lacks}"),
+    }
+    if let (Carrier::Engine, Err(error)) = (carrier, gre_socket::open(None)) {
+        warn!("calls will be refused: this process can have no raw GRE socket: {}", words(&error));
     }
     carrier
 }

@@ -42,6 +42,28 @@ impl Quota {
     }
 }
 
+/// One for each kind of line, so that a flood of one hides none of the other.
+#[derive(Debug, Default)]
+pub(super) struct Quotas {
+    /// Connections that come to nothing.
+    pub(super) strangers: Quota,
+    /// Clients and calls that are refused.
+    pub(super) refusals: Quota,
+}
+
+impl Quotas {
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.strangers.deadline().into_iter().chain(self.refusals.deadline()).min()
+    }
+
+    /// Counts of lines that were kept back, with what they were about, when it is time to tell.
+    pub(super) fn take_counts(&mut self, now: Instant) -> impl Iterator<Item = (u64, &'static str)> + use<> {
+        let strangers = self.strangers.take_count(now).map(|count| (count, "connections that came to nothing"));
+        let refusals = self.refusals.take_count(now).map(|count| (count, "refusals"));
+        strangers.into_iter().chain(refusals)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -63,7 +63,7 @@ impl Refusal {
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Full(most) => write!(f, "there are {most} calls, which is the limit (max-sessions)"),
+            Self::Full(most) => write!(f, "there are {most} calls, which is the limit (max-sessions, or connections)"),
             Self::FullForAddress(most) => {
                 write!(f, "there are {most} calls from this address, which is the limit (max-per-address)")
             }
