@@ -266,7 +266,11 @@ fn prepare(config: Config, key: &StartKey, transmit: bool) -> bool {
 fn take(event: Event) {
     match event {
         Event::Opened { send, receive } => {
-            with(|link| link.receive = Some(receive));
+            with(|link| {
+                link.receive = Some(receive);
+                // Nothing is negotiated with them again.
+                link.keys = None;
+            });
             ffi::set_ccp_flags(true, true);
             report_encryption(send, receive);
             make_room();
