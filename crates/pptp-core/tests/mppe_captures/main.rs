@@ -70,7 +70,7 @@ fn assert_extent(name: &str, flow: &Flow) {
 fn packets_of_all_lengths_with_128_bits_are_decrypted() {
     for flow in both("mppe-128.pcap", KeyLength::Bits128, Mode::Stateless) {
         assert_extent("128 bits", &flow);
-        assert_eq!(flow.flushed, flow.counts.len());
+        assert_eq!(flow.flushed, flow.counts);
     }
 }
 
@@ -78,8 +78,31 @@ fn packets_of_all_lengths_with_128_bits_are_decrypted() {
 fn packets_of_all_lengths_with_40_bits_are_decrypted() {
     for flow in both("mppe-40.pcap", KeyLength::Bits40, Mode::Stateless) {
         assert_extent("40 bits", &flow);
-        assert_eq!(flow.flushed, flow.counts.len());
+        assert_eq!(flow.flushed, flow.counts);
     }
+}
+
+#[test]
+fn stateful_sessions_are_decrypted_beyond_a_change_of_the_key() {
+    for (name, key_length) in
+        [("mppe-128-stateful.pcap", KeyLength::Bits128), ("mppe-40-stateful.pcap", KeyLength::Bits40)]
+    {
+        for flow in both(name, key_length, Mode::Stateful) {
+            assert_extent(name, &flow);
+            // Where the key changes (RFC 3078 §7.2).
+            assert_eq!(flow.flushed, [255], "{name}");
+        }
+    }
+}
+
+/// Linux changes the key when it flushes, which RFC 3078 §8.2 does not say.
+#[test]
+fn a_stateful_session_is_decrypted_beyond_its_resets() {
+    let [from_client, from_server] = both("mppe-128-losses.pcap", KeyLength::Bits128, Mode::Stateful);
+    assert_eq!((from_client.resets, from_client.flushed), (0, vec![255]));
+    assert!(from_server.is_whole());
+    assert!(from_server.resets > 5, "{} resets", from_server.resets);
+    assert!(from_server.flushed.len() > 5, "{:?}", from_server.flushed);
 }
 
 #[test]

@@ -15,6 +15,11 @@ const SUCCESS: u8 = 3;
 const CCP: u16 = 0x80fd;
 const CONFIGURE_ACK: u8 = 2;
 
+const RESET_ACK: u8 = 15;
+
+/// Bit A of an MPPE header.
+const FLUSHED: u16 = 0x8000;
+
 const IP: u16 = 0x0021;
 
 /// What passed between the two ends of a call.
@@ -32,8 +37,10 @@ pub(crate) struct Flow {
     pub(crate) counts: Vec<u16>,
     /// Lengths of the IP packets that were in them.
     pub(crate) lengths: Vec<usize>,
-    /// How many of them said that the key or the tables were made anew.
-    pub(crate) flushed: usize,
+    /// The counts of those that say that the key or the tables were made anew.
+    pub(crate) flushed: Vec<u16>,
+    /// Reset-Acks of CCP.
+    pub(crate) resets: usize,
 }
 
 impl Session {
@@ -137,6 +144,10 @@ impl Flow {
                     flow.config = Some(config);
                     codec = Some((Decryptor::new(config, key), Encryptor::new(config, key)));
                 }
+                CCP if information[0] == RESET_ACK => {
+                    flow.resets += 1;
+                    codec.as_mut().expect("reset after it was agreed").1.handle_reset_request();
+                }
                 mppe::PROTOCOL => {
                     let (decryptor, encryptor) = codec.as_mut().expect("agreed before it is encrypted");
                     flow.decrypt(decryptor, encryptor, information);
@@ -160,7 +171,7 @@ impl Flow {
 
         let header = u16::from_be_bytes([datagram[0], datagram[1]]);
         let count = header & 0x0fff;
-        self.flushed += usize::from(header & 0x8000 != 0);
+        self.flushed.extend((header & FLUSHED != 0).then_some(count));
         self.counts.push(count);
         if usize::from(count) + 1 == self.counts.len() {
             encryptor.encrypt_batch([&mut buffer[..]]);
