@@ -141,12 +141,64 @@ fn the_fork_rules_of_pppd_2_4_9_are_kept_on_pty() -> Result<(), Failure> {
     Guest::new("fork_rules").argument("2.4.9").argument("pty").limit(LONG).run()
 }
 
-#[test]
-fn twenty_megabytes_pass_between_the_engine_s_mppe_and_the_kernel_s() -> Result<(), Failure> {
-    Guest::new("mppe").argument("tun").argument("2.5.2").argument("20000").limit(LONG).run()
+/// Twenty megabytes each way in each mode.
+fn encrypts(path: &str, version: &str) -> Result<(), Failure> {
+    let modes = ["128", "40", "128-stateful"];
+    let guest = Guest::new("mppe").argument(path).argument(version).argument("20000");
+    modes.into_iter().fold(guest, Guest::argument).limit(LONG).run()
 }
 
 #[test]
-fn the_kernel_s_mppe_works_through_a_terminal() -> Result<(), Failure> {
-    Guest::new("mppe").argument("pty").argument("2.4.9").argument("5000").limit(LONG).run()
+fn the_engine_s_mppe_and_the_kernel_s_understand_each_other_on_tun_with_pppd_2_4_9() -> Result<(), Failure> {
+    encrypts("tun", "2.4.9")
+}
+
+#[test]
+fn the_engine_s_mppe_and_the_kernel_s_understand_each_other_on_tun_with_pppd_2_5_2() -> Result<(), Failure> {
+    encrypts("tun", "2.5.2")
+}
+
+#[test]
+fn the_engine_s_mppe_and_the_kernel_s_understand_each_other_on_pty_with_pppd_2_4_9() -> Result<(), Failure> {
+    encrypts("pty", "2.4.9")
+}
+
+#[test]
+fn the_engine_s_mppe_and_the_kernel_s_understand_each_other_on_pty_with_pppd_2_5_2() -> Result<(), Failure> {
+    encrypts("pty", "2.5.2")
+}
+
+#[test]
+fn stateless_encryption_lives_through_a_network_that_harms_packets_on_tun() -> Result<(), Failure> {
+    Guest::new("mppe_impaired").argument("tun").argument("2.5.2").argument("128").limit(LONG).run()
+}
+
+#[test]
+fn stateless_encryption_lives_through_a_network_that_harms_packets_on_pty() -> Result<(), Failure> {
+    Guest::new("mppe_impaired").argument("pty").argument("2.4.9").argument("128").limit(LONG).run()
+}
+
+#[test]
+fn stateful_encryption_lives_through_a_network_that_harms_packets_on_tun() -> Result<(), Failure> {
+    Guest::new("mppe_impaired").argument("tun").argument("2.4.9").argument("128-stateful").limit(LONG).run()
+}
+
+#[test]
+fn stateful_encryption_lives_through_a_network_that_harms_packets_on_pty() -> Result<(), Failure> {
+    Guest::new("mppe_impaired").argument("pty").argument("2.5.2").argument("128-stateful").limit(LONG).run()
+}
+
+#[test]
+fn nothing_passes_in_clear_on_tun_when_ccp_begins_anew() -> Result<(), Failure> {
+    Guest::new("mppe_renegotiated").argument("tun").argument("2.4.9").limit(LONG).run()
+}
+
+#[test]
+fn nothing_passes_in_clear_on_pty_when_ccp_begins_anew() -> Result<(), Failure> {
+    Guest::new("mppe_renegotiated").argument("pty").argument("2.5.2").limit(LONG).run()
+}
+
+#[test]
+fn a_tunnel_of_the_kernel_s_comes_back_when_ccp_begins_anew() -> Result<(), Failure> {
+    Guest::new("mppe_renegotiated").argument("kernel").argument("2.5.2").limit(LONG).run()
 }
