@@ -1,15 +1,13 @@
 //! Programs that this process starts and waits for.
 
-use std::ffi::{CString, OsStr, OsString};
+use std::ffi::OsStr;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
-use std::os::unix::ffi::OsStrExt;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
 
-use nix::fcntl::OFlag;
-use nix::spawn::{PosixSpawnAttr, PosixSpawnFileActions, PosixSpawnFlags, posix_spawn};
 use nix::sys::resource::{Resource, getrlimit};
-use nix::sys::signal::{SigSet, Signal};
-use nix::sys::stat::Mode;
+use nix::sys::signal::Signal;
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 
@@ -35,42 +33,22 @@ pub enum Ending {
     Signal(i32),
 }
 
-/// Starts a program, in a process group of its own, without standard input and output and with all signals as they are by
-/// default, and gives it `inherited`, under the same number. All other descriptors of this process that are close-on-exec
-/// stay its own.
+/// Starts a program, in a process group of its own, without standard input and output and with no signal held back, and gives
+/// it `inherited`, under the same number. All other descriptors of this process that are close-on-exec stay its own. When
+/// this process ends, however it ends, the program gets SIGTERM.
+///
+/// Only for a process with one thread.
 ///
 /// # Errors
-/// The program cannot be run. Out of processes (`EAGAIN`), memory or descriptors. `InvalidInput`: a word has a NUL in it.
+/// The program cannot be run. Out of processes (`EAGAIN`), memory or descriptors.
 pub fn start<S: AsRef<OsStr>>(program: &OsStr, arguments: &[S], inherited: BorrowedFd<'_>) -> io::Result<Child> {
-    let words = std::iter::once(program).chain(arguments.iter().map(AsRef::as_ref)).map(c_text);
-    let words = words.collect::<io::Result<Vec<_>>>()?;
-    let variable = |(name, value): (OsString, OsString)| c_text([name, value].join(OsStr::new("=")));
-    let environment = std::env::vars_os().map(variable).collect::<io::Result<Vec<_>>>()?;
-    let mut files = PosixSpawnFileActions::init()?;
-    for standard in 0..=2 {
-        files.add_open(standard, "/dev/null", OFlag::O_RDWR, Mode::empty())?;
-    }
-    // Onto itself: that is how it is not closed.
-    files.add_dup2(inherited.as_raw_fd(), inherited.as_raw_fd())?;
-    let pid = posix_spawn(program, &files, &attributes()?, &words, &environment)?;
-    // Waited for by `reap`.
-    u32::try_from(pid.as_raw()).map(Child).map_err(|_| io::Error::from(io::ErrorKind::InvalidData))
-}
-
-fn attributes() -> io::Result<PosixSpawnAttr> {
-    let mut attributes = PosixSpawnAttr::init()?;
-    let own_group = PosixSpawnFlags::POSIX_SPAWN_SETPGROUP;
-    let own_signals = PosixSpawnFlags::POSIX_SPAWN_SETSIGMASK | PosixSpawnFlags::POSIX_SPAWN_SETSIGDEF;
-    attributes.set_flags(own_group | own_signals)?;
+    let mut command = Command::new(program);
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     // pppd signals its whole group when a link ends.
-    attributes.set_pgroup(Pid::from_raw(0))?;
-    attributes.set_sigmask(&SigSet::empty())?;
-    attributes.set_sigdefault(&SigSet::all())?;
-    Ok(attributes)
-}
-
-fn c_text(text: impl AsRef<OsStr>) -> io::Result<CString> {
-    CString::new(text.as_ref().as_bytes()).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))
+    command.process_group(0);
+    sys::prepare_child(&mut command, inherited.as_raw_fd());
+    // Waited for by `reap`.
+    Ok(Child(command.spawn()?.id()))
 }
 
 /// Allows a child so many descriptors, unless it asks for more: programs that were written for few go through all that there

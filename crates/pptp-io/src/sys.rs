@@ -216,6 +216,21 @@ pub(crate) fn limit_descriptors(pid: libc::pid_t, limit: libc::rlimit) -> io::Re
     Ok(())
 }
 
+/// Lets the program that `command` starts inherit `fd` and no signal that is held back, and get SIGTERM when this thread ends.
+pub(crate) fn prepare_child(command: &mut std::process::Command, fd: RawFd) {
+    let prepare = move || {
+        // SAFETY: F_SETFD takes a number, no pointer.
+        check(unsafe { libc::fcntl(fd, libc::F_SETFD, 0) })?;
+        // SAFETY: PR_SET_PDEATHSIG takes a number, no pointer.
+        check(unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGTERM) })?;
+        let none = nix::sys::signal::SigSet::empty();
+        Ok(nix::sys::signal::sigprocmask(nix::sys::signal::SigmaskHow::SIG_SETMASK, Some(&none), None)?)
+    };
+    // SAFETY: the closure makes three system calls, all of them async-signal-safe, and allocates nothing: its errors are
+    // numbers.
+    unsafe { std::os::unix::process::CommandExt::pre_exec(command, prepare) };
+}
+
 /// Keeps a descriptor of this process from the programs that it starts. It may be anybody's: nothing else changes.
 pub(crate) fn close_on_exec(fd: RawFd) {
     // SAFETY: F_SETFD takes a number, no pointer; one that is not open is an error and nothing else.

@@ -100,7 +100,7 @@ fn a_client_that_is_killed_is_noticed(version: Version) {
 }
 
 /// With this many clients that want nothing but to be served.
-const GOOD: usize = 8;
+const GOOD: usize = 20;
 
 fn strangers_cost_good_clients_no_packet(version: Version) {
     let network = network(version);
@@ -114,7 +114,7 @@ fn strangers_cost_good_clients_no_packet(version: Version) {
     let Network { client, server, .. } = &network;
     let strangers = client.strangers("192.0.2.1", Duration::from_secs(8));
     // All good clients have the same address on the far end, so the way from there is what tells them apart.
-    let pace = Pace { count: 1000, rate: 200, size: 500 };
+    let pace = Pace { count: 500, rate: 100, size: 500 };
     let seen: Vec<_> = std::thread::scope(|scope| {
         let addresses = (2..).take(GOOD).map(|last| format!("10.99.0.{last}"));
         let threads: Vec<_> =

@@ -64,6 +64,18 @@ fn killed_it_takes_its_calls_with_it() {
 }
 
 #[test]
+fn killed_it_takes_a_pppd_along_that_hears_of_no_hang_up() {
+    let mut daemon = Daemon::start("", "deaf");
+    let mut client = daemon.join();
+    client.dial(1);
+    eventually("the stub is there", || (daemon.traces().len() == 1).then_some(()));
+    let stub = daemon.children()[0];
+    daemon.signal(Signal::SIGKILL);
+    assert_eq!(daemon.exit_status(), None);
+    eventually("the stub has ended", || (!std::path::Path::new(&format!("/proc/{stub}/exe")).exists()).then_some(()));
+}
+
+#[test]
 fn a_second_one_cannot_listen_and_says_so() {
     let daemon = Daemon::start("", "");
     let second = std::process::Command::new(env!("CARGO_BIN_EXE_pptp-rsd"))
