@@ -255,6 +255,16 @@ fn a_login_counts_on_its_own_link_alone() {
     assert!(keys.len() == 2 && keys[0].len() == 32 && keys[1].is_empty(), "{ran:?}");
 }
 
+#[test]
+fn challenges_that_are_none_fill_no_log() {
+    let wrong = ["@respond=1,00", "@respond=2,0011"];
+    for (version, line) in [("@v1", "error: MS-CHAPv1: a challenge of "), ("@v2", "error: MS-CHAPv2: a challenge of ")]
+    {
+        let ran = internal("User", "clientPass", &[&[version], &wrong[..], &["@linkdown"], &wrong].concat());
+        assert_eq!((ran.after("response ").len(), ran.after(line).len()), (4, 2), "{ran:?}");
+    }
+}
+
 /// A line for each of Windows' codes; pppd says no less.
 #[test]
 fn failures_are_told_in_plain_words() {

@@ -7,6 +7,7 @@
 mod v1;
 mod v2;
 
+use std::cell::Cell;
 use std::ffi::c_int;
 
 use log::{debug, error, info};
@@ -19,6 +20,10 @@ use crate::options::MsChap;
 
 pub(crate) use v1::{V1, take_short_key};
 pub(crate) use v2::{V2, accepts_server};
+
+thread_local! {
+    static HAS_COMPLAINED: Cell<bool> = const { Cell::new(false) };
+}
 
 /// A version of MS-CHAP, as pppd's struct chap_digest_type has it.
 pub(crate) trait Version {
@@ -86,6 +91,14 @@ fn set_up_version_1(ccp: CcpOf) {
 pub(crate) fn forget() {
     drop(take_short_key());
     v2::forget();
+    HAS_COMPLAINED.set(false);
+}
+
+/// Logs what a peer may bring about with every packet: once on a link.
+fn complain<V: Version>(text: &str) {
+    if !HAS_COMPLAINED.replace(true) {
+        error!("{}: {text}", V::NAME);
+    }
 }
 
 /// What pppd computes, and the keys that it sets, if it knows MPPE; none stay behind, for they are made of what everybody
@@ -110,7 +123,7 @@ pub(crate) fn challenge<V: Version>() -> Vec<u8> {
 /// Answers a challenge. To what is none, the answer is zeros, for pppd sends one in any case.
 pub(crate) fn respond<V: Version>(id: c_int, name: &[u8], secret: &[u8], challenge: &[u8]) -> [u8; RESPONSE_LENGTH] {
     if challenge.len() != V::CHALLENGE_LENGTH {
-        error!("{}: a challenge of {} bytes instead of {}", V::NAME, challenge.len(), V::CHALLENGE_LENGTH);
+        complain::<V>(&format!("a challenge of {} bytes instead of {}", challenge.len(), V::CHALLENGE_LENGTH));
     }
     V::respond(id, name, secret, challenge).unwrap_or([0; RESPONSE_LENGTH])
 }
@@ -142,7 +155,7 @@ fn hash<V: Version>(secret: &[u8]) -> Option<PasswordHash> {
     match Password::widened(secret) {
         Ok(password) => Some(PasswordHash::of(&password)),
         Err(error) => {
-            error!("{}: {error}", V::NAME);
+            complain::<V>(&error.to_string());
             None
         }
     }
