@@ -146,7 +146,7 @@ impl Client {
             // Nothing is escaped in GRE, so the map of characters has nothing to say (RFC 2637 §2.15).
             Event::LinkInfo { .. } => debug!("{self}: {event}"),
             Event::Closed(reason) => self.log_close(&reason, quotas, now),
-            Event::IncomingCallAccepted { .. } | Event::PeerMisbehaved(_) => self.log_oddity(&event),
+            // Most are reports of what the client does wrong.
             _ => self.log_oddity(&event),
         }
         Asked::Nothing

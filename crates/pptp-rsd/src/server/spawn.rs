@@ -57,9 +57,13 @@ impl Lines for Pppds {
     type Process = Pppd;
 
     fn open(&mut self, ends: &Ends) -> Result<Line, Refusal> {
-        match self.carrier {
-            Carrier::Engine => open_gre(ends).map(Line::Gre),
-            Carrier::Kernel => open_kernel(ends).map(Line::Kernel),
+        if self.carrier == Carrier::Engine {
+            return open_gre(ends).map(Line::Gre);
+        }
+        match open_kernel(ends) {
+            // What the kernel cannot tell apart the engine can.
+            Err(Refusal::PeerIdTaken) if self.config.datapath == Datapath::Auto => open_gre(ends).map(Line::Gre),
+            opened => opened.map(Line::Kernel),
         }
     }
 
