@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use pptp_io::poller::{Interest, wait};
 use pptp_io::{clock, process, seqpacket};
+use zeroize::Zeroizing;
 
 use crate::codec::{self, Message};
 use crate::command::{
@@ -145,7 +146,8 @@ impl Engine {
     pub fn ask(&mut self, command: &Command, descriptors: &[BorrowedFd<'_>]) -> Result<Answer, EngineError> {
         let limit = if self.answered == self.last_serial { ANSWER_LIMIT } else { LATE_LIMIT };
         self.last_serial = self.last_serial.wrapping_add(1);
-        let message = codec::encode_command(self.last_serial, command);
+        // There may be a key in it.
+        let message = Zeroizing::new(codec::encode_command(self.last_serial, command));
         seqpacket::send(self.socket.as_fd(), &message, descriptors).map_err(|error| match error.kind() {
             io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => EngineError::Gone,
             io::ErrorKind::WouldBlock => EngineError::Silent,

@@ -5,6 +5,8 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
+use zeroize::Zeroize;
+
 /// The number N of the interface pppN.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Unit(pub u32);
@@ -256,9 +258,15 @@ pub enum Command {
     },
 }
 
-/// A session key; it does not show itself.
-#[derive(Clone, Copy, PartialEq, Eq)]
+/// A session key; it does not show itself, and leaves nothing behind.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Key(pub [u8; 16]);
+
+impl Drop for Key {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
 
 impl std::fmt::Debug for Key {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -10,6 +10,9 @@ use log::Level;
 /// Texts are cut to this many bytes, between characters.
 pub const LONGEST_TEXT: usize = 1024;
 
+/// Bytes of a message that never move.
+const IN_ONE_PLACE: usize = 128;
+
 const LEVELS: [Level; 5] = [Level::Error, Level::Warn, Level::Info, Level::Debug, Level::Trace];
 
 /// A message that is being written.
@@ -18,8 +21,12 @@ pub struct Writer(Vec<u8>);
 
 impl Writer {
     /// A message of this kind, with nothing in it.
+    ///
+    /// What is written first stays in one place of memory, so that who writes a key can erase it.
     pub fn begin(version: u8, kind: u8) -> Self {
-        Self(vec![version, kind])
+        let mut bytes = Vec::with_capacity(IN_ONE_PLACE);
+        bytes.extend([version, kind]);
+        Self(bytes)
     }
 
     /// One byte.

@@ -6,6 +6,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use pptp_io::epoll::Trigger;
 use pptp_io::poller::Interest;
 use pptp_io::{seqpacket, tun};
+use zeroize::Zeroizing;
 
 use super::Engine;
 use super::channel::{self, Channel};
@@ -30,7 +31,8 @@ impl Engine {
     ///
     /// One at a time: what pppd has closed before it asked for something has to be seen before that is done.
     pub(super) fn read_command(&mut self) {
-        let mut buffer = vec![0; codec::LONGEST_MESSAGE];
+        // There may be a key in it.
+        let mut buffer = Zeroizing::new(vec![0; codec::LONGEST_MESSAGE]);
         let received = match seqpacket::receive(self.commands.as_fd(), &mut buffer) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
             received => received.ok(),

@@ -51,6 +51,8 @@ pub(super) struct Encryption {
     received: Counters,
     /// Packets that were encrypted.
     encrypted: u64,
+    /// What the log knows of what is sent and of what is received.
+    told: [Option<Result<Config, ConfigError>>; 2],
     /// Packets that had to be dropped because they would have passed in clear.
     pub(super) in_clear: InClear,
 }
@@ -195,12 +197,15 @@ impl Encryption {
     }
 
     fn begin(&mut self, way: Way, ack: &[u8]) -> Option<LogLine> {
-        let (direction, config) = match way {
-            Way::Received => ("received", self.receive.begin(ack, Decryptor::new)?),
-            Way::Sent => ("sent", self.transmit.begin(ack, Encryptor::new)?),
+        let [sent, received] = &mut self.told;
+        let (direction, told, config) = match way {
+            Way::Received => ("received", received, self.receive.begin(ack, Decryptor::new)?),
+            Way::Sent => ("sent", sent, self.transmit.begin(ack, Encryptor::new)?),
         };
+        // A peer may begin anew as often as it likes, until CCP is up.
+        let is_new = told.replace(config) != Some(config);
         self.note_if_up();
-        Some(match config {
+        is_new.then(|| match config {
             Ok(config) => LogLine { level: log::Level::Debug, text: format!("engine: what is {direction}: {config}") },
             Err(error) => LogLine { level: log::Level::Error, text: format!("MPPE: {error}") },
         })
@@ -448,6 +453,19 @@ mod tests {
         encryption.set_flags(OPEN | SC_CCP_UP);
         assert!(!encryption.decrypts() && encryption.admits_clear());
         assert_eq!(encryption.way_out(), Passage::Clear);
+    }
+
+    #[test]
+    fn a_peer_that_begins_again_and_again_fills_no_log() {
+        let mut encryption = open();
+        encryption.prepare(Direction::Transmit, &OPTION, &Key([7; 16]));
+        assert!(encryption.watch(Way::Sent, &ACK).is_some());
+        for _ in 0..3 {
+            encryption.watch(Way::Received, &REQUEST);
+            encryption.prepare(Direction::Transmit, &OPTION, &Key([7; 16]));
+            assert_eq!(encryption.watch(Way::Sent, &ACK), None);
+            assert_eq!(encryption.way_out(), Passage::Encrypted);
+        }
     }
 
     #[test]

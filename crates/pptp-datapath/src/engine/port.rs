@@ -229,12 +229,17 @@ impl Outgoing {
     }
 
     fn next_channel(&self) -> Option<usize> {
-        self.packets.get(self.sent).map(|packet| packet.channel)
+        self.ready().next().map(|packet| packet.channel)
     }
 
     fn packets(&self) -> impl Iterator<Item = (&[u8], Option<Ipv4Addr>)> {
-        let waiting = self.packets.get(self.sent..).unwrap_or_default();
-        waiting.iter().map(|packet| (self.bytes.get(packet.start..packet.end).unwrap_or_default(), packet.to))
+        self.ready().map(|packet| (self.bytes.get(packet.start..packet.end).unwrap_or_default(), packet.to))
+    }
+
+    /// What may be sent: nothing from the first packet on that should be encrypted and is not, whoever forgot that.
+    fn ready(&self) -> impl Iterator<Item = &Packet> {
+        let end = self.unencrypted.first().map_or(usize::MAX, |range| range.start);
+        self.packets.get(self.sent..).unwrap_or_default().iter().take_while(move |packet| packet.end <= end)
     }
 
     fn clear(&mut self) {
@@ -248,5 +253,60 @@ impl Outgoing {
 fn put(bytes: &mut [u8], at: usize, part: &[u8]) {
     if let Some(place) = bytes.get_mut(at..at + part.len()) {
         place.copy_from_slice(part);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::net::UnixDatagram;
+    use std::time::Duration;
+
+    use pptp_core::gre::{Config, Session};
+    use pptp_core::wire::{CallId, PeerCallId};
+
+    /// One with a packet of each content on its way.
+    fn outgoing(contents: &[&[u8]]) -> Outgoing {
+        let mut session = Session::<Vec<u8>>::new(&Config::new(CallId(1), PeerCallId(2)));
+        let mut outgoing = Outgoing::default();
+        for content in contents {
+            push(&mut outgoing, &mut session, content);
+        }
+        outgoing
+    }
+
+    fn push(outgoing: &mut Outgoing, session: &mut Session<Vec<u8>>, content: &[u8]) {
+        let stamp = session.stamp(9, Instant::from_epoch(Duration::ZERO)).unwrap();
+        outgoing.room(content.len()).copy_from_slice(content);
+        outgoing.commit(content.len(), &[], &stamp, Addressee { channel: 7, to: None });
+    }
+
+    #[test]
+    fn what_is_not_encrypted_yet_is_never_sent() {
+        let mut outgoing = outgoing(&[b"clear", b"secret"]);
+        outgoing.mark_unencrypted(6);
+        assert_eq!(outgoing.packets().count(), 1);
+        outgoing.sent = 1;
+        assert_eq!(outgoing.next_channel(), None);
+        // As when it is forgotten.
+        let (near, far) = UnixDatagram::pair().unwrap();
+        far.set_nonblocking(true).unwrap();
+        let mut port = Port::new(None, near.into());
+        port.outgoing = outgoing;
+        port.outgoing.sent = 0;
+        assert_eq!(port.flush(&mut Sender::new(8)), Flushed::Everything);
+        let mut received = [0; 64];
+        let length = far.recv(&mut received).unwrap();
+        assert!(received[..length].ends_with(b"clear"));
+        assert!(far.recv(&mut received).is_err());
+        assert_eq!(port.outgoing.waiting(), 0);
+    }
+
+    #[test]
+    fn what_has_been_encrypted_is_sent() {
+        let mut outgoing = outgoing(&[b"secret"]);
+        outgoing.mark_unencrypted(6);
+        outgoing.take_unencrypted().for_each(|packet| packet.copy_from_slice(b"cipher"));
+        assert!(outgoing.packets().next().unwrap().0.ends_with(b"cipher"));
     }
 }

@@ -160,6 +160,8 @@ impl Engine {
                     return false;
                 }
                 Read::Gone => {
+                    // With the device the channel goes, and that sends what is on its way.
+                    self.encrypt(index);
                     self.lose_device(index);
                     return false;
                 }
