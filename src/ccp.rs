@@ -160,7 +160,7 @@ fn survey(policy: Policy, path: Path) -> Result<(Policy, Option<Keys>), String> 
     ffi::clear_mppe_keys();
     let of_version_1 = mschap::take_short_key().map(|key| [key.clone(), key]);
     let short = if ffi::mschap_v1_directions() > 0 { of_version_1 } else { Some(long.clone()) };
-    let lengths = if short.is_some() { KeyLengths::ALL } else { KeyLengths::only(KeyLength::Bits128) };
+    let lengths = key_lengths_after_login(policy, short.is_some());
     let only_long = "with pppd's MS-CHAPv1 there are keys of 128 bits only";
     let policy = policy.limited_to(lengths).ok_or_else(|| String::from(only_long))?;
     let probe = Config { key_length: policy.key_lengths.strongest(), mode: Mode::Stateless };
@@ -168,6 +168,13 @@ fn survey(policy: Policy, path: Path) -> Result<(Policy, Option<Keys>), String> 
         return Err(format!("the data path {} cannot do it", path.name()));
     }
     Ok((policy, Some(Keys { long, short })))
+}
+
+/// Version 1's short keys are the same for every session: they are for who allows no others, and no peer can talk us down to
+/// them.
+fn key_lengths_after_login(policy: Policy, has_short: bool) -> KeyLengths {
+    let avoids_short = ffi::mschap_v1_directions() > 0 && policy.key_lengths.contains(KeyLength::Bits128);
+    if avoids_short || !has_short { KeyLengths::only(KeyLength::Bits128) } else { KeyLengths::ALL }
 }
 
 /// A packet of CCP, from its code on.
@@ -326,7 +333,15 @@ fn start_networks() {
 /// There is no encryption, but there has to be: ends the link.
 fn fail(why: &str) {
     let was_up = with(|link| link.receive.is_some()) == Some(true);
-    let text = if was_up { format!("MPPE has ended: {why}") } else { format!("MPPE is required: {why}") };
+    let is_required =
+        SET_UP.with_borrow(|set_up| set_up.is_some_and(|set_up| set_up.policy.presence == Presence::Required));
+    let what = match (was_up, is_required) {
+        (true, _) => "MPPE has ended",
+        (false, true) => "MPPE is required",
+        // The peer has been promised it already.
+        (false, false) => "MPPE was agreed on",
+    };
+    let text = format!("{what}: {why}");
     error!("{text}");
     ffi::set_ccp_flags(true, false);
     ffi::close_link(&std::ffi::CString::new(text).unwrap_or_default());

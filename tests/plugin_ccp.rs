@@ -223,6 +223,18 @@ fn version_1_of_ms_chap_has_short_keys_of_its_own() {
     assert_eq!(ran.after("warn: after MS-CHAPv1").len(), 0, "{ran:?}");
 }
 
+/// CCP's packets are not authenticated, and short keys of version 1 are the same for every session.
+#[test]
+fn nobody_talks_version_1_down_to_short_keys() {
+    let login = ["@v1", "@password=clientPass", "@respond=1,102db5df085d3041", "@keys=3", "@opennetworks"];
+    for list in ["required", "40,128", "optional"] {
+        let ran = negotiate(list, &[&login[..], &["@ccp=0101000a120601000020"]].concat());
+        assert!(ran.says(&format!("sends ff0380fd0101000a{STRONG}")), "{list}: {ran:?}");
+        assert!(ran.says(&format!("sends ff0380fd0301000a{STRONG}")), "{list}: {ran:?}");
+        assert_eq!(ran.after("to transmit").len(), 0, "{list}: {ran:?}");
+    }
+}
+
 #[test]
 fn version_1_of_pppd_has_no_short_keys() {
     let ran = negotiate("40", &["@keys=3", "@opennetworks"]);
