@@ -35,6 +35,7 @@ test: setup plugins ## unit tests, tunnels in namespaces, guests in User-Mode Li
 test-long: setup plugins ## engines in namespaces, the long guests, and each fuzz target for a minute
 	status=0; \
 	$(CARGO) test --package pptp-datapath --features namespaces --test engine -- --test-threads 1 || status=1; \
+	$(CARGO) test --package pptp-rsd --features namespaces || status=1; \
 	$(NATIVE_TESTS) long || status=1; \
 	$(GUEST_TESTS) long || status=1; \
 	scripts/fuzz.sh || status=1; \
