@@ -124,7 +124,7 @@ losses() {
   ping_tunnel client "$1" && logged "$1" 'rcvd \[CCP ResetAck'
 }
 
-plan "${PLAN:-18}"
+plan "${PLAN:-19}"
 network
 pptpd_start
 for pass in ${PASSES:-pptp-linux reordered hung_up idle kernel 128 40 cycle 128-stateful 40-stateful losses}; do

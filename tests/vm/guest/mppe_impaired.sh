@@ -63,7 +63,8 @@ check_here "up: the stream passes" harmed client server $TUNNEL_SERVER $lost_up 
 content up server "$before"
 arrived=$(arrived client kernel)
 # What is missing is lost in pptpd, which gives up what it has waited for too long while it was not running.
-between "up: of $arrived frames that arrive and can be decrypted so many are delivered" $((arrived * least_up / 100)) "$arrived" "$RECEIVED"
+between "up: of $arrived frames that arrive and can be decrypted so many are delivered" \
+  $((arrived * least_up / 100)) "$arrived" "$RECEIVED"
 same "up: each request for a reset is answered" "$(resets_asked rcvd)" "$(resets_acknowledged sent)"
 
 before=$(nonsense client)

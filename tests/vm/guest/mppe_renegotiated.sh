@@ -31,7 +31,10 @@ listen() {
 }
 # clear_and_heard: how many of the datagrams that the server has sent in clear have got through
 clear_and_heard() {
-  awk 'NR == FNR { if ($1 == "server" && $4 == 33) clear[$7] = 1; next } $1 in clear { n++ } END { print n + 0 }' $WORK/frames $WORK/heard
+  awk '
+    NR == FNR { if ($1 == "server" && $4 == 33) clear[$7] = 1; next }
+    $1 in clear { n++ }
+    END { print n + 0 }' $WORK/frames $WORK/heard
 }
 
 # What happens.
@@ -79,7 +82,8 @@ begun_anew() {
   check "$name: what passes is recorded" wire_stop
   wire_frames > $WORK/frames
   clear=$(sent_by client < $WORK/frames | clear_frames)
-  note "$name: $DATAPATH, pppd $VERSION: $clear frames of the client's in clear, $(sent_by server < $WORK/frames | clear_frames) of the server's"
+  note "$name: $DATAPATH, pppd $VERSION: in clear $clear frames of the client's," \
+    "$(sent_by server < $WORK/frames | clear_frames) of the server's"
   [[ $* != *somebody* ]] || check "$name: it was received" logged "$name" 'rcvd \[CCP ConfReq id=0x4d'
   [ "$DATAPATH" = kernel ] || same "$name: nothing of the client's is in clear" 0 "$clear"
   [ "$DATAPATH" = kernel ] || same "$name: nothing of the server's that is in clear gets through" 0 "$(clear_and_heard)"
