@@ -25,10 +25,10 @@ demo: setup build ## real tunnels: to a real pptpd in a guest, and on this machi
 	@scripts/demo_native.sh
 
 test: setup plugins ## unit tests, tunnels in namespaces, guests in User-Mode Linux (at most 10 minutes)
-	@# All of them, whatever fails first.
+	@# All of them, whatever fails first. Two pppd wait more than they work.
 	status=0; \
 	$(CARGO) test --workspace --no-fail-fast || status=1; \
-	$(NATIVE_TESTS) quick || status=1; \
+	$(NATIVE_TESTS) quick -- --test-threads 4 || status=1; \
 	$(GUEST_TESTS) quick || status=1; \
 	exit $$status
 
