@@ -71,10 +71,18 @@ impl Engine {
         outcomes
     }
 
+    /// Whether pppd is to hear that a frame cannot be decrypted.
+    fn may_complain(&mut self, channel: usize) -> bool {
+        let now = self.now;
+        encryption_of(&mut self.channels, &mut self.units, channel)
+            .is_some_and(|encryption| encryption.may_complain(now))
+    }
+
     /// What comes out of an encrypted frame, or the frame itself for pppd, whose CCP then asks for a reset.
     fn deliver_decrypted(&mut self, index: usize, mut frame: Frame<Buffer>, outcome: Outcome) {
         match outcome {
             Outcome::Dropped(_) => return self.down.recycle(frame.buffer),
+            Outcome::OutOfSync if !self.may_complain(index) => return self.down.recycle(frame.buffer),
             Outcome::OutOfSync if self.has_terminal(index) => return self.push_to_line(index, frame),
             Outcome::OutOfSync => {
                 if let Some((protocol, information)) = ppp::parse(frame.bytes()) {

@@ -9,11 +9,13 @@
 //! prepared for counts even when pppd has said meanwhile that CCP is up.
 
 use std::ops::Range;
+use std::time::Duration;
 
 use pptp_core::mppe::{
     self, Config, ConfigError, Counters, Decryptor, Encryptor, HEADER_LENGTH, OPTION_LENGTH, OPTION_TYPE, Outcome,
     StartKey, is_encrypted,
 };
+use pptp_core::time::Instant;
 
 use super::ppp;
 use crate::command::{Direction, Key, LogLine};
@@ -38,6 +40,9 @@ const RESET_ACK: u8 = 15;
 /// Code, identifier and length of a frame of CCP; its options follow.
 const CCP_HEADER_LENGTH: usize = 4;
 
+/// Of packets that cannot be decrypted, pppd is handed one in this time: each would keep the peer's Reset-Ack from it.
+const COMPLAINT_INTERVAL: Duration = Duration::from_millis(20);
+
 /// Both directions.
 #[derive(Debug, Default)]
 pub(super) struct Encryption {
@@ -47,6 +52,8 @@ pub(super) struct Encryption {
     flags: u32,
     is_required: bool,
     outcomes: Vec<Outcome>,
+    /// When pppd was last handed a packet that could not be decrypted.
+    complained: Option<Instant>,
     /// Of the last receiver, which may be gone.
     received: Counters,
     /// Packets that were encrypted.
@@ -262,6 +269,15 @@ impl Encryption {
         self.transmit.agreed.is_some() || self.receive.agreed.is_some()
     }
 
+    /// Whether pppd is to hear of a packet that cannot be decrypted, now.
+    pub(super) fn may_complain(&mut self, now: Instant) -> bool {
+        let may = self.complained.is_none_or(|last| now >= last + COMPLAINT_INTERVAL);
+        if may {
+            self.complained = Some(now);
+        }
+        may
+    }
+
     /// Whether what comes as MPPE is decrypted here.
     pub(super) fn decrypts(&self) -> bool {
         self.receive.running.is_some()
@@ -453,6 +469,16 @@ mod tests {
         encryption.set_flags(OPEN | SC_CCP_UP);
         assert!(!encryption.decrypts() && encryption.admits_clear());
         assert_eq!(encryption.way_out(), Passage::Clear);
+    }
+
+    #[test]
+    fn pppd_hears_of_some_of_the_packets_that_cannot_be_decrypted() {
+        let at = |millis| Instant::from_epoch(Duration::from_millis(millis));
+        let mut encryption = up();
+        let heard = [0, 1, 19, 20, 21, 39, 40, 500].map(|millis| encryption.may_complain(at(millis)));
+        assert_eq!(heard, [true, false, false, true, false, false, true, true]);
+        encryption.start_anew();
+        assert!(encryption.may_complain(at(501)));
     }
 
     #[test]

@@ -58,6 +58,9 @@ const FULL_WAIT: Duration = Duration::from_millis(20);
 /// How long to wait for memory in the kernel, of which no socket tells.
 const MEMORY_WAIT: Duration = Duration::from_millis(1);
 
+/// How late a timer may be while more packets are known to wait in a socket: a gap that they fill is not given up before.
+const BACKLOG_GRACE: Duration = Duration::from_millis(5);
+
 /// The whole life of the process; `kept` is the command socket.
 pub(crate) fn run(kept: Vec<OwnedFd>, batching: Batching) {
     let Ok([commands]) = <[OwnedFd; 1]>::try_from(kept) else { return };
@@ -95,6 +98,8 @@ struct Engine {
     offload: Offload,
     now: Instant,
     is_done: bool,
+    /// Whether a batch from a port was full: more may wait there.
+    has_backlog: bool,
 }
 
 impl Engine {
@@ -123,6 +128,7 @@ impl Engine {
             offload,
             now: clock::now(),
             is_done: false,
+            has_backlog: false,
         })
     }
 
@@ -132,12 +138,13 @@ impl Engine {
                 return;
             }
             self.now = clock::now();
+            self.has_backlog = false;
             let mut pending = std::mem::take(&mut self.pending);
             for (source, ready) in pending.drain(..) {
                 self.dispatch(source, ready);
             }
             self.pending = pending;
-            self.run_timers();
+            self.run_timers(if self.has_backlog { BACKLOG_GRACE } else { Duration::ZERO });
             self.read_devices();
             self.settle_channels();
             self.flush_ports();
@@ -208,9 +215,10 @@ impl Engine {
         }
     }
 
-    fn run_timers(&mut self) {
+    /// Those that were due so long ago.
+    fn run_timers(&mut self, grace: Duration) {
         while let Some(&(deadline, index)) = self.timers.first() {
-            if deadline > self.now {
+            if deadline + grace > self.now {
                 return;
             }
             self.timers.pop_first();

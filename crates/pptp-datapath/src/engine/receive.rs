@@ -127,6 +127,7 @@ impl Engine {
         if let Err(error) = received {
             return self.note_error(index, &error);
         }
+        self.has_backlog |= self.down.lengths.len() == self.batch;
         for slot in 0..self.down.lengths.len() {
             self.take_packet(index, slot);
         }
