@@ -369,6 +369,12 @@ impl Ccp {
         self.stop_timer();
         self.state = State::Stopped;
         if self.may_go_without() {
+            if self.acknowledged.is_some() && reason != Reason::Terminated {
+                // What was rejected may have been forged: a peer that thinks there is an agreement has to know.
+                let identifier = self.request.next_identifier();
+                self.outbox.send(TERMINATE_REQUEST, identifier, &[]);
+            }
+            self.forget_agreement();
             self.conclude_clear(reason);
         } else {
             self.outcome = Outcome::Failed;

@@ -11,13 +11,23 @@ pub(super) struct Request {
     refused: Option<Reason>,
     /// Configure-Naks since there was a better idea.
     naks: u32,
+    /// The one that was given last.
+    last_identifier: u8,
+    /// Of the request; packets between have others.
     identifier: u8,
     awaited: bool,
 }
 
 impl Request {
     pub(super) const fn new(policy: &Policy) -> Self {
-        Self { wish: Self::first_wish(policy, None), refused: None, naks: 0, identifier: 0, awaited: false }
+        Self {
+            wish: Self::first_wish(policy, None),
+            refused: None,
+            naks: 0,
+            last_identifier: 0,
+            identifier: 0,
+            awaited: false,
+        }
     }
 
     /// On a new link, where everything may be asked for again. Identifiers go on.
@@ -77,15 +87,15 @@ impl Request {
     pub(super) const fn send(&mut self) -> u8 {
         if !self.awaited {
             self.awaited = true;
-            self.next_identifier();
+            self.identifier = self.next_identifier();
         }
         self.identifier
     }
 
     /// An identifier that was not used lately.
     pub(super) const fn next_identifier(&mut self) -> u8 {
-        self.identifier = self.identifier.wrapping_add(1);
-        self.identifier
+        self.last_identifier = self.last_identifier.wrapping_add(1);
+        self.last_identifier
     }
 
     /// Whether an answer to it is expected, with this identifier.

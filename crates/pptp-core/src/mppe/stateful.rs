@@ -16,6 +16,10 @@ const FAR: u16 = 256;
 /// Keys to try for a flushed packet: the present one, and one more for this and each lost flushed packet of a sender that
 /// changes the key with each.
 const KEYS: usize = 5;
+/// Key changes until counts repeat, which is not noticed.
+const CYCLE: usize = 16;
+/// So many late packets in a row are not late.
+const MOST_LATE: u8 = 4;
 
 /// What a sender does to its key when it flushes after a Reset-Request.
 ///
@@ -36,6 +40,8 @@ pub(super) struct Stateful {
     /// The count of the packet before.
     last: Count,
     in_sync: bool,
+    /// Late packets in a row.
+    late: u8,
     flush: Flush,
 }
 
@@ -43,7 +49,7 @@ impl Stateful {
     pub(super) fn new(start: &StartKey, length: KeyLength) -> Self {
         let chain = KeyChain::new(start, length);
         let tables = chain.session().cipher();
-        Self { chain, tables, last: Count::BEFORE_FIRST, in_sync: true, flush: Flush::default() }
+        Self { chain, tables, last: Count::BEFORE_FIRST, in_sync: true, late: 0, flush: Flush::default() }
     }
 
     pub(super) const fn flush(&self) -> Flush {
@@ -53,7 +59,7 @@ impl Stateful {
     pub(super) fn decrypt(&mut self, header: Header, body: &mut [u8]) -> Outcome {
         let ahead = header.count.since(self.last);
         if ahead == 0 || (ahead > BEHIND && !header.flushed) {
-            return Outcome::Dropped(Death::Late);
+            return self.doubt();
         }
         if header.flushed {
             return self.decrypt_flushed(header.count, body);
@@ -63,6 +69,16 @@ impl Stateful {
             return Outcome::OutOfSync;
         }
         self.decrypt_next(header.count, body)
+    }
+
+    /// A packet that is late, unless too many are: then the peer is far ahead.
+    fn doubt(&mut self) -> Outcome {
+        self.late = self.late.saturating_add(1);
+        if self.late < MOST_LATE {
+            return Outcome::Dropped(Death::Late);
+        }
+        self.in_sync = false;
+        Outcome::OutOfSync
     }
 
     /// The packet that was expected. A garbled one changes nothing: if it was forged, the peer's is still to come, and if not,
@@ -98,10 +114,10 @@ impl Stateful {
         let near = count.since(self.last) <= FAR;
         let expected = if count.is_flag() { 0 } else { usize::from(self.expects_change()) };
         let mut found = None;
-        for changes in 0..KEYS {
+        for changes in 0..CYCLE + KEYS {
             match peek(chain.session().cipher(), body) {
                 Verdict::Certain => {
-                    self.learn(count, changes);
+                    self.learn(count, changes % CYCLE);
                     return Some(chain);
                 }
                 Verdict::Possible if near && changes == expected => found = Some(chain.clone()),
@@ -129,6 +145,7 @@ impl Stateful {
         self.tables.apply(body);
         self.last = count;
         self.in_sync = true;
+        self.late = 0;
         Outcome::Plain
     }
 }

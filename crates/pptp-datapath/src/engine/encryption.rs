@@ -160,6 +160,9 @@ impl Encryption {
     ///
     /// While CCP is up, whoever speaks it says by its flags when that ends. A frame may be a repetition or forged.
     pub(super) fn watch(&mut self, way: Way, packet: &[u8]) -> Option<LogLine> {
+        if !is_whole(packet) {
+            return None;
+        }
         let is_up = self.flags & SC_CCP_UP != 0;
         match (packet.first(), way) {
             (Some(&RESET_ACK), Way::Sent) if is_up => self.flush(),
@@ -168,7 +171,7 @@ impl Encryption {
             // It asks for what the other side is to send.
             (Some(&CONFIGURE_REQUEST), Way::Received) => self.transmit.running = None,
             (Some(&CONFIGURE_REQUEST), Way::Sent) => self.receive.running = None,
-            (Some(&(TERMINATE_REQUEST | TERMINATE_ACK)), _) => self.stop(),
+            (Some(&TERMINATE_REQUEST), _) | (Some(&TERMINATE_ACK), Way::Sent) => self.stop(),
             (Some(&CONFIGURE_ACK), way) if self.flags & SC_CCP_OPEN != 0 => return self.begin(way, packet),
             _ => {}
         }
@@ -315,6 +318,12 @@ impl Encryption {
         let all = others.into_iter().chain(self.received.drops());
         all.map(|(name, value)| (format!("mppe-{name}"), value))
     }
+}
+
+/// Whether those who speak CCP do not drop a packet as malformed.
+fn is_whole(packet: &[u8]) -> bool {
+    let Some(&[_, _, high, low]) = packet.first_chunk() else { return false };
+    (CCP_HEADER_LENGTH..=packet.len()).contains(&usize::from(u16::from_be_bytes([high, low])))
 }
 
 /// Where the decrypted packet is, of an MPPE datagram in this range.
@@ -469,6 +478,22 @@ mod tests {
         encryption.set_flags(OPEN | SC_CCP_UP);
         assert!(!encryption.decrypts() && encryption.admits_clear());
         assert_eq!(encryption.way_out(), Passage::Clear);
+    }
+
+    #[test]
+    fn what_ccp_does_not_obey_is_not_obeyed_here() {
+        let ignored: [&[u8]; 5] = [
+            &[TERMINATE_REQUEST],
+            &[TERMINATE_REQUEST, 1, 0],
+            &[TERMINATE_REQUEST, 1, 0, 3],
+            &[CONFIGURE_REQUEST, 1, 0, 5],
+            &[TERMINATE_ACK, 1, 0, 4],
+        ];
+        for frame in ignored {
+            let mut encryption = agreed();
+            encryption.watch(Way::Received, frame);
+            assert_eq!((encryption.way_out(), encryption.decrypts()), (Passage::Encrypted, true), "{frame:?}");
+        }
     }
 
     #[test]

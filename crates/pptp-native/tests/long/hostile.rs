@@ -20,6 +20,8 @@ with_either_pppd! {
     a_long_outage_is_survived,
     forged_control_packets_open_no_way_in_clear,
     the_stateful_mode_finds_its_way_back,
+    the_stateful_mode_survives_a_long_outage,
+    forged_control_packets_do_not_disturb_the_negotiation,
 }
 
 /// How much more memory an engine may take after an attack, KiB.
@@ -278,9 +280,11 @@ fn what_comes_twice_is_delivered_once(version: Version) {
 fn a_long_outage_is_survived(version: Version) {
     for_each([300, 900, 2000, 3000, 4000], |lost| {
         under_attack(version, PPPD_S, |tunnel| {
-            tunnel
-                .middle
-                .rewrite(encrypted(move |number, packet| if number <= lost { Vec::new() } else { vec![packet] }));
+            tunnel.middle.rewrite(encrypted(
+                move |number, packet| {
+                    if number <= lost { Vec::new() } else { vec![packet] }
+                },
+            ));
             let pace = Pace { count: u32::try_from(lost).unwrap() + 1000, rate: 20_000, size: 16 };
             let seen = tunnel.network.client.send_datagrams(&tunnel.network.server, "10.99.1.1", pace);
             assert!(seen.count > 0 && seen.broken == 0 && seen.twice == 0, "{lost}: {seen:?}");
@@ -382,5 +386,47 @@ fn the_stateful_mode_finds_its_way_back(version: Version) {
             tunnel.under_pings(|_| {});
             tunnel.goes_on();
         });
+    });
+}
+
+/// The longest ones are a cycle of counts: the key has changed 16 times.
+fn the_stateful_mode_survives_a_long_outage(version: Version) {
+    for_each([300, 1000, 2000, 2100, 3000, 4000, 4200], |lost| {
+        under_attack(version, OURS_STATEFUL, |tunnel| {
+            tunnel.middle.rewrite(encrypted(
+                move |number, packet| {
+                    if number <= lost { Vec::new() } else { vec![packet] }
+                },
+            ));
+            tunnel.network.client.run(&format!(
+                "perl -MSocket -e 'socket(S, PF_INET, SOCK_DGRAM, 17); connect(S, sockaddr_in(9, inet_aton(\"10.99.1.1\")));
+                for (1..{lost}) {{ send(S, \"x\", 0); select(undef, undef, undef, 0.001) if $_ % 20 == 0 }}'"
+            ));
+            tunnel.goes_on();
+        });
+    });
+}
+
+/// Such as pppd and our own CCP take no notice of.
+fn forged_control_packets_do_not_disturb_the_negotiation(version: Version) {
+    let ignored = Frame::control(protocol::CCP, [6, 7], &[]);
+    let forgeries =
+        malformed().into_iter().map(|(name, _, frame)| (name, frame)).chain([("CCP Terminate-Ack", ignored)]);
+    let cases = forgeries.flat_map(|(name, frame)| [PPPD_S, OURS].map(|ccp| (name, ccp, frame.clone())));
+    let cases: Vec<_> = cases.flat_map(|case| Way::BOTH.map(|way| (case.clone(), way))).collect();
+    for_each(cases, |((name, ccp, forged), way)| {
+        let (mut network, middle) = Network::with_middle(version);
+        network.serve_with_password("secret", ccp);
+        // Before the Configure-Ack: one direction has begun, and the other has not.
+        middle.rewrite(move |to, frame| {
+            let is_due = to == way && frame.is(protocol::CCP) && frame.information.first() == Some(&2);
+            if is_due { vec![forged.clone(), frame] } else { vec![frame] }
+        });
+        let mut pppd = network.dial("client", &format!("user alice noipv6 {ccp}"));
+        pppd.wait_for("remote IP address", 1, SOON);
+        let Network { client, server, .. } = &network;
+        let answers = || client.pings(1, 56, "10.99.1.1") == 1 && server.pings(1, 56, "10.99.1.2") == 1;
+        eventually(&format!("it answers in spite of {name} {way:?} {ccp}"), SOON, || answers().then_some(()));
+        finish(&mut pppd, &network);
     });
 }

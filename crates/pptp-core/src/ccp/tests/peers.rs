@@ -294,6 +294,35 @@ fn answers_to_nothing_change_nothing() {
     assert_eq!(events(&mut ccp), [OPENED]);
 }
 
+/// The identifier of the request is not another packet's.
+#[test]
+fn what_is_sent_between_does_not_spoil_an_answer() {
+    let mut ccp = started("required,128");
+    let rejection = receive(&mut ccp, 13, 9, &[]);
+    assert_eq!(rejection.len(), 1);
+    receive(&mut ccp, REQUEST, 7, &STRONG_OPTION);
+    assert_eq!(receive(&mut ccp, 13, 10, &[]).len(), 1);
+    receive(&mut ccp, ACK, 1, &STRONG_OPTION);
+    assert_eq!(events(&mut ccp), [OPENED]);
+}
+
+/// A rejection may be forged, and the peer may think that both have agreed.
+#[test]
+fn who_gives_up_what_it_has_acknowledged_says_so() {
+    let mut ccp = started("optional,128");
+    assert_eq!(receive(&mut ccp, REQUEST, 7, &STRONG_OPTION), [packet(ACK, 7, &STRONG_OPTION)]);
+    ccp.handle_protocol_reject();
+    assert_eq!(sent(&mut ccp), [packet(TERMINATE, 2, &[])]);
+    assert_eq!(events(&mut ccp), [Event::Unencrypted(Reason::ProtocolRejected)]);
+    let mut ccp = started("optional,128");
+    ccp.handle_protocol_reject();
+    assert_eq!(sent(&mut ccp), [[0; 0]; 0]);
+    // Who was told has to end a link that it thinks is encrypted.
+    let mut peer = opened("optional");
+    receive(&mut peer, TERMINATE, 2, &[]);
+    assert_eq!(events(&mut peer), [Event::Failed(Reason::Terminated)]);
+}
+
 #[test]
 fn unknown_codes_are_rejected() {
     let mut ccp = started("required");

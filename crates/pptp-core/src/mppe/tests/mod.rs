@@ -2,6 +2,7 @@ mod cipher;
 mod fast_paths;
 mod harness;
 mod options;
+mod outages;
 mod secrets;
 mod stateful;
 mod stateless;
