@@ -2,12 +2,14 @@
 
 use std::io::{self, IoSlice, IoSliceMut};
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 
 use nix::sys::socket::{
     AddressFamily, Backlog, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, UnixAddr, getsockopt,
     recvmsg, sendmsg, sockopt,
 };
+use nix::sys::stat::{Mode, fchmod};
 
 use crate::sys;
 
@@ -106,6 +108,28 @@ pub fn listen(path: &Path) -> io::Result<OwnedFd> {
     Ok(socket)
 }
 
+/// As [`listen`], for this user alone (mode 0600), and in the place of a socket on which nobody listens any more.
+///
+/// # Errors
+/// `AddrInUse`: somebody listens there, or it is no such socket.
+pub fn listen_in_place(path: &Path) -> io::Result<OwnedFd> {
+    remove_stale(path)?;
+    let socket = open()?;
+    // bind(2) gives the file the socket's own mode: nobody else can connect at any moment.
+    fchmod(&socket, Mode::S_IRUSR | Mode::S_IWUSR)?;
+    nix::sys::socket::bind(socket.as_raw_fd(), &UnixAddr::new(path)?)?;
+    nix::sys::socket::listen(&socket, Backlog::new(16)?)?;
+    Ok(socket)
+}
+
+fn remove_stale(path: &Path) -> io::Result<()> {
+    let is_socket = std::fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket());
+    match connect(path) {
+        Err(error) if is_socket && error.kind() == io::ErrorKind::ConnectionRefused => std::fs::remove_file(path),
+        _ => Ok(()),
+    }
+}
+
 /// A connection that was waiting on `listener`, close-on-exec.
 ///
 /// # Errors
@@ -171,6 +195,29 @@ mod tests {
         let error = (0..10_000).find_map(|_| send(ours.as_fd(), &[0; 1000], &[]).err()).unwrap();
         assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
         assert!(unread_by_peer(ours.as_fd()).unwrap() > 10_000);
+    }
+
+    #[test]
+    fn a_stale_socket_is_replaced_and_nothing_else() {
+        use std::os::unix::fs::PermissionsExt;
+        let path = std::env::temp_dir().join(format!("pptp-io-{}-in-place", std::process::id()));
+        let taken = |path: &Path| listen_in_place(path).unwrap_err().kind() == io::ErrorKind::AddrInUse;
+        let listener = listen_in_place(&path).unwrap();
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert!(taken(&path));
+        drop(listener);
+        drop(listen_in_place(&path).unwrap());
+        std::fs::remove_file(&path).unwrap();
+        std::fs::write(&path, "precious").unwrap();
+        assert!(taken(&path));
+        std::fs::remove_file(&path).unwrap();
+        let target = path.with_extension("target");
+        drop(listen(&target).unwrap());
+        std::os::unix::fs::symlink(&target, &path).unwrap();
+        assert!(taken(&path) && target.exists());
+        for file in [path, target] {
+            std::fs::remove_file(file).unwrap();
+        }
     }
 
     #[test]
