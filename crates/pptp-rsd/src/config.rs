@@ -28,6 +28,7 @@ pub use addresses::{AddressRange, NoAddressRange};
 pub use command_line::{CommandLine, Request, Usage};
 pub use help::{help, version};
 pub use load::Loaded;
+pub(crate) use report::printable;
 pub use report::{Place, Report, Severity};
 pub use surroundings::{Surroundings, ThisMachine};
 

@@ -28,12 +28,10 @@ pub struct Loaded {
 }
 
 /// What can be set and has no effect.
-const NOT_SUPPORTED: [(&str, &str); 5] = [
+const NOT_SUPPORTED: [(&str, &str); 3] = [
     ("bcrelay", "no broadcasts are relayed"),
     ("vrf", "clients are not reached by it"),
     ("logwtmp", "calls are not recorded"),
-    ("metrics-listen", "no metrics are served"),
-    ("control-socket", "nothing listens there"),
 ];
 
 /// Longer files are no configurations.

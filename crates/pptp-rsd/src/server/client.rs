@@ -6,7 +6,8 @@ use std::net::SocketAddr;
 
 use log::{debug, info, warn};
 use pptp_core::control::{
-    self, CallAnswer, CloseReason, Connection, Event, IncomingCallAnswer, IncomingCallOffer, OutgoingCallOffer,
+    self, CallAnswer, CloseReason, Connection, Event, IncomingCallAnswer, IncomingCallOffer, Misbehaviour,
+    OutgoingCallOffer,
 };
 use pptp_core::time::Instant;
 use pptp_core::wire::{CallId, GeneralError, PeerCallId, StartResult, StopReason};
@@ -114,12 +115,14 @@ impl Client {
             Event::Established(peer) => debug!("{self}: control connection established: {peer}"),
             Event::OutgoingCallRequested(offer) => {
                 if let Err(refusal) = self.take_outgoing(&offer, calls, now) {
+                    calls.tally.refuse(&refusal);
                     self.log_refusal(&refusal, quotas, now);
                     let _ = self.connection.refuse_call(offer.call, refusal.of_outgoing(), now);
                 }
             }
             Event::IncomingCallRequested(offer) => {
                 if let Err(refusal) = self.take_incoming(&offer, calls, now) {
+                    calls.tally.refuse(&refusal);
                     self.log_refusal(&refusal, quotas, now);
                     let (result, error) = refusal.of_incoming();
                     let _ = self.connection.refuse_incoming_call(offer.call, result, error, now);
@@ -132,6 +135,7 @@ impl Client {
                     return Asked::Nothing;
                 }
                 if let Err(refusal) = calls.start(session, parameters.peer_receive_window, now) {
+                    calls.tally.refuse(&refusal);
                     self.log_refusal(&refusal, quotas, now);
                     self.clear(parameters.call, now);
                 }
@@ -146,6 +150,10 @@ impl Client {
             // Nothing is escaped in GRE, so the map of characters has nothing to say (RFC 2637 §2.15).
             Event::LinkInfo { .. } => debug!("{self}: {event}"),
             Event::Closed(reason) => self.log_close(&reason, quotas, now),
+            Event::PeerMisbehaved(Misbehaviour::TooManyCalls) => {
+                calls.tally.refuse_beyond_connection();
+                self.log_oddity(&event);
+            }
             // Most are reports of what the client does wrong.
             _ => self.log_oddity(&event),
         }

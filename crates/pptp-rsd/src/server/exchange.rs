@@ -3,6 +3,7 @@
 //! It is driven as the core is: one `handle_*`, then [`Exchange::poll_work`] until there is none, and
 //! [`Exchange::next_timeout`] says when to come back.
 
+use core::time::Duration;
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -20,7 +21,9 @@ use super::presence::Presence;
 use super::quota::Quotas;
 use super::session::ClientId;
 use super::switchboard::Switchboard;
+use super::tally::{Figures, Suppressed};
 use crate::config::Config;
+use crate::control::Target;
 use crate::limits::Strikes;
 
 /// What is to be done with a TCP connection, in order.
@@ -83,8 +86,10 @@ impl<L: Lines> Exchange<L> {
     /// A connection was accepted: from `peer`, at `local`. `None`: nobody wants to hear it.
     pub(super) fn handle_connect(&mut self, peer: SocketAddr, local: SocketAddr, now: Instant) -> Option<ClientId> {
         if self.strikes.bar(peer.ip(), now) {
+            self.calls.tally.unheard += 1;
             return None;
         }
+        self.calls.tally.connections += 1;
         self.last += 1;
         let (id, peer, local) = (ClientId(self.last), canonical(peer), canonical(local));
         let config = connection_config(&self.config, &self.host_name);
@@ -203,6 +208,38 @@ impl<L: Lines> Exchange<L> {
         self.calls.reconfigure(config);
     }
 
+    /// The calls.
+    pub(super) fn calls(&self) -> &Switchboard<L> {
+        &self.calls
+    }
+
+    /// What is counted. The server's uptime is its owner's to know.
+    pub(super) fn figures(&self) -> Figures {
+        let Quotas { strangers, refusals } = &self.quotas;
+        Figures {
+            uptime: Duration::ZERO,
+            sessions: self.calls.stages(),
+            starting: self.presence.starting(),
+            started: self.presence.started(),
+            suppressed: Suppressed { strangers: strangers.suppressed, refusals: refusals.suppressed },
+            tally: self.calls.tally.clone(),
+        }
+    }
+
+    /// An operator ends sessions: how many there were.
+    pub(super) fn disconnect(&mut self, target: Target, now: Instant) -> usize {
+        let found = self.calls.matching(target);
+        for id in &found {
+            let Some((client_id, call)) = self.calls.call_of(*id) else { continue };
+            self.calls.hang_up(*id, "an operator has ended it", now);
+            if let Some(client) = self.clients.get_mut(&client_id) {
+                client.clear(call, now);
+                self.settle(client_id, now);
+            }
+        }
+        found.len()
+    }
+
     /// What starts pppds.
     pub(super) fn lines(&mut self) -> &mut L {
         &mut self.calls.lines
@@ -244,9 +281,11 @@ impl<L: Lines> Exchange<L> {
         let Some(client) = self.clients.get_mut(&id) else { return };
         if !full && !full_for_address {
             client.admit(now);
+            self.calls.tally.starts += 1;
             return self.presence.start(id, peer.ip());
         }
         client.reject();
+        self.calls.tally.refused_starts += 1;
         if self.quotas.refusals.permits(now) {
             let limit = if full_for_address { "max-per-address" } else { "connections" };
             warn!("{client}: refused: there are as many control connections as allowed ({limit})");

@@ -49,6 +49,9 @@ pub(super) trait Lines {
     /// Opens the way: the call's packets are not lost from here on.
     fn open(&mut self, ends: &Ends) -> Result<Self::Line, Refusal>;
 
+    /// The data path of a way that was just opened, as far as it is decided here.
+    fn datapath(&self, line: &Self::Line) -> &'static str;
+
     /// Starts pppd on it.
     fn start(&mut self, line: &mut Self::Line, assignment: &Assignment) -> Result<Self::Process, Refusal>;
 

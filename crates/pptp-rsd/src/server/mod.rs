@@ -3,20 +3,25 @@
 //! What is decided is in [`exchange`] and below, without a system call, and tested in virtual time; this file waits, reads,
 //! writes and starts.
 
+mod answers;
 mod client;
 mod deadlines;
+mod desk;
 mod exchange;
 mod ids;
 mod lines;
 mod link;
+mod metrics;
 mod path;
 mod presence;
 mod quota;
 mod refusal;
+mod scrape;
 mod session;
 mod spawn;
 mod status;
 mod switchboard;
+mod tally;
 #[cfg(test)]
 mod tests;
 
@@ -36,10 +41,12 @@ use pptp_io::signals::{Notice, Signals};
 use pptp_io::{clock, daemon, gre_socket, listener, process, random, words};
 
 use self::deadlines::Deadlines;
+use self::desk::Desk;
 use self::exchange::{Exchange, Work};
 use self::link::{Input, Link};
 use self::path::Carrier;
 use self::quota::Quota;
+use self::scrape::Metrics;
 use self::session::ClientId;
 use self::spawn::{Pppd, Pppds};
 use crate::config::Config;
@@ -63,13 +70,14 @@ const MOST_ACCEPTED: usize = 64;
 const READ: usize = 2048;
 
 const SIGNALS: u64 = 0;
-/// Listeners have the tokens before this one, clients those from it on.
+/// Listeners have the tokens before this one, clients those from it on, up to [`desk::TOKENS`] and [`scrape::TOKENS`].
 const CLIENTS: u64 = 1 << 16;
 
 /// Listens, and serves nobody yet.
 pub struct Server {
     config: Arc<Config>,
     listeners: Vec<TcpListener>,
+    metrics: Option<TcpListener>,
 }
 
 impl Server {
@@ -82,7 +90,8 @@ impl Server {
             listener::listen(*address).map_err(|error| format!("cannot listen on {address}: {}", words(&error)))
         };
         let listeners = config.listen.iter().map(listen).collect::<Result<_, _>>()?;
-        Ok(Self { config: Arc::new(config), listeners })
+        let metrics = config.metrics_listen.as_ref().map(listen).transpose()?;
+        Ok(Self { config: Arc::new(config), listeners, metrics })
     }
 
     /// Serves until it is told to end (SIGTERM, SIGINT) and all calls have ended, or had the time to. SIGHUP reads the
@@ -109,6 +118,8 @@ struct Loop {
     config: Arc<Config>,
     exchange: Exchange<Pppds>,
     listeners: Vec<TcpListener>,
+    desk: Option<Desk>,
+    metrics: Option<Metrics>,
     links: HashMap<ClientId, Link>,
     /// Links that are being closed.
     closing: Deadlines<ClientId>,
@@ -125,17 +136,20 @@ struct Loop {
 
 impl Loop {
     fn new(server: Server, pppds: Pppds, reload: Reload) -> io::Result<Self> {
-        let Server { config, listeners } = server;
+        let Server { config, listeners, metrics } = server;
         let (signals, events) = (Signals::take()?, EventSet::new()?);
         events.add(signals.fd(), SIGNALS, Interest::Read, Trigger::Level)?;
         for (token, listener) in (SIGNALS + 1..).zip(&listeners) {
             events.add(listener.as_fd(), token, Interest::Read, Trigger::Level)?;
         }
+        let metrics = metrics.map(|listener| Metrics::new(listener, &events, clock::now())).transpose()?;
         let exchange = Exchange::new(Arc::clone(&config), daemon::host_name(), pppds, Box::new(random::number));
         Ok(Self {
+            desk: open_desk(&config, &events),
             config,
             exchange,
             listeners,
+            metrics,
             links: HashMap::new(),
             closing: Deadlines::default(),
             events,
@@ -151,6 +165,9 @@ impl Loop {
         for address in self.listeners.iter().map_while(|listener| listener.local_addr().ok()) {
             info!("listening on {address}");
         }
+        if let Some(Ok(address)) = self.metrics.as_ref().map(Metrics::address) {
+            info!("metrics are served at {address}");
+        }
         while !self.is_over() {
             self.turn()?;
         }
@@ -165,13 +182,17 @@ impl Loop {
 
     /// Waits for something to happen and deals with it.
     fn turn(&mut self) -> io::Result<()> {
+        let observers =
+            [self.desk.as_ref().and_then(Desk::next_timeout), self.metrics.as_ref().and_then(Metrics::next_timeout)];
         let next = [self.exchange.next_timeout(), self.closing.next(), self.pause, self.give_up];
-        let timeout = next.into_iter().flatten().min().map(clock::until);
+        let next = next.into_iter().chain(observers);
+        let timeout = next.flatten().min().map(clock::until);
         let ready: Vec<(u64, Ready)> = self.events.wait(timeout)?.collect();
         let now = clock::now();
         for (token, ready) in ready {
             match token {
                 SIGNALS => self.hear_signals(now),
+                observer if observer >= desk::TOKENS => self.observe((observer, ready), now),
                 listener if listener < CLIENTS => self.accept(listener, now),
                 client => self.serve(ClientId(client - CLIENTS), ready, now),
             }
@@ -179,6 +200,12 @@ impl Loop {
         }
         self.exchange.handle_timeout(now);
         self.work(now);
+        if let Some(desk) = &mut self.desk {
+            desk.handle_timeout(now);
+        }
+        if let Some(metrics) = &mut self.metrics {
+            metrics.handle_timeout(now);
+        }
         while let Some(late) = self.closing.pop_expired(now) {
             self.links.remove(&late);
         }
@@ -203,6 +230,8 @@ impl Loop {
                 Notice::Reload => self.reload(),
                 Notice::Terminate => {
                     self.listeners.clear();
+                    // Another server may come in this one's place.
+                    (self.desk, self.metrics) = (None, None);
                     self.exchange.drain(now);
                 }
             }
@@ -216,6 +245,9 @@ impl Loop {
         };
         if config.listen != self.config.listen {
             warn!("listen has changed: that needs a restart");
+        }
+        if config.metrics_listen != self.config.metrics_listen || config.control_socket != self.config.control_socket {
+            warn!("metrics-listen or control-socket has changed: that needs a restart");
         }
         let lines = self.exchange.lines();
         if config.datapath != self.config.datapath {
@@ -260,6 +292,24 @@ impl Loop {
             if let Err(error) = self.events.change(listener.as_fd(), token, interest, Trigger::Level) {
                 error!("cannot wait for connections: {}", words(&error));
             }
+        }
+        let desk = self.desk.as_ref().map(|desk| desk.listen(&self.events, interest));
+        let metrics = self.metrics.as_ref().map(|metrics| metrics.listen(&self.events, interest));
+        for error in [desk, metrics].into_iter().flatten().filter_map(Result::err) {
+            error!("cannot wait for operators: {}", words(&error));
+        }
+    }
+
+    /// Somebody wants to know what happens here.
+    fn observe(&mut self, event: (u64, Ready), now: Instant) {
+        let (events, exchange) = (&self.events, &mut self.exchange);
+        let outcome = match (&mut self.desk, &mut self.metrics) {
+            (_, Some(metrics)) if event.0 >= scrape::TOKENS => metrics.handle(event, events, exchange, now),
+            (Some(desk), _) if event.0 < scrape::TOKENS => desk.handle(event, events, exchange, now),
+            _ => Ok(()),
+        };
+        if let Err(error) = outcome {
+            self.pause(&error, now);
         }
     }
 
@@ -345,6 +395,15 @@ impl Loop {
         self.closing.set(id, None);
         self.links.remove(&id);
     }
+}
+
+/// Without it the server serves all the same.
+fn open_desk(config: &Config, events: &EventSet) -> Option<Desk> {
+    let path = &config.control_socket;
+    let opened = Desk::open(path, events, clock::now());
+    opened
+        .inspect_err(|error| warn!("pptp-rsctl will not work: cannot listen at {}: {}", path.display(), words(error)))
+        .ok()
 }
 
 fn token(id: ClientId) -> u64 {

@@ -13,6 +13,8 @@ pub(super) struct Quota {
     begin: Option<Instant>,
     said: u32,
     kept_back: u64,
+    /// Those that were told of included.
+    pub(super) suppressed: u64,
 }
 
 impl Quota {
@@ -26,6 +28,7 @@ impl Quota {
             return true;
         }
         self.kept_back = self.kept_back.saturating_add(1);
+        self.suppressed = self.suppressed.saturating_add(1);
         false
     }
 
@@ -80,6 +83,7 @@ mod tests {
         assert_eq!((quota.take_count(at(14)), quota.deadline()), (None, Some(at(15))));
         assert_eq!((quota.take_count(at(15)), quota.deadline()), (Some(980), None));
         assert!(quota.permits(at(16)));
+        assert_eq!(quota.suppressed, 980);
     }
 
     #[test]

@@ -27,6 +27,24 @@ pub(super) enum Refusal {
 }
 
 impl Refusal {
+    /// All of [`Self::reason`].
+    pub(super) const REASONS: [&'static str; 8] =
+        ["full", "address-full", "in-vain", "no-address", "not-ipv4", "our-id-taken", "peer-id-taken", "machine"];
+
+    /// A word for it, for counts.
+    pub(super) const fn reason(&self) -> &'static str {
+        match self {
+            Self::Full(_) => "full",
+            Self::FullForAddress(_) => "address-full",
+            Self::InVain => "in-vain",
+            Self::NoAddress => "no-address",
+            Self::NotIpv4 => "not-ipv4",
+            Self::OurIdTaken => "our-id-taken",
+            Self::PeerIdTaken => "peer-id-taken",
+            Self::Machine(_) => "machine",
+        }
+    }
+
     /// The answer to an Outgoing-Call-Request (RFC 2637 §2.8).
     pub(super) fn of_outgoing(&self) -> CallRefusal {
         if *self == Self::InVain {
@@ -82,6 +100,22 @@ impl fmt::Display for Refusal {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_reason_has_a_word() {
+        let machine = Refusal::Machine(String::new());
+        let all = [
+            Refusal::Full(1),
+            Refusal::FullForAddress(1),
+            Refusal::InVain,
+            Refusal::NoAddress,
+            Refusal::NotIpv4,
+            Refusal::OurIdTaken,
+            Refusal::PeerIdTaken,
+            machine,
+        ];
+        assert_eq!(all.map(|refusal| refusal.reason()), Refusal::REASONS);
+    }
 
     #[test]
     fn the_client_is_told_what_the_rfc_has_a_code_for() {

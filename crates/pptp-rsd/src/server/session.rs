@@ -2,12 +2,13 @@
 
 use core::fmt;
 use core::time::Duration;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use pptp_core::time::Instant;
 use pptp_core::wire::CallId;
 
 use super::lines::{Ends, HangUp};
+use crate::control::Record;
 use crate::pool::Lease;
 
 /// The number of a call for the log: no two calls of one run of the server have the same.
@@ -31,6 +32,7 @@ pub(super) struct Session<Line, Process> {
     /// Its addresses inside the tunnel; `None`: pppd chooses.
     pub(super) lease: Option<Lease>,
     pub(super) line: Line,
+    pub(super) datapath: &'static str,
     pub(super) stage: Stage<Process>,
     /// When pppd was started.
     pub(super) begin: Instant,
@@ -94,6 +96,40 @@ impl Push {
             Self::Terminated => Some(OBEYING),
             Self::Killed => None,
         }
+    }
+}
+
+impl<Line, Process: Copy + fmt::Display> Session<Line, Process> {
+    /// What is known of it, for operators. Users and interfaces are pppd's to know.
+    pub(super) fn record(&self, now: Instant) -> Record {
+        let state = match self.stage {
+            Stage::Open => "waiting",
+            Stage::Up(_) => "running",
+            Stage::Ending(..) => "ending",
+        };
+        let mut record = Record::default()
+            .with("id", self.name.id.0)
+            .with("state", state)
+            .with("client", self.name.client)
+            .with("connection", self.client.0)
+            .with("call-id", self.ends.call.0)
+            .with("peer-call-id", self.ends.peer_call.0)
+            .with("uptime", now.since(self.begin).as_secs())
+            .with("datapath", self.datapath)
+            .with("line-errors", self.line_errors);
+        if let Some(pair) = self.lease.as_ref().map(Lease::pair) {
+            record = record.with("local", pair.local).with("remote", pair.remote);
+        }
+        match self.process() {
+            Some(process) => record.with("pppd", process),
+            None => record,
+        }
+    }
+
+    /// Whether it is of the client with this address, outside or inside the tunnel.
+    pub(super) fn is_of(&self, address: IpAddr) -> bool {
+        let inside = self.lease.as_ref().is_some_and(|lease| address == lease.pair().remote);
+        inside || self.name.client.ip() == address
     }
 }
 

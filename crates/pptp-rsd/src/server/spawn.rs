@@ -67,6 +67,15 @@ impl Lines for Pppds {
         }
     }
 
+    fn datapath(&self, line: &Line) -> &'static str {
+        match (line, self.config.datapath) {
+            (Line::Kernel(_) | Line::Given, _) => Datapath::Kernel.name(),
+            (Line::Gre(_) | Line::Engine(_), tun_or_pty @ (Datapath::Tun | Datapath::Pty)) => tun_or_pty.name(),
+            // The plugin takes what the machine has.
+            (Line::Gre(_) | Line::Engine(_), Datapath::Auto | Datapath::Kernel) => "engine",
+        }
+    }
+
     fn start(&mut self, line: &mut Line, assignment: &Assignment) -> Result<Pppd, Refusal> {
         let (inherited, next) = match std::mem::replace(line, Line::Given) {
             Line::Gre(gre) => {

@@ -17,7 +17,9 @@ use super::lines::{Assignment, Ends, HangUp, Lines};
 use super::refusal::Refusal;
 use super::session::{ClientId, Name, Push, Session, SessionId, Stage};
 use super::status::Words;
+use super::tally::{Stages, Tally};
 use crate::config::Config;
+use crate::control::Target;
 use crate::limits::Strikes;
 use crate::pool::{Lease, Plan, Pool};
 
@@ -38,6 +40,7 @@ pub(super) struct Wanted {
 pub(super) struct Switchboard<L: Lines> {
     pub(super) lines: L,
     pub(super) ids: CallIds,
+    pub(super) tally: Tally,
     config: Arc<Config>,
     pool: Pool,
     sessions: BTreeMap<SessionId, Session<L::Line, L::Process>>,
@@ -55,6 +58,7 @@ impl<L: Lines> Switchboard<L> {
         Self {
             lines,
             ids,
+            tally: Tally::default(),
             pool: Pool::new(Plan::of(&config)),
             in_vain: allowed_in_vain(&config),
             config,
@@ -84,8 +88,17 @@ impl<L: Lines> Switchboard<L> {
         self.last += 1;
         let id = SessionId(self.last);
         let name = Name { id, client: wanted.peer };
-        let session =
-            Session { name, client: wanted.client, ends, lease, line, stage: Stage::Open, begin: now, line_errors: 0 };
+        let session = Session {
+            name,
+            client: wanted.client,
+            ends,
+            lease,
+            datapath: self.lines.datapath(&line),
+            line,
+            stage: Stage::Open,
+            begin: now,
+            line_errors: 0,
+        };
         self.sessions.insert(id, session);
         *self.from.entry(wanted.peer.ip()).or_default() += 1;
         Ok(id)
@@ -134,6 +147,7 @@ impl<L: Lines> Switchboard<L> {
             Ok(process) => {
                 (session.stage, session.begin) = (Stage::Up(process), now);
                 self.processes.insert(process, id);
+                self.tally.calls += 1;
                 info!("{}: pppd {process} is started, {}", session.name, described(&assignment));
                 Ok(())
             }
@@ -270,6 +284,40 @@ impl<L: Lines> Switchboard<L> {
     /// Calls and pppds that have not ended.
     pub(super) fn len(&self) -> usize {
         self.sessions.len()
+    }
+
+    /// The session with this number, or the next one that there is.
+    pub(super) fn session_from(&self, first: SessionId) -> Option<&Session<L::Line, L::Process>> {
+        self.sessions.range(first..).next().map(|(_, session)| session)
+    }
+
+    /// The sessions that are meant.
+    pub(super) fn matching(&self, target: Target) -> Vec<SessionId> {
+        match target {
+            Target::Session(id) => self.sessions.get_key_value(&SessionId(id)).map(|(id, _)| *id).into_iter().collect(),
+            Target::Address(address) => {
+                let of_address = self.sessions.iter().filter(|(_, session)| session.is_of(address));
+                of_address.map(|(id, _)| *id).collect()
+            }
+        }
+    }
+
+    /// Whose call a session is, while the call lasts.
+    pub(super) fn call_of(&self, id: SessionId) -> Option<(ClientId, CallId)> {
+        let session = self.sessions.get(&id)?;
+        session.call().map(|call| (session.client, call))
+    }
+
+    pub(super) fn stages(&self) -> Stages {
+        let mut stages = Stages::default();
+        for session in self.sessions.values() {
+            match session.stage {
+                Stage::Open => stages.waiting += 1,
+                Stage::Up(_) => stages.running += 1,
+                Stage::Ending(..) => stages.ending += 1,
+            }
+        }
+        stages
     }
 
     /// Limits and addresses for calls from here on.

@@ -90,11 +90,12 @@ impl Daemon {
     /// Writes the settings; of two for one thing the first counts.
     pub(crate) fn configure(&self, settings: &str) {
         let text = format!(
-            "{settings}\nlisten {}\nppp {}\noption {}\npidfile {}\ndatapath tun\nlocalip 10.0.0.1\n",
+            "{settings}\nlisten {}\nppp {}\noption {}\npidfile {}\ncontrol-socket {}\ndatapath tun\nlocalip 10.0.0.1\n",
             self.address,
             env!("CARGO_BIN_EXE_stub-pppd"),
             self.path("options").display(),
             self.path("pid").display(),
+            self.path("control").display(),
         );
         fs::write(self.path("conf"), text).unwrap();
     }

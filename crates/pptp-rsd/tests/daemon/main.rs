@@ -4,3 +4,4 @@ mod calls;
 mod harness;
 mod hostile;
 mod life;
+mod operators;

@@ -47,7 +47,7 @@ fn trace(folder: &str, arguments: &[String]) -> Outcome<()> {
             descriptors.push(format!("{} {}", entry.file_name().to_string_lossy(), target));
         }
     }
-    descriptors.sort();
+    descriptors.sort_by_key(|line| line.split(' ').next().and_then(|number| number.parse::<u32>().ok()));
     let status = fs::read_to_string("/proc/self/status")?;
     let blocked = status.lines().find(|line| line.starts_with("SigBlk:")).ok_or("no SigBlk")?;
     let text = format!("{}\n{blocked}\n{}\n", arguments.join(" "), descriptors.join("\n"));

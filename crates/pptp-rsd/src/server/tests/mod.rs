@@ -4,4 +4,5 @@ mod admission;
 mod calls;
 mod ending;
 mod office;
+mod operators;
 mod random;

@@ -62,6 +62,10 @@ impl Lines for Machine {
         Ok(Wire(ends.call.0, Rc::clone(&self.deeds)))
     }
 
+    fn datapath(&self, _: &Wire) -> &'static str {
+        "tun"
+    }
+
     fn start(&mut self, _: &mut Wire, assignment: &Assignment) -> Result<u32, Refusal> {
         if self.broken_pppd {
             return Err(Refusal::Machine("no pppd".into()));

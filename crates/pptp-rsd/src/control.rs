@@ -1,0 +1,246 @@
+//! What `pptp-rsctl` and the server say to each other on the control socket (`SOCK_SEQPACKET`).
+//!
+//! A request is one message: words with blanks between them. The answer is one message or more, each of whole lines. A line is
+//! a record, its kind and `name=value` fields without blanks in them, or the last line of the answer: `end COUNT`, or
+//! `error CODE TEXT`. What is not known has no field.
+
+use core::fmt;
+use std::net::IpAddr;
+
+use crate::config::printable;
+
+/// A request is no longer, in bytes.
+pub const LONGEST_REQUEST: usize = 256;
+
+/// A message of an answer is no longer, in bytes.
+pub const LONGEST_PART: usize = 16 * 1024;
+
+/// What is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Request {
+    /// A record for each session.
+    Sessions,
+    /// The record of one session.
+    Show(u64),
+    /// A record of counts.
+    Stats,
+    /// The end of sessions.
+    Disconnect(Target),
+}
+
+/// Which sessions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// The one with this number.
+    Session(u64),
+    /// Those of the client with this address, outside or inside the tunnel.
+    Address(IpAddr),
+}
+
+impl Request {
+    /// Reads the words of a request.
+    ///
+    /// # Errors
+    /// One line that says what is wrong, without control characters.
+    pub fn from_words(words: &[&str]) -> Result<Self, String> {
+        match words {
+            ["sessions"] => Ok(Self::Sessions),
+            ["stats"] => Ok(Self::Stats),
+            ["show", id] => session(id).map(Self::Show),
+            ["disconnect", whom] => target(whom).map(Self::Disconnect),
+            ["show"] => Err("show: the number of a session is missing".into()),
+            ["disconnect"] => Err("disconnect: the number of a session or an address is missing".into()),
+            [] => Err("a command is missing: sessions, show, stats or disconnect".into()),
+            ["sessions" | "stats" | "show" | "disconnect", .., last] => {
+                Err(format!("'{}' is too much", printable(last)))
+            }
+            [other, ..] => Err(format!("there is no command '{}'", printable(other))),
+        }
+    }
+
+    /// Reads a message.
+    ///
+    /// # Errors
+    /// As [`Self::from_words`].
+    pub fn from_message(message: &[u8]) -> Result<Self, String> {
+        let text = std::str::from_utf8(message).map_err(|_| String::from("it is no text"))?;
+        Self::from_words(&text.split_ascii_whitespace().collect::<Vec<_>>())
+    }
+}
+
+fn session(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| format!("'{}' is no number of a session", printable(text)))
+}
+
+fn target(text: &str) -> Result<Target, String> {
+    let address = || text.parse::<IpAddr>().ok().map(|address| Target::Address(address.to_canonical()));
+    text.parse().ok().map(Target::Session).or_else(address).ok_or_else(|| {
+        format!("'{}' is no number of a session and no address; only pppd knows the names of users", printable(text))
+    })
+}
+
+impl fmt::Display for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sessions => write!(f, "sessions"),
+            Self::Show(id) | Self::Disconnect(Target::Session(id)) => {
+                let word = if matches!(self, Self::Show(_)) { "show" } else { "disconnect" };
+                write!(f, "{word} {id}")
+            }
+            Self::Stats => write!(f, "stats"),
+            Self::Disconnect(Target::Address(address)) => write!(f, "disconnect {address}"),
+        }
+    }
+}
+
+/// Why there is no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Code {
+    /// There is no such session.
+    NotFound,
+    /// The request cannot be understood.
+    Wrong,
+}
+
+impl Code {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::NotFound => "not-found",
+            Self::Wrong => "wrong",
+        }
+    }
+}
+
+/// A line of an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Line {
+    /// What was asked for.
+    Record(Record),
+    /// The last line: so many sessions were found.
+    End(u64),
+    /// The last line: why there is no answer.
+    Error(Code, String),
+}
+
+/// Fields of one thing, in the order in which they are shown.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Record(pub Vec<(String, String)>);
+
+impl Record {
+    /// Adds a field. A value with blanks would be several.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl fmt::Display) -> Self {
+        self.0.push((name.to_owned(), value.to_string()));
+        self
+    }
+
+    /// The value of a field.
+    pub fn value(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(field, _)| field == name).map(|(_, value)| value.as_str())
+    }
+}
+
+impl Line {
+    /// Reads a line without its end. `None`: it is none.
+    pub fn read(text: &str) -> Option<Self> {
+        let (kind, rest) = text.split_once(' ').unwrap_or((text, ""));
+        match kind {
+            "record" => {
+                let field = |word: &str| word.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned()));
+                rest.split_ascii_whitespace()
+                    .map(field)
+                    .collect::<Option<_>>()
+                    .map(|fields| Self::Record(Record(fields)))
+            }
+            "end" => rest.parse().ok().map(Self::End),
+            "error" => {
+                let (code, text) = rest.split_once(' ')?;
+                let code = [Code::NotFound, Code::Wrong].into_iter().find(|known| known.name() == code)?;
+                Some(Self::Error(code, text.to_owned()))
+            }
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Record(Record(fields)) => {
+                write!(f, "record")?;
+                fields.iter().try_for_each(|(name, value)| write!(f, " {name}={value}"))
+            }
+            Self::End(count) => write!(f, "end {count}"),
+            Self::Error(code, text) => write!(f, "error {} {text}", code.name()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn every_request_is_read_as_it_is_written() {
+        let address = "192.0.2.1".parse().unwrap();
+        for (text, request) in [
+            ("sessions", Request::Sessions),
+            ("show 17", Request::Show(17)),
+            ("stats", Request::Stats),
+            ("disconnect 17", Request::Disconnect(Target::Session(17))),
+            ("disconnect 192.0.2.1", Request::Disconnect(Target::Address(address))),
+        ] {
+            assert_eq!(Request::from_message(text.as_bytes()), Ok(request));
+            assert_eq!(request.to_string(), text);
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_said() {
+        for (text, words) in [
+            ("", "a command is missing: sessions, show, stats or disconnect"),
+            ("show", "show: the number of a session is missing"),
+            ("show -1", "'-1' is no number of a session"),
+            ("stats 1", "'1' is too much"),
+            ("reboot", "there is no command 'reboot'"),
+            ("disconnect", "disconnect: the number of a session or an address is missing"),
+            (
+                "disconnect alice",
+                "'alice' is no number of a session and no address; only pppd knows the names of users",
+            ),
+        ] {
+            assert_eq!(Request::from_message(text.as_bytes()), Err(words.into()), "{text}");
+        }
+    }
+
+    #[test]
+    fn lines_are_read_as_they_are_written() {
+        for text in ["record", "record id=1 client=192.0.2.1:40", "end 0", "error not-found there is no session 5"] {
+            assert_eq!(Line::read(text).unwrap().to_string(), text);
+        }
+        for text in ["", "record x", "end", "end x", "error", "error other x", "hello"] {
+            assert_eq!(Line::read(text), None, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_a_request_or_one_line_of_text(bytes: Vec<u8>) {
+            match Request::from_message(&bytes) {
+                Ok(request) => prop_assert_eq!(Request::from_message(request.to_string().as_bytes()), Ok(request)),
+                Err(text) => prop_assert!(!text.chars().any(char::is_control)),
+            }
+        }
+
+        #[test]
+        fn words_of_any_kind_are_taken(word in "(show|disconnect|sessions|stats) \\PC*") {
+            let _ = Request::from_message(word.as_bytes());
+        }
+
+        #[test]
+        fn any_text_is_a_line_or_none(text: String) {
+            let _ = Line::read(&text);
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! `pptp-rsctl`: asks a server that runs, and tells.
+
+mod interfaces;
+mod show;
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use pptp_io::poller::{self, Interest};
+use pptp_io::{seqpacket, words};
+
+use self::interfaces::Interfaces;
+use crate::config::{Config, printable};
+use crate::control::{Code, LONGEST_PART, Line, Record, Request};
+
+/// How long the server may take for each part of an answer.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+const HELP: &str = "\
+Usage: pptp-rsctl [--json] [--socket FILE] COMMAND
+
+  sessions                all calls
+  show ID                 one call
+  stats                   counts since the server began
+  disconnect ID|ADDRESS   end a call, or all calls of a client, by its address outside or inside the tunnel
+
+  -j, --json              as JSON
+  -s, --socket FILE       the server's control-socket, in place of /run/pptp-rsd.sock
+  -h, --help              show this
+  -v, --version           show the version
+
+The server does not know the names of users: they are in pppd's own log, next to pppd's number, which is shown here.
+Interface and bytes are shown where pppd has written the interface's name next to its number (/run/pppN.pid).
+
+Exit status: 0 done, 1 there is no such session, 2 the command line is wrong, 3 no server answers.
+";
+
+/// Why nothing is shown.
+#[derive(Debug, PartialEq, Eq)]
+enum Failure {
+    NotFound(String),
+    Usage(String),
+    NoServer(String),
+}
+
+/// What the command line asks for.
+#[derive(Debug, PartialEq, Eq)]
+enum Wish {
+    Help,
+    Version,
+    Ask { socket: PathBuf, request: Request, form: Form },
+}
+
+/// How it is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    Table,
+    Json,
+}
+
+/// `pptp-rsctl`, with the arguments of this process.
+pub fn main() -> ExitCode {
+    let (status, text) = match run(std::env::args_os().skip(1)) {
+        Ok(text) => match io::stdout().write_all(text.as_bytes()) {
+            Ok(()) => return ExitCode::SUCCESS,
+            Err(error) => (1, format!("cannot write: {}", words(&error))),
+        },
+        Err(Failure::NotFound(text)) => (1, text),
+        Err(Failure::Usage(text)) => (2, format!("{text}; see pptp-rsctl --help")),
+        Err(Failure::NoServer(text)) => (3, text),
+    };
+    // Where nobody listens there is nothing better to do.
+    let _ = writeln!(io::stderr(), "pptp-rsctl: {text}");
+    ExitCode::from(status)
+}
+
+fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<String, Failure> {
+    match read_arguments(arguments)? {
+        Wish::Help => Ok(HELP.into()),
+        Wish::Version => Ok(format!("pptp-rsctl v{}\n", env!("CARGO_PKG_VERSION"))),
+        Wish::Ask { socket, request, form } => {
+            let (mut records, count) = ask(&socket, request)?;
+            if matches!(request, Request::Sessions | Request::Show(_)) {
+                let interfaces = Interfaces::of_this_machine();
+                records.iter_mut().for_each(|record| interfaces.add_to(record));
+            }
+            Ok(show::show(request, &records, count, form))
+        }
+    }
+}
+
+fn read_arguments(arguments: impl IntoIterator<Item = OsString>) -> Result<Wish, Failure> {
+    let usage = |error: lexopt::Error| Failure::Usage(printable(&error.to_string()));
+    let (mut socket, mut form, mut words) = (Config::default().control_socket, Form::Table, Vec::new());
+    let mut parser = lexopt::Parser::from_args(arguments);
+    while let Some(argument) = parser.next().map_err(usage)? {
+        match argument {
+            lexopt::Arg::Short('h') | lexopt::Arg::Long("help") => return Ok(Wish::Help),
+            lexopt::Arg::Short('v') | lexopt::Arg::Long("version") => return Ok(Wish::Version),
+            lexopt::Arg::Short('j') | lexopt::Arg::Long("json") => form = Form::Json,
+            lexopt::Arg::Short('s') | lexopt::Arg::Long("socket") => socket = parser.value().map_err(usage)?.into(),
+            lexopt::Arg::Value(word) => words.push(word.to_string_lossy().into_owned()),
+            other => return Err(usage(other.unexpected())),
+        }
+    }
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let request = Request::from_words(&words).map_err(Failure::Usage)?;
+    Ok(Wish::Ask { socket, request, form })
+}
+
+/// The records of an answer, and how many sessions it is about.
+fn ask(path: &std::path::Path, request: Request) -> Result<(Vec<Record>, u64), Failure> {
+    let fail =
+        |error: io::Error| Failure::NoServer(format!("no server answers at {}: {}", path.display(), words(&error)));
+    let socket = seqpacket::connect(path).map_err(fail)?;
+    seqpacket::send(socket.as_fd(), request.to_string().as_bytes(), &[]).map_err(fail)?;
+    let mut records = Vec::new();
+    loop {
+        for line in hear(&socket).map_err(fail)?.lines() {
+            match Line::read(line) {
+                Some(Line::Record(record)) => records.push(record),
+                Some(Line::End(count)) => return Ok((records, count)),
+                Some(Line::Error(Code::NotFound, text)) => return Err(Failure::NotFound(text)),
+                Some(Line::Error(Code::Wrong, text)) => return Err(Failure::Usage(text)),
+                None => return Err(fail(io::Error::other("it is a server of another version"))),
+            }
+        }
+    }
+}
+
+/// The next part of an answer.
+fn hear(socket: &OwnedFd) -> io::Result<String> {
+    let ready = poller::wait(&[(socket.as_fd(), Interest::Read)], Some(PATIENCE))?;
+    if !ready.first().is_some_and(|ready| ready.readable()) {
+        return Err(io::ErrorKind::TimedOut.into());
+    }
+    let mut buffer = vec![0; LONGEST_PART];
+    let length = seqpacket::receive(socket.as_fd(), &mut buffer)?.length;
+    if length == 0 {
+        return Err(io::Error::other("it has closed the connection; only root and its own user are heard"));
+    }
+    buffer.truncate(length);
+    String::from_utf8(buffer).map_err(io::Error::other)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn arguments(line: &str) -> Result<Wish, Failure> {
+        read_arguments(line.split_whitespace().map(OsString::from))
+    }
+
+    #[test]
+    fn options_and_command_come_in_any_order() {
+        let wish = |socket: &str, request, form| Ok(Wish::Ask { socket: socket.into(), request, form });
+        assert_eq!(arguments("sessions"), wish("/run/pptp-rsd.sock", Request::Sessions, Form::Table));
+        for line in ["--json --socket /s show 5", "show 5 -j -s/s", "show --socket=/s -j 5"] {
+            assert_eq!(arguments(line), wish("/s", Request::Show(5), Form::Json), "{line}");
+        }
+        assert_eq!((arguments("-h"), arguments("x --version")), (Ok(Wish::Help), Ok(Wish::Version)));
+    }
+
+    #[test]
+    fn what_cannot_be_understood_is_said() {
+        let usage = |text: &str| Err(Failure::Usage(text.into()));
+        assert_eq!(arguments(""), usage("a command is missing: sessions, show, stats or disconnect"));
+        assert_eq!(arguments("--what"), usage("invalid option '--what'"));
+        assert_eq!(arguments("show x"), usage("'x' is no number of a session"));
+    }
+
+    #[test]
+    fn the_help_names_the_socket_that_is_the_default() {
+        assert!(HELP.contains(&Config::default().control_socket.display().to_string()));
+    }
+}

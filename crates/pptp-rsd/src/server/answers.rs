@@ -1,0 +1,81 @@
+//! What operators are answered, part by part: an answer that is long is never in memory as a whole.
+
+use core::time::Duration;
+
+use pptp_core::time::Instant;
+
+use super::exchange::Exchange;
+use super::lines::Lines;
+use super::session::SessionId;
+use super::tally::Figures;
+use crate::control::{Code, LONGEST_PART, Line, Request, Target};
+
+/// A part ends when it is this long, bytes; what makes it longer is one record.
+const PART: usize = LONGEST_PART / 2;
+
+/// The rest of an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Answer {
+    /// All sessions from this one on, after so many.
+    Sessions(SessionId, u64),
+    /// Lines that have been made.
+    Lines(Vec<Line>),
+}
+
+/// Does what a message of an operator's asks for.
+pub(super) fn answer<L: Lines>(exchange: &mut Exchange<L>, message: &[u8], uptime: Duration, now: Instant) -> Answer {
+    match Request::from_message(message) {
+        Ok(Request::Sessions) => Answer::Sessions(SessionId(0), 0),
+        Ok(Request::Show(id)) => Answer::Lines(show(exchange, id, now)),
+        Ok(Request::Stats) => {
+            let figures = Figures { uptime, ..exchange.figures() };
+            Answer::Lines(vec![Line::Record(figures.record()), Line::End(1)])
+        }
+        Ok(Request::Disconnect(target)) => match exchange.disconnect(target, now) {
+            0 => Answer::Lines(vec![not_found(target)]),
+            count => Answer::Lines(vec![Line::End(u64::try_from(count).unwrap_or(u64::MAX))]),
+        },
+        Err(wrong) => Answer::Lines(vec![Line::Error(Code::Wrong, wrong)]),
+    }
+}
+
+fn show<L: Lines>(exchange: &Exchange<L>, id: u64, now: Instant) -> Vec<Line> {
+    let session = exchange.calls().session_from(SessionId(id)).filter(|session| session.name.id == SessionId(id));
+    let record = session.map(|session| vec![Line::Record(session.record(now)), Line::End(1)]);
+    record.unwrap_or_else(|| vec![not_found(Target::Session(id))])
+}
+
+fn not_found(target: Target) -> Line {
+    let text = match target {
+        Target::Session(id) => format!("there is no session {id}"),
+        Target::Address(address) => format!("there is no session of {address}"),
+    };
+    Line::Error(Code::NotFound, text)
+}
+
+impl Answer {
+    /// Its next part, and what is left then.
+    pub(super) fn part<L: Lines>(&self, exchange: &Exchange<L>, now: Instant) -> (String, Option<Self>) {
+        match self {
+            Self::Lines(lines) => (lines.iter().map(|line| format!("{line}\n")).collect(), None),
+            Self::Sessions(first, told) => sessions(exchange, *first, *told, now),
+        }
+    }
+}
+
+fn sessions<L: Lines>(
+    exchange: &Exchange<L>,
+    mut next: SessionId,
+    mut told: u64,
+    now: Instant,
+) -> (String, Option<Answer>) {
+    let mut text = String::new();
+    while let Some(session) = exchange.calls().session_from(next) {
+        text += &format!("{}\n", Line::Record(session.record(now)));
+        (next, told) = (SessionId(session.name.id.0 + 1), told + 1);
+        if text.len() >= PART {
+            return (text, Some(Answer::Sessions(next, told)));
+        }
+    }
+    (text + &format!("{}\n", Line::End(told)), None)
+}

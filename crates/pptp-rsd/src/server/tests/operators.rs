@@ -1,0 +1,159 @@
+//! What operators see and do.
+
+use core::time::Duration;
+
+use pptp_core::control::Event;
+use proptest::prelude::*;
+
+use super::super::answers::{Answer, answer};
+use super::office::{Deed, Office, config};
+use crate::config::Config;
+use crate::control::LONGEST_PART;
+
+const UPTIME: Duration = Duration::from_secs(77);
+
+/// The whole answer, and the length of its longest part.
+fn ask(office: &mut Office, request: &[u8]) -> (String, usize) {
+    let mut rest = Some(answer(&mut office.exchange, request, UPTIME, office.now));
+    office.pump();
+    let (mut text, mut longest) = (String::new(), 0);
+    while let Some(answer) = rest {
+        let (part, next) = answer.part(&office.exchange, office.now);
+        longest = longest.max(part.len());
+        text += &part;
+        rest = next;
+    }
+    (text, longest)
+}
+
+fn hear(office: &mut Office, request: &str) -> String {
+    ask(office, request.as_bytes()).0
+}
+
+#[test]
+fn a_session_is_told_with_all_that_is_known() {
+    let mut office = Office::new(config());
+    let client = office.join("192.0.2.2:4000");
+    let ours = office.dial(client).0;
+    office.pass(Duration::from_secs(5));
+    let record = format!(
+        "record id=1 state=running client=192.0.2.2:4000 connection=1 call-id=1 peer-call-id={ours} uptime=5 datapath=tun \
+         line-errors=0 local=192.168.0.1 remote=192.168.1.1 pppd=1\nend 1\n"
+    );
+    assert_eq!(hear(&mut office, "sessions"), record);
+    assert_eq!(hear(&mut office, "show 1"), record);
+    assert_eq!(hear(&mut office, "show 2"), "error not-found there is no session 2\n");
+    assert_eq!(hear(&mut office, "show 0"), "error not-found there is no session 0\n");
+    assert_eq!(hear(&mut office, "hello\n\u{7}"), "error wrong there is no command 'hello'\n");
+}
+
+#[test]
+fn addresses_that_pppd_chooses_are_left_out() {
+    let mut office = Office::new(Config { delegate: true, ..config() });
+    let client = office.join("192.0.2.2:4000");
+    office.dial(client);
+    let text = hear(&mut office, "sessions");
+    assert!(!text.contains("local=") && !text.contains("remote=") && text.contains("pppd=1"), "{text}");
+}
+
+#[test]
+fn many_sessions_are_told_in_short_parts_each_of_them_once() {
+    let mut office = Office::new(Config { delegate: true, connections: 1000, max_per_address: 1000, ..config() });
+    for number in 1..=60 {
+        let client = office.join(&format!("192.0.2.2:{number}"));
+        for _ in 0..9 {
+            office.dial(client);
+        }
+    }
+    let (text, longest) = ask(&mut office, b"sessions");
+    assert_eq!(text.matches("record ").count(), 540);
+    assert!(text.ends_with("\nend 540\n") && longest <= LONGEST_PART && longest < text.len() / 4, "{longest}");
+    for id in 1..=540 {
+        assert_eq!(text.matches(&format!("record id={id} ")).count(), 1);
+    }
+}
+
+#[test]
+fn sessions_that_end_while_they_are_told_do_no_harm() {
+    let mut office = Office::new(Config { delegate: true, connections: 1000, max_per_address: 1000, ..config() });
+    for number in 1..=20 {
+        let client = office.join(&format!("192.0.2.2:{number}"));
+        for _ in 0..9 {
+            office.dial(client);
+        }
+    }
+    let Answer::Sessions(..) = answer(&mut office.exchange, b"sessions", UPTIME, office.now) else { panic!("a list") };
+    let (part, rest) = answer(&mut office.exchange, b"sessions", UPTIME, office.now).part(&office.exchange, office.now);
+    (1..=180).for_each(|process| office.end(process, 16));
+    let (last, rest) = rest.unwrap().part(&office.exchange, office.now);
+    assert_eq!((last, rest), (format!("end {}\n", part.lines().count()), None));
+}
+
+#[test]
+fn a_disconnect_ends_the_call_and_tells_the_client() {
+    let mut office = Office::new(config());
+    let client = office.join("192.0.2.2:4000");
+    let calls = [office.dial(client), office.dial(client)];
+    office.deeds();
+    office.heard();
+    assert_eq!(hear(&mut office, "disconnect 1"), "end 1\n");
+    assert_eq!(office.deeds(), [Deed::HangUp(1)]);
+    let heard = office.heard();
+    assert!(matches!(heard[..], [Event::CallEnded { call, .. }] if call == calls[0]), "{heard:?}");
+    assert!(hear(&mut office, "show 1").contains("state=ending"));
+    // It goes on ending, and nothing is done twice.
+    assert_eq!(hear(&mut office, "disconnect 1"), "end 1\n");
+    assert_eq!(office.deeds(), []);
+    office.end(1, 16);
+    assert_eq!(hear(&mut office, "disconnect 1"), "error not-found there is no session 1\n");
+    assert_eq!(hear(&mut office, "sessions").lines().count(), 2);
+    assert!(office.closed.is_empty());
+}
+
+#[test]
+fn an_address_stands_for_all_calls_of_a_client_or_for_one_inside() {
+    let mut office = Office::new(config());
+    for from in ["192.0.2.2:1", "192.0.2.2:2", "192.0.2.3:1"] {
+        let client = office.join(from);
+        office.dial(client);
+    }
+    assert_eq!(hear(&mut office, "disconnect 192.0.2.4"), "error not-found there is no session of 192.0.2.4\n");
+    assert_eq!(hear(&mut office, "disconnect 192.168.1.3"), "end 1\n");
+    assert_eq!(hear(&mut office, "disconnect ::ffff:192.0.2.2"), "end 2\n");
+    assert_eq!(hear(&mut office, "sessions").matches("state=ending").count(), 3);
+}
+
+#[test]
+fn what_happens_is_counted() {
+    let mut office = Office::new(Config { max_sessions: Some(1), connections: 2, ..config() });
+    let client = office.join("192.0.2.2:1");
+    office.dial(client);
+    office.dial(client);
+    office.connect("192.0.2.2:2");
+    let text = hear(&mut office, "stats");
+    for figure in [
+        "uptime=77 ",
+        "sessions-running=1 ",
+        "connections-starting=1 ",
+        "connections-started=1 ",
+        "connections-accepted=2 ",
+        "starts-accepted=1 ",
+        "calls-accepted=1 ",
+        "calls-refused-full=1 ",
+        "calls-refused-machine=0 ",
+        "log-lines-suppressed-refusals=0\n",
+    ] {
+        assert!(text.contains(figure), "{figure} in {text}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn any_bytes_are_answered_by_whole_lines(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+        let mut office = Office::new(config());
+        let (text, longest) = ask(&mut office, &bytes);
+        prop_assert!(text.ends_with('\n') && longest <= LONGEST_PART);
+        prop_assert!(text.lines().all(|line| crate::control::Line::read(line).is_some()));
+    }
+}
