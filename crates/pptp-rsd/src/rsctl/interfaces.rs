@@ -1,7 +1,7 @@
 //! Which interface a pppd has, and its bytes.
 //!
-//! pppd writes its number to /run/INTERFACE.pid (since 2.5 to /run/pppd/INTERFACE.pid) when the interface is there. A number
-//! that is in the files of two interfaces says nothing.
+//! pppd writes its number to /run/INTERFACE.pid when the interface is there; one that was built so, to
+//! /run/pppd/INTERFACE.pid. A number that is in the files of two interfaces says nothing.
 
 use std::collections::HashMap;
 use std::fs;

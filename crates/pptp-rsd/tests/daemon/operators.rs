@@ -138,6 +138,30 @@ fn the_socket_is_private_and_goes_with_the_server() {
 }
 
 #[test]
+fn a_server_that_drains_leaves_its_place_to_the_next_one() {
+    let (mut daemon, place) = with_metrics("drain-timeout 2");
+    let mut client = daemon.join();
+    client.dial(1);
+    daemon.signal(Signal::SIGTERM);
+    client.expect("stop");
+    assert!(!daemon.path("control").exists());
+    assert!(TcpStream::connect(place).is_err());
+    // The client does not answer: the server is still there.
+    assert!(std::path::Path::new(&format!("/proc/{}/exe", daemon.id())).exists());
+    drop(client);
+    assert_eq!(daemon.exit_status(), Some(0));
+}
+
+#[test]
+fn a_reload_says_that_other_places_need_a_restart() {
+    let (daemon, place) = with_metrics("");
+    daemon.configure("");
+    daemon.signal(Signal::SIGHUP);
+    daemon.wait_for("metrics-listen or control-socket has changed: that needs a restart", 1);
+    assert!(get(place, "GET /metrics HTTP/1.0\n\n").contains("200 OK"));
+}
+
+#[test]
 fn a_socket_that_was_left_behind_is_taken_over_and_one_in_use_is_not() {
     let daemon = Daemon::start("", "");
     let elsewhere = format!("control-socket {}", daemon.path("control").display());
