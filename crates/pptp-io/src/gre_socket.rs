@@ -8,6 +8,8 @@ use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 
 use nix::sys::socket::SockaddrIn;
 
+use crate::filter::Then::{Drop, Next, Pass};
+use crate::filter::{and, if_equal, index_ip_header, load_half_at_index, program};
 use crate::sys::messages::{self, Headers};
 use crate::{sys, tcp};
 
@@ -61,9 +63,9 @@ pub enum Calls {
 /// `AddrNotAvailable`: the address is not this machine's. Or not such a socket, or one that is connected.
 pub fn claim(socket: BorrowedFd<'_>, local: Ipv4Addr, calls: Calls) -> io::Result<()> {
     // Nothing comes in while what is there, of any call, is thrown away.
-    sys::attach_filter(socket, &[instruction(RETURN, 0)])?;
+    sys::attach_filter(socket, &closed())?;
     discard_all(socket)?;
-    sys::attach_filter(socket, &filter(calls))?;
+    sys::attach_filter(socket, &filter_for(calls))?;
     Ok(nix::sys::socket::bind(socket.as_raw_fd(), &SockaddrIn::from(SocketAddrV4::new(local, 0)))?)
 }
 
@@ -154,37 +156,28 @@ fn address(ip: Ipv4Addr) -> libc::sockaddr_in {
     *SockaddrIn::from(SocketAddrV4::new(ip, 0)).as_ref()
 }
 
-const RETURN: u16 = 0x06;
-
-const fn instruction(code: u16, k: u32) -> libc::sock_filter {
-    libc::sock_filter { code, jt: 0, jf: 0, k }
-}
-
 /// The kernel runs it from the outer IP header on.
-fn filter(calls: Calls) -> Vec<libc::sock_filter> {
-    const LOAD_HEADER_LENGTH: u16 = 0xb1; // ldxb 4*([k]&0xf)
-    const LOAD_HALF: u16 = 0x48; // ldh [x+k]
-    const AND: u16 = 0x54;
-    const JUMP_EQUAL: u16 = 0x15;
-
+fn filter_for(calls: Calls) -> Vec<libc::sock_filter> {
     let (mask, value) = match calls {
         Calls::Only(id) => (u16::MAX, id),
         Calls::Matching { mask, value } => (mask, value),
     };
-    let unless_drop = |k: u16, skip| libc::sock_filter { code: JUMP_EQUAL, jt: 0, jf: skip, k: k.into() };
-    vec![
-        instruction(LOAD_HEADER_LENGTH, 0),
-        instruction(LOAD_HALF, 2), // protocol type
-        unless_drop(0x880b, 7),
-        instruction(LOAD_HALF, 0), // flags and version
-        instruction(AND, 7),
-        unless_drop(1, 4),
-        instruction(LOAD_HALF, 6), // call id
-        instruction(AND, mask.into()),
-        unless_drop(value & mask, 1),
-        instruction(RETURN, u32::MAX),
-        instruction(RETURN, 0),
-    ]
+    program(&[
+        index_ip_header(0),
+        load_half_at_index(2), // protocol type
+        if_equal(0x880b, Next, Drop),
+        load_half_at_index(0), // flags and version
+        and(7),
+        if_equal(1, Next, Drop),
+        load_half_at_index(6), // call id
+        and(mask.into()),
+        if_equal((value & mask).into(), Pass, Drop),
+    ])
+}
+
+/// No packet passes.
+fn closed() -> Vec<libc::sock_filter> {
+    program(&[if_equal(0, Drop, Drop)])
 }
 
 #[cfg(test)]

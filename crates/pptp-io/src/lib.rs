@@ -6,6 +6,7 @@ pub mod clock;
 pub mod confine;
 pub mod daemon;
 pub mod epoll;
+mod filter;
 pub mod gre_socket;
 pub mod imports;
 pub mod listener;
