@@ -4,6 +4,11 @@ use std::io;
 use std::net::Ipv4Addr;
 use std::os::fd::{BorrowedFd, OwnedFd};
 
+use crate::filter::Then::{Drop, Next, Pass, Skip};
+use crate::filter::{
+    add, and, from_index, if_at_least, if_bits, if_equal, load_byte, load_byte_at_index, load_half_at_index, program,
+    shift_right, to_index,
+};
 use crate::sys;
 
 const AF_PPPOX: u16 = 24;
@@ -42,6 +47,77 @@ pub fn connect(socket: BorrowedFd<'_>, peer_call_id: u16, peer: Ipv4Addr) -> io:
     sys::connect(socket, &address(peer_call_id, peer))
 }
 
+/// What the kernel's PPP gets to see. It would take a packet in clear whatever was agreed on, and stop encrypting by
+/// itself when a packet of CCP begins or ends a negotiation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Admission {
+    /// Everything.
+    All,
+    /// No packet of a network in clear: only what is encrypted (protocol 0x00fd), and what PPP has to say (0x8000 and
+    /// above).
+    NotInClear,
+    /// As [`Admission::NotInClear`], and of CCP only what keeps up a state (Reset-Request and Reset-Ack); nor LCP's word
+    /// that the peer has no CCP (Protocol-Reject).
+    Settled,
+}
+
+/// Lets the socket receive only this from here on. Any process that has the socket may do that, as often as it likes.
+///
+/// # Errors
+/// Out of memory.
+pub fn admit(socket: BorrowedFd<'_>, admission: Admission) -> io::Result<()> {
+    sys::attach_filter(socket, &filter_for(admission))
+}
+
+/// The kernel runs it from the GRE header on (RFC 2637 §4.1).
+fn filter_for(admission: Admission) -> Vec<libc::sock_filter> {
+    const HAS_SEQUENCE: u32 = 0x10;
+    const HAS_ACKNOWLEDGEMENT: u32 = 0x80;
+    const WITHOUT_ACKNOWLEDGEMENT: u32 = 12;
+    const COMPRESSED: u32 = 0x00fd;
+    const CCP: u32 = 0x80fd;
+    const LCP: u32 = 0xc021;
+    const PROTOCOL_REJECT: u32 = 8;
+    const RESET_REQUEST: u32 = 14;
+    const RESET_ACK: u32 = 15;
+
+    let from_first = if admission == Admission::All { Pass } else { Next };
+    let when_settled = |then| if admission == Admission::Settled { then } else { Pass };
+    program(&[
+        load_byte(0),
+        // Without a sequence number there is no payload.
+        if_bits(HAS_SEQUENCE, from_first, Pass),
+        load_byte(1),
+        and(HAS_ACKNOWLEDGEMENT),
+        shift_right(5), // its 4 bytes
+        add(WITHOUT_ACKNOWLEDGEMENT),
+        to_index(),
+        // Address and control may be left out.
+        load_half_at_index(0),
+        if_equal(0xff03, Next, Skip(3)),
+        from_index(),
+        add(2),
+        to_index(),
+        // The protocol; an odd byte is all of it.
+        load_byte_at_index(0),
+        if_bits(1, Skip(1), Next),
+        load_half_at_index(0),
+        if_equal(COMPRESSED, Pass, Next),
+        if_at_least(0x8000, Next, Drop),
+        if_equal(CCP, when_settled(Skip(5)), Next),
+        if_equal(LCP, when_settled(Next), Pass),
+        // LCP's code, and the protocol that is rejected (RFC 1661 §5.7).
+        load_byte_at_index(2),
+        if_equal(PROTOCOL_REJECT, Next, Pass),
+        load_half_at_index(6),
+        if_equal(CCP, Drop, Pass),
+        // CCP's code (RFC 1962 §3).
+        load_byte_at_index(2),
+        if_equal(RESET_REQUEST, Pass, Next),
+        if_equal(RESET_ACK, Pass, Drop),
+    ])
+}
+
 fn address(call_id: u16, ip: Ipv4Addr) -> [u8; ADDRESS_LENGTH] {
     let mut bytes = [0; ADDRESS_LENGTH];
     bytes[0..2].copy_from_slice(&AF_PPPOX.to_ne_bytes());
@@ -55,6 +131,8 @@ fn address(call_id: u16, ip: Ipv4Addr) -> [u8; ADDRESS_LENGTH] {
 mod tests {
     use super::*;
     use std::io::Write;
+    use std::os::fd::AsFd;
+    use std::os::unix::net::UnixDatagram;
     use std::process::{Command, Stdio};
 
     /// The kernel's header is the judge, where there is a C compiler to read it.
@@ -85,9 +163,67 @@ mod tests {
         assert_eq!(bytes[14..], [0; 16]);
     }
 
+    /// GRE headers with a sequence number, and with an acknowledgement as well.
+    const HEADERS: [&[u8]; 2] = [
+        &[0x30, 1, 0x88, 0x0b, 0, 9, 0, 17, 0, 0, 0, 1],
+        &[0x30, 0x81, 0x88, 0x0b, 0, 9, 0, 17, 0, 0, 0, 1, 0, 0, 0, 1],
+    ];
+    const ACKNOWLEDGEMENT_ALONE: &[u8] = &[0x20, 0x81, 0x88, 0x0b, 0, 0, 0, 17, 0, 0, 0, 1];
+    const IN_CLEAR: [&[u8]; 6] =
+        [b"\xff\x03\x00\x21ip", b"\x00\x21ip", b"\xff\x03\x21ip", b"\x21ip", b"\x57ip", b"\x02\x81mpls"];
+    const REJECTION: &[u8] = b"\xff\x03\xc0\x21\x08\x4d\x00\x06\x80\xfd";
+    const HARMLESS: [&[u8]; 9] = [
+        b"\xff\x03\x00\xfdmppe",
+        b"\x00\xfdmppe",
+        b"\xff\x03\xfdmppe",
+        b"\xfdmppe",
+        b"\xff\x03\xc0\x21\x01lcp",
+        b"\x80\x21\x01ipcp",
+        b"\xc0\x21\x08\x4d\x00\x06\x80\x57",
+        b"\xff\x03\x80\xfd\x0ereset",
+        b"\x80\xfd\x0freset",
+    ];
+
+    /// Which of the frames a socket gets that admits only this, with either header. Any socket sees a datagram as the
+    /// kernel's PPTP socket sees a packet.
+    fn admitted<'a>(admission: Admission, frames: &[&'a [u8]]) -> Vec<&'a [u8]> {
+        let (near, far) = UnixDatagram::pair().unwrap();
+        far.set_nonblocking(true).unwrap();
+        admit(far.as_fd(), admission).unwrap();
+        let passes = |packet: &[u8]| near.send(packet).is_ok() && far.recv(&mut [0; 64]).is_ok();
+        assert!(passes(ACKNOWLEDGEMENT_ALONE));
+        let passes_with = |frame: &[u8]| HEADERS.map(|header| passes(&[header, frame].concat()));
+        let admitted = |frame: &&&[u8]| {
+            let [plain, acknowledging] = passes_with(frame);
+            assert_eq!(plain, acknowledging, "{frame:02x?}");
+            plain
+        };
+        frames.iter().filter(admitted).copied().collect()
+    }
+
+    #[test]
+    fn no_packet_of_a_network_is_admitted_in_clear() {
+        let negotiation: &[u8] = b"\x80\xfd\x01request";
+        assert_eq!(admitted(Admission::All, &IN_CLEAR), IN_CLEAR);
+        for admission in [Admission::NotInClear, Admission::Settled] {
+            assert!(admitted(admission, &IN_CLEAR).is_empty());
+            assert_eq!(admitted(admission, &HARMLESS), HARMLESS);
+        }
+        assert_eq!(admitted(Admission::NotInClear, &[negotiation, REJECTION]), [negotiation, REJECTION]);
+    }
+
+    #[test]
+    fn what_is_settled_is_not_negotiated_anew() {
+        for code in (0..=u8::MAX).filter(|code| ![14, 15].contains(code)) {
+            let (short, long) = ([0x80, 0xfd, code], [0xff, 3, 0x80, 0xfd, code, 1, 0, 4]);
+            assert!(admitted(Admission::Settled, &[&short, &long]).is_empty(), "{code}");
+        }
+        assert!(admitted(Admission::Settled, &[b"\x80\xfd", REJECTION]).is_empty());
+    }
+
     #[test]
     fn a_tcp_socket_is_not_pppox() {
         let socket = sys::socket(libc::AF_INET, libc::SOCK_STREAM, 0).unwrap();
-        assert!(!is_pppox(std::os::fd::AsFd::as_fd(&socket)));
+        assert!(!is_pppox(socket.as_fd()));
     }
 }
