@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use pptp_core::wire::{CallId, PeerCallId};
 use pptp_io::gre_socket::{self, Calls};
-use pptp_io::pppox;
+use pptp_io::pppox::{self, Admission};
 
 /// A plugin's descriptors besides its line to the manager, see [`crate::client::Channel`].
 #[derive(Debug)]
@@ -47,6 +47,11 @@ impl Channel {
             Some(gre) => gre_socket::connect(gre.as_fd(), server),
             None => Ok(()),
         }
+    }
+
+    /// Lets the kernel's PPP receive only this from here on.
+    pub(crate) fn admit(&self, admission: Admission) -> io::Result<()> {
+        pppox::admit(self.held.as_fd(), admission)
     }
 
     /// What is bound and connected, for the user.

@@ -8,6 +8,7 @@ use std::path::Path;
 use std::time::Duration;
 
 pub use pptp_core::control::Quirk;
+pub use pptp_io::pppox::Admission;
 use pptp_io::{process, seqpacket};
 
 use crate::{candidate, codec};
@@ -163,6 +164,15 @@ impl Call {
             Progress::Failed(_) | Progress::Ended { .. } => self.stage = Stage::Over,
         }
         Some(progress)
+    }
+
+    /// Asks the manager to let the PPTP socket receive only this from here on. It does so in its own time, and logs what goes
+    /// wrong with that.
+    ///
+    /// # Errors
+    /// The manager has gone, and with it the call.
+    pub fn admit(&self, admission: Admission) -> io::Result<()> {
+        seqpacket::send(self.socket.as_fd(), &codec::encode_admission(admission), &[])
     }
 
     /// What to say of a manager that does not.

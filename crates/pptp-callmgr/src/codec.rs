@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use pptp_core::control::Quirk;
 use pptp_io::message::{Reader, Writer};
+use pptp_io::pppox::Admission;
 
 use crate::client::{CallInfo, Failure, FailureKind, Progress, Request};
 
 /// Changes with every change of what is below.
-pub(crate) const VERSION: u8 = 2;
+pub(crate) const VERSION: u8 = 3;
 
 /// No message is longer: texts are cut to [`pptp_io::message::LONGEST_TEXT`].
 pub(crate) const LONGEST_MESSAGE: usize = 4096;
@@ -22,6 +23,7 @@ const FAILED: u8 = 3;
 const ENDED: u8 = 4;
 const JOIN: u8 = 5;
 const JOINED: u8 = 6;
+const ADMIT: u8 = 7;
 
 const KINDS: [FailureKind; 6] = [
     FailureKind::Resolve,
@@ -31,6 +33,8 @@ const KINDS: [FailureKind; 6] = [
     FailureKind::Protocol,
     FailureKind::Local,
 ];
+
+const ADMISSIONS: [Admission; 3] = [Admission::All, Admission::NotInClear, Admission::Settled];
 
 /// What a manager answers when it has taken a call over.
 pub(crate) const JOINED_MESSAGE: [u8; 2] = [VERSION, JOINED];
@@ -62,6 +66,18 @@ pub(crate) fn decode_progress(message: &[u8]) -> Option<Progress> {
         _ => return None,
     };
     reader.finish(progress)
+}
+
+/// What a plugin wants its PPTP socket to receive.
+pub(crate) fn encode_admission(admission: Admission) -> Vec<u8> {
+    write(ADMIT, |writer| writer.choice(&admission, &ADMISSIONS))
+}
+
+/// The same; `None`: not a message of this version.
+pub(crate) fn decode_admission(message: &[u8]) -> Option<Admission> {
+    let (ADMIT, mut reader) = Reader::open(VERSION, message)? else { return None };
+    let admission = reader.choice(&ADMISSIONS)?;
+    reader.finish(admission)
 }
 
 /// A request that one process hands to another; two descriptors, the plugin's socket and the channel, go with it.
@@ -252,6 +268,17 @@ mod tests {
     fn news_survive_the_way_to_the_plugin() {
         for progress in news() {
             assert_eq!(decode_progress(&encode_progress(&progress)), Some(progress));
+        }
+    }
+
+    #[test]
+    fn wishes_survive_the_way_to_the_manager() {
+        for admission in ADMISSIONS {
+            let message = encode_admission(admission);
+            assert_eq!(decode_admission(&message), Some(admission));
+            for wrong in [&message[..2], &[&message[..], &[0]].concat(), &[VERSION, ADMIT, 3], &[VERSION, LOG, 0]] {
+                assert_eq!(decode_admission(wrong), None);
+            }
         }
     }
 

@@ -4,6 +4,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use log::Level;
+use pptp_io::pppox::Admission;
 use pptp_io::seqpacket;
 
 use crate::client::{Failure, Progress};
@@ -26,25 +27,45 @@ pub(crate) enum Delivery {
     Failed,
 }
 
+/// What a plugin says to its manager.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Word {
+    /// It has closed its end.
+    Gone,
+    /// What its PPTP socket is to receive.
+    Admit(Admission),
+    /// Nothing, or nothing that makes sense.
+    Nothing,
+}
+
 impl Reporter {
     pub(crate) fn new(socket: OwnedFd) -> Self {
         Self { socket }
     }
 
-    /// Readable when the plugin has gone, or has sent something, which it never does.
+    /// Readable when the plugin has gone or has said something.
     pub(crate) fn fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
     }
 
-    /// Whether the plugin has closed its end. Discards what it sent.
+    /// Whether the plugin has closed its end. It has nothing to say before its call is up.
     pub(crate) fn is_gone(&self) -> bool {
+        self.hear() == Word::Gone
+    }
+
+    /// What the plugin says next.
+    pub(crate) fn hear(&self) -> Word {
         let mut buffer = [0; 64];
         match seqpacket::receive(self.socket.as_fd(), &mut buffer) {
-            Ok(received) => received.length == 0,
-            Err(error) => !matches!(
-                error.kind(),
-                io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted | io::ErrorKind::InvalidData
-            ),
+            Ok(received) if received.length == 0 => Word::Gone,
+            Ok(received) => {
+                let message = buffer.get(..received.length);
+                message.and_then(codec::decode_admission).map_or(Word::Nothing, Word::Admit)
+            }
+            Err(error) => match error.kind() {
+                io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted | io::ErrorKind::InvalidData => Word::Nothing,
+                _ => Word::Gone,
+            },
         }
     }
 
@@ -83,5 +104,19 @@ mod tests {
         assert!(!reporter.is_gone());
         drop(plugin);
         assert!(reporter.is_gone());
+    }
+
+    #[test]
+    fn what_a_plugin_said_is_heard_before_it_is_gone() {
+        let (manager, plugin) = seqpacket::pair().unwrap();
+        let reporter = Reporter::new(manager);
+        assert_eq!(reporter.hear(), Word::Nothing);
+        let messages = [b"nonsense".to_vec(), codec::encode_admission(Admission::Settled)];
+        for message in messages {
+            seqpacket::send(plugin.as_fd(), &message, &[]).unwrap();
+        }
+        drop(plugin);
+        let words = [reporter.hear(), reporter.hear(), reporter.hear()];
+        assert_eq!(words, [Word::Nothing, Word::Admit(Admission::Settled), Word::Gone]);
     }
 }

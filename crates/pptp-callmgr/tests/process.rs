@@ -142,12 +142,12 @@ fn it_has_no_privileges() {
     assert_eq!(status_field(manager, "Groups"), "");
 }
 
-/// Under the filter, without capabilities: a second call, the last one out, the socket and its directory removed.
+/// Under the filter, without capabilities: what the channel of a call receives, a second call, the last one out, the socket and its directory removed.
 #[test]
 fn it_can_do_its_work_without_privileges() {
     let (scene, server, mut first) = up(&[]);
-    let mut second = scene.call(server.port, &[]);
-    second.expect("connected ");
+    let mut second = scene.call(server.port, &["--admit", "on"]);
+    second.expect("filtered");
     first.hang_up();
     until("the first call to be cleared", || server.count("Call-Clear-Request") == 1);
     second.hang_up();

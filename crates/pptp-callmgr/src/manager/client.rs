@@ -3,9 +3,12 @@
 use std::io;
 use std::net::Ipv4Addr;
 
+use log::Level;
 use pptp_core::control::{Connection, OutgoingCall};
 use pptp_core::time::Instant;
 use pptp_core::wire::{CallId, PeerCallId};
+
+use pptp_io::pppox::Admission;
 
 use crate::channel::Channel;
 use crate::client::{Failure, FailureKind, Progress, Request};
@@ -116,6 +119,15 @@ impl Client {
             let (name, reason) = (self.channel.name(), pptp_io::words(&error));
             words::local(format!("cannot connect {name} to {server}: {reason}"))
         })
+    }
+
+    /// Lets the kernel's PPP receive only what the plugin says.
+    pub(crate) fn admit(&self, admission: Admission) {
+        if let Err(error) = self.channel.admit(admission) {
+            let reason = pptp_io::words(&error);
+            let name = self.channel.name();
+            self.plugin.log(Level::Warn, format!("cannot keep packets in clear from {name}: {reason}"));
+        }
     }
 
     /// Tells the plugin that there is no call (any more) and why, then hangs up.

@@ -21,7 +21,7 @@ use pptp_io::{clock, random, tcp};
 use crate::channel::Channel;
 use crate::client::{FailureKind, Request};
 use crate::race::Winner;
-use crate::reporter::Reporter;
+use crate::reporter::{Reporter, Word};
 use crate::sharing::{self, Arrival, Listening};
 use crate::words;
 
@@ -130,7 +130,7 @@ impl Manager {
         // Who joins from here on must find the connection as it is. A client that this moves in the list is looked at
         // in the next turn.
         self.settle(now);
-        self.release_gone_clients(&clients, now);
+        self.hear_clients(&clients, now);
         self.hear_candidates(&candidates, now);
         if listener.readable() {
             self.accept_candidate(now);
@@ -167,15 +167,20 @@ impl Manager {
         }
     }
 
-    fn release_gone_clients(&mut self, ready: &[Ready], now: Instant) {
+    /// Does what plugins want, and releases those that have gone.
+    fn hear_clients(&mut self, ready: &[Ready], now: Instant) {
         let clients = std::mem::take(&mut self.clients);
         for (index, client) in clients.into_iter().enumerate() {
-            let worth_a_look = ready.get(index).is_some_and(|ready| ready.readable());
-            if worth_a_look && client.plugin.is_gone() {
-                self.clear(&client, now);
-            } else {
-                self.clients.push(client);
+            let is_worth_a_look = ready.get(index).is_some_and(|ready| ready.readable());
+            match if is_worth_a_look { client.plugin.hear() } else { Word::Nothing } {
+                Word::Gone => {
+                    self.clear(&client, now);
+                    continue;
+                }
+                Word::Admit(admission) => client.admit(admission),
+                Word::Nothing => {}
             }
+            self.clients.push(client);
         }
     }
 

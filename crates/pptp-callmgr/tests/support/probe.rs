@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use pptp_callmgr::client::{self, Call, Channel, Progress, Request};
+use pptp_callmgr::client::{self, Admission, Call, Channel, Progress, Request};
 use pptp_io::gre_socket::{self, Receiver};
 use pptp_io::poller::{Interest, wait};
 use pptp_io::seqpacket;
@@ -18,6 +18,8 @@ struct Arguments {
     request: Request,
     /// Whether to have a GRE socket too, and print what can be read from it when the call is up.
     gre: bool,
+    /// Whether to have packets in clear kept from the channel when the call is up, and print when they are.
+    admit: bool,
     /// Milliseconds after the start at which the process closes everything and goes.
     give_up: Option<Duration>,
 }
@@ -77,11 +79,33 @@ fn follow(mut call: Call, ends: &Ends, arguments: &Arguments, begin: Instant) ->
         while let Some(progress) = if up { None } else { call.next() } {
             report(&progress, begin);
             match progress {
-                Progress::Connected(_) => up = true,
+                Progress::Connected(_) => {
+                    up = true;
+                    if arguments.admit {
+                        wait_for_filter(&call, &ends.pppd);
+                    }
+                }
                 Progress::Failed(_) => return ExitCode::from(8),
                 _ => {}
             }
         }
+    }
+}
+
+/// Until the manager's end of the channel throws packets in clear away: then they are not there to be read.
+fn wait_for_filter(call: &Call, pppd: &OwnedFd) {
+    const IN_CLEAR: &[u8] = &[0x30, 1, 0x88, 0x0b, 0, 4, 0, 17, 0, 0, 0, 1, 0, 0x21, 0x45, 0];
+
+    let unread = || seqpacket::unread_by_peer(pppd.as_fd()).ok();
+    if call.admit(Admission::NotInClear).is_err() {
+        return say("the manager has gone");
+    }
+    loop {
+        let before = unread();
+        if seqpacket::send(pppd.as_fd(), IN_CLEAR, &[]).is_ok() && unread() == before {
+            return say("filtered");
+        }
+        std::thread::sleep(Duration::from_millis(10));
     }
 }
 
@@ -158,6 +182,7 @@ fn parse() -> Arguments {
             uid: 0,
         },
         gre: false,
+        admit: false,
         give_up: None,
     };
     let mut words = std::env::args().skip(1);
@@ -178,6 +203,7 @@ fn parse() -> Arguments {
             "--echo-timeout" => request.echo_timeout = time(),
             "--share" => request.share = value == "on",
             "--gre" => arguments.gre = value == "on",
+            "--admit" => arguments.admit = value == "on",
             "--uid" => request.uid = number(),
             "--give-up" => arguments.give_up = Some(time()),
             _ => say(&format!("unknown option {option}")),
