@@ -177,6 +177,11 @@ fn key_lengths_after_login(policy: Policy, has_short: bool) -> KeyLengths {
     if avoids_short || !has_short { KeyLengths::only(KeyLength::Bits128) } else { KeyLengths::ALL }
 }
 
+/// Whether MPPE is on.
+pub(crate) fn is_encrypted() -> bool {
+    with(|link| link.receive.is_some()) == Some(true)
+}
+
 /// A packet of CCP, from its code on.
 pub(crate) fn take_packet(packet: &[u8]) {
     drive(|ccp| ccp.handle_packet(packet, clock::now()));
@@ -332,10 +337,9 @@ fn start_networks() {
 
 /// There is no encryption, but there has to be: ends the link.
 fn fail(why: &str) {
-    let was_up = with(|link| link.receive.is_some()) == Some(true);
     let is_required =
         SET_UP.with_borrow(|set_up| set_up.is_some_and(|set_up| set_up.policy.presence == Presence::Required));
-    let what = match (was_up, is_required) {
+    let what = match (is_encrypted(), is_required) {
         (true, _) => "MPPE has ended",
         (false, true) => "MPPE is required",
         // The peer has been promised it already.

@@ -10,10 +10,12 @@ use std::ffi::c_int;
 
 use log::debug;
 
+use crate::channel::admission;
 use crate::ffi;
 
-/// RFC 1661 §5.1
+/// RFC 1661 §5
 const CONFIGURE_REQUEST: u8 = 1;
+const CONFIGURE_ACK: u8 = 2;
 
 /// What pppd reads at most (its PPP_MRU).
 const LONGEST: usize = 1500;
@@ -33,14 +35,19 @@ thread_local! {
 
 /// A packet has come; whether it is kept.
 pub(crate) fn keep(protocol: c_int, packet: &[u8]) -> bool {
-    WAITING.with_borrow_mut(|all| {
+    let code = packet.first().copied();
+    let (is_open, keeps) = WAITING.with_borrow_mut(|all| {
         let waiting = all.entry(protocol).or_default();
-        let keeps = !waiting.is_open && packet.first() == Some(&CONFIGURE_REQUEST) && packet.len() <= LONGEST;
+        let keeps = !waiting.is_open && code == Some(CONFIGURE_REQUEST) && packet.len() <= LONGEST;
         if keeps {
             waiting.request = Some(packet.to_vec());
         }
-        keeps
-    })
+        (waiting.is_open, keeps)
+    });
+    if is_open && code == Some(CONFIGURE_ACK) {
+        admission::settle();
+    }
+    keeps
 }
 
 /// pppd has begun to negotiate: gives it what was kept.
@@ -55,4 +62,5 @@ pub(crate) fn open(protocol: c_int) {
 /// LCP is down.
 pub(crate) fn lower_down(protocol: c_int) {
     WAITING.with_borrow_mut(|all| all.remove(&protocol));
+    admission::begin_anew();
 }

@@ -160,6 +160,37 @@ fn ip_gets_what_came_too_early_when_it_begins() {
 }
 
 /// There ppp_mppe.ko encrypts: it has no 56 bits, and a packet of CCP can end its encryption.
+/// What the kernel's socket of a server receives: when there is a call, when CCP is done, when the peer has acknowledged what
+/// we ask for IP, and when LCP is down.
+fn received(options: &[&str], agreement: &[&str]) -> Vec<String> {
+    let before =
+        [&["@socket", "pptp_client", "192.0.2.1", "pptp_sock", "91"], options, &["@check", "@connect"]].concat();
+    let up = [&["@receives", "@keys=1", "@opennetworks"], agreement, &["@receives"]].concat();
+    let acknowledged = ["@ipcp=0201000a0306c0000201", "@receives", "@linkdown", "@receives"];
+    let ran = run_with_pppox(&[before, up, acknowledged.to_vec()].concat());
+    assert!(ran.says("connected yes") && ran.after("warn").is_empty(), "{ran:?}");
+    ran.after("receives").into_iter().map(|what| what.trim().to_owned()).collect()
+}
+
+const ALL: &str = "clear negotiations resets";
+const NOT_IN_CLEAR: &str = "negotiations resets";
+const SETTLED: &str = "resets";
+
+#[test]
+fn what_the_kernel_could_do_in_clear_is_kept_from_it() {
+    let required = [NOT_IN_CLEAR, NOT_IN_CLEAR, SETTLED, NOT_IN_CLEAR];
+    assert_eq!(received(&["pptp_mppe", "128"], &AGREES), required);
+    assert_eq!(received(&["@mppe"], &[]), required);
+    assert_eq!(received(&["pptp_mppe", "optional,128"], &AGREES), [ALL, ALL, SETTLED, ALL]);
+}
+
+#[test]
+fn where_the_kernel_does_not_encrypt_or_not_whole_packets_nothing_is_kept_from_it() {
+    assert_eq!(received(&[], &[]), [ALL; 4]);
+    assert_eq!(received(&["pptp_mppe", "optional"], &["@rejected"]), [ALL; 4]);
+    assert_eq!(received(&["pptp_mppe", "128", "@multilink"], &AGREES), [ALL; 4]);
+}
+
 #[test]
 fn a_bundle_is_encrypted_as_on_the_kernels_path() {
     let bundle = |list, words: &[&str]| {

@@ -9,9 +9,10 @@ use std::time::{Duration, Instant};
 use log::{info, log};
 use nix::fcntl::OFlag;
 use nix::unistd::{dup3, getuid};
-use pptp_callmgr::client::{self, Call, CallInfo, Progress, Request};
+use pptp_callmgr::client::{self, Admission, Call, CallInfo, Progress, Request};
 use pptp_io::{gre_socket, pppox, tcp, words};
 
+use super::admission;
 use super::userspace::{self, Ends};
 use super::wait::{HeldSignals, Woken};
 use crate::options::{Path, Settings};
@@ -90,6 +91,7 @@ fn open_socket(settings: &Settings) -> Result<OwnedFd, String> {
         tcp::set_mark(socket.as_fd(), mark)
             .map_err(|error| format!("cannot set pptp_mark {mark:#x}: {}", words(&error)))?;
     }
+    admission::begin(socket.as_fd(), settings)?;
     Ok(socket)
 }
 
@@ -164,6 +166,12 @@ impl Link {
         }
         let null = OpenOptions::new().read(true).write(true).open("/dev/null")?;
         Ok(dup3(&null, &mut self.device, OFlag::O_CLOEXEC)?)
+    }
+
+    /// Lets the PPTP socket, which the call manager has, receive only this.
+    pub(super) fn admit(&self, admission: Admission) {
+        // A call manager that has gone has closed it.
+        let _ = self.call.as_ref().map(|call| call.admit(admission));
     }
 
     /// Logs what the call manager said since; whether the call has ended.

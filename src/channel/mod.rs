@@ -5,6 +5,7 @@
 //! end is the engine's. In server mode (`pptp_client`, `pptp_sock`) somebody else made the call; a socket of the kernel's
 //! is used as it is.
 
+pub(crate) mod admission;
 mod choice;
 mod client;
 mod datapath;
@@ -20,6 +21,7 @@ use std::collections::BTreeSet;
 use std::os::fd::{AsRawFd, RawFd};
 
 use log::{debug, error, info};
+use pptp_callmgr::client::Admission;
 
 use crate::mschap::CcpOf;
 use crate::options::{self, Path, Settings, Shape, Side};
@@ -49,6 +51,8 @@ struct Channel {
     choice: Option<Choice>,
     /// The call, unless it is a server's on a socket of the kernel's.
     link: Option<Link>,
+    /// What the kernel's PPTP socket receives, if there is one.
+    admission: Option<Admission>,
     /// The peer, for the log.
     peer: String,
     /// How often a young call was looked at.
@@ -174,6 +178,7 @@ pub(crate) fn connect() -> RawFd {
         channel.peer_hung_up = false;
         // One that was not released is given up with its call.
         channel.link = None;
+        channel.admission = None;
         channel.settings.clone()
     });
     let connected = match settings.side() {
@@ -200,6 +205,7 @@ fn call(settings: &Settings, server: &str) -> Result<RawFd, Stopped> {
     let device = link.device.as_raw_fd();
     with(|channel| {
         channel.peer = call.peer.to_string();
+        channel.admission = (path == Path::Kernel).then(|| admission::at_first(settings));
         channel.link = Some(link);
     });
     Ok(device)
@@ -212,6 +218,9 @@ fn take(settings: &Settings, client: &str, socket: RawFd) -> Result<RawFd, Stopp
     mtu::apply(settings.mtu, server::outer_mtu(client), with(|channel| channel.configured));
     with(|channel| channel.peer = String::from(client));
     if server::check_socket(socket).map_err(Stopped::Failed)? == Origin::KernelSocket {
+        let admission = ffi::borrow(socket).map(|socket| admission::begin(socket, settings)).transpose();
+        let admission = admission.map_err(Stopped::Failed)?;
+        with(|channel| channel.admission = admission);
         return Ok(socket);
     }
     let path = choose().map_err(|_| Stopped::Failed(String::from("there is no data path")))?;

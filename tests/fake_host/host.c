@@ -24,6 +24,7 @@
  *   @open      opens /dev/ppp; the next commands use that descriptor
  *   @newunit=N @getunit @setflags=N @getflags @getidle @compress @attach @attchan=N @statistics @closeppp   on it
  *   @pair      descriptor 90 is one end of a pair, on which nobody offers a call
+ *   @socket    descriptor 91 is a PPTP socket that a server brings; @receives: what comes of it of what a peer can send
  *   @mschap    whose MS-CHAPv1 and v2 it is, and whether there are keys
  *   @v1 @v2    the next commands are about that version, which has to be the plugin's:
  *   @name=N @password=P   what the next commands are called with
@@ -269,6 +270,39 @@ int open64(const char *path, int flags, ...)
 int bind(int fd, const struct sockaddr *address, socklen_t length)
 {
 	return fake(address->sa_family) ? 0 : syscall(SYS_bind, fd, address, length);
+}
+
+#define SERVERS_SOCKET 91
+static int servers_peer = -1;
+
+static void make_servers_socket(void)
+{
+	int ends[2];
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends) < 0 || dup2(ends[0], SERVERS_SOCKET) < 0)
+		tell("socket: %s", strerror(errno)), exit(99);
+	close(ends[0]);
+	servers_peer = ends[1];
+}
+
+int getsockopt(int fd, int level, int name, void *value, socklen_t *length)
+{
+	if (fd == SERVERS_SOCKET && level == SOL_SOCKET && name == SO_DOMAIN)
+		return *(int *)value = 24, 0;
+	return syscall(SYS_getsockopt, fd, level, name, value, length);
+}
+
+static int receives(const char *frame, int length)
+{
+	char packet[32] = {0x30, 1, 0x88, 0x0b, 0, length, 0, 17, 0, 0, 0, 1};
+	memcpy(packet + 12, frame, length);
+	send(servers_peer, packet, 12 + length, 0);
+	return recv(SERVERS_SOCKET, packet, sizeof(packet), MSG_DONTWAIT) > 0;
+}
+
+static void tell_received(void)
+{
+	tell("receives%s%s%s", receives("\0\x21\x45", 3) ? " clear" : "", receives("\x80\xfd\x01\1\0\4", 6) ? " negotiations" : "",
+		receives("\x80\xfd\x0e\1\0\4", 6) ? " resets" : "");
 }
 
 /* The call manager's process connects too, and has no standard output: what it finds goes to a file. */
@@ -599,6 +633,8 @@ static void command(char *word)
 	} else if (!strcmp(word, "@vj")) tell("vj %d %d", ipcp_wantoptions[0].neg_vj, ipcp_allowoptions[0].neg_vj);
 	else if (!strcmp(word, "@multilink")) multilink = 1;
 	else if (!strcmp(word, "@pair")) make_pair();
+	else if (!strcmp(word, "@socket")) make_servers_socket();
+	else if (!strcmp(word, "@receives")) tell_received();
 	else if (!strcmp(word, "@demand")) demand = 1;
 	else if (!strncmp(word, "@run=", 5)) tell("ran %d", system(word + 5));
 	else if (!strcmp(word, "@mppe")) ccp_wantoptions[0].mppe = 1;
