@@ -199,6 +199,16 @@ fn nothing_passes_in_clear_on_pty_when_ccp_begins_anew() -> Result<(), Failure> 
 }
 
 #[test]
-fn a_tunnel_of_the_kernel_s_comes_back_when_ccp_begins_anew() -> Result<(), Failure> {
+fn nothing_passes_in_clear_on_the_kernel_s_path_when_ccp_begins_anew() -> Result<(), Failure> {
     Guest::new("mppe_renegotiated").argument("kernel").argument("2.5.2").limit(LONG).run()
+}
+
+#[test]
+fn a_forger_makes_the_kernel_of_pppd_2_5_2_send_nothing_in_clear() -> Result<(), Failure> {
+    Guest::new("mppe_window").argument("client").argument("2.5.2").run()
+}
+
+#[test]
+fn a_forger_makes_a_server_s_kernel_send_nothing_in_clear() -> Result<(), Failure> {
+    Guest::new("mppe_window").argument("server").argument("2.4.9").run()
 }

@@ -105,3 +105,8 @@ fn a_firewall_without_gre_is_named_on_every_data_path() -> Result<(), Failure> {
 fn the_engine_s_mppe_and_the_kernel_s_understand_each_other() -> Result<(), Failure> {
     Guest::new("mppe").argument("tun").argument("2.4.9").run()
 }
+
+#[test]
+fn a_forger_makes_the_kernel_neither_take_nor_send_packets_in_clear() -> Result<(), Failure> {
+    Guest::new("mppe_window").argument("client").argument("2.4.9").run()
+}
