@@ -89,19 +89,20 @@ fn what_is_optional_and_impossible_is_done_without() {
     }
 }
 
-/// No packet of CCP tells the data path so, where the peer rejects the protocol or falls silent.
+/// Where the peer rejects the protocol or falls silent, no packet of its CCP tells the data path so.
 #[test]
 fn what_one_side_has_agreed_to_is_void_without_the_other() {
     let ran = negotiate("optional,128", &["@keys=1", "@opennetworks", AGREES[0], "@rejected"]);
     assert!(ran.says(&format!("sends ff0380fd0201000a{STRONG}")), "{ran:?}");
     let after = lines_from(&ran, "sends ff0380fd02");
     let expected = [
+        "sends ff0380fd05020004",
         "ccp open 0 up 0",
         "ccp open 1 up 0",
         "notice: MPPE is not used: the peer has no ccp (protocol-reject)",
         "IPCP is open",
     ];
-    assert_eq!(after.get(1..5), Some(&expected[..]), "{ran:?}");
+    assert_eq!(after.get(1..6), Some(&expected[..]), "{ran:?}");
 }
 
 #[test]
