@@ -95,8 +95,9 @@ clear_frames() { awk '$4 >= 33 && $4 <= 250 { n++ } END { print n + 0 }'; }
 encrypted_frames() { awk -v octets="${1:-0}" '$4 == 253 && $6 > octets { n++ } END { print n + 0 }'; }
 
 # decryptable_frames OCTETS RECEIVER: how many of one end's can be decrypted in a stateful session, if they are put in order
-# and the first can be. After a gap none can be before the sender has made its tables anew; the "kernel" believes that only
-# after a Reset-Ack.
+# and the first can be. After a gap none can be before the sender has made its tables anew. The "kernel" believes that only
+# right after a Reset-Ack; what comes between calls for another. What pptpd has lost cannot be seen here, so whoever has got
+# a Reset-Ack is taken to need it.
 decryptable_frames() {
   sort -n -k 3 | awk -v octets="$1" -v receiver="$2" '
     $4 == 33021 && int($5 / 256) == 15 { is_acknowledged = 1 }
@@ -104,8 +105,9 @@ decryptable_frames() {
     {
       count = $5 % 4096
       if (!seen++) last = (count + 4095) % 4096
-      if (is_lost == 0 && count != (last + 1) % 4096) { is_lost = 1; is_acknowledged = 0 }
+      if (is_lost == 0 && count != (last + 1) % 4096) is_lost = 1
       if (is_lost && $5 >= 32768 && (is_acknowledged || receiver != "kernel")) is_lost = 0
+      is_acknowledged = 0
       if (is_lost == 0) { last = count; n += $6 > octets }
     }
     END { print n + 0 }'

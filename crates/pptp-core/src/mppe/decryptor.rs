@@ -7,7 +7,7 @@ use super::counters::Counters;
 use super::derive::StartKey;
 use super::header::{Count, HEADER_LENGTH, Header};
 use super::lanes::Lane;
-use super::stateful::{Flush, Stateful};
+use super::stateful::Stateful;
 use super::stateless::Stateless;
 
 /// What became of a packet.
@@ -47,7 +47,8 @@ const HOPELESS: u32 = 1600;
 /// Decrypts what is received on a link.
 ///
 /// **Loss and order.** In stateless mode every packet decrypts on its own: keys are kept for 255 counts behind the newest
-/// packet, and a key decrypts one packet. In stateful mode the order must be right; a gap needs a reset.
+/// packet, and a key decrypts one packet. In stateful mode the order must be right; a gap needs a reset, and until then a packet
+/// where the key changes is believed as far as 1024 ahead.
 ///
 /// **Forged packets.** MPPE has no checksum. A count is believed as far as 255 packets ahead of the newest packet that was
 /// certainly right: an IP packet that has the length it says, or one of a series without noise. Keys on the way are kept, so
@@ -105,14 +106,6 @@ impl Decryptor {
     /// then.
     pub const fn is_hopeless(&self) -> bool {
         self.score >= HOPELESS
-    }
-
-    /// What the peer does when it flushes, as far as it was seen, for [`Encryptor::set_flush`](super::Encryptor::set_flush).
-    pub fn flush(&self) -> Flush {
-        match &self.state {
-            State::Stateless(_) => Flush::default(),
-            State::Stateful(stateful) => stateful.flush(),
-        }
     }
 
     fn count(&mut self, outcome: Outcome) {

@@ -8,7 +8,6 @@ use super::derive::StartKey;
 use super::header::{Count, HEADER_LENGTH, Header};
 use super::lanes::{Lane, Lanes};
 use super::rc4::Rc4;
-use super::stateful::Flush;
 
 /// Encrypts what is sent on a link.
 pub struct Encryptor {
@@ -44,17 +43,11 @@ impl Encryptor {
         }
     }
 
-    /// A CCP Reset-Request came: the next packet is flushed (RFC 3078 §8.2). Means nothing in stateless mode.
+    /// A CCP Reset-Request came: the next packet is flushed (RFC 3078 §8.2), and its count is the next whose low octet is
+    /// 0xff, at most 255 further. Means nothing in stateless mode.
     pub fn handle_reset_request(&mut self) {
         if let Encrypting::Stateful(stateful) = &mut self.mode {
             stateful.flush_wanted = true;
-        }
-    }
-
-    /// What the peer takes a flushed packet for: [`Decryptor::flush`](super::Decryptor::flush).
-    pub fn set_flush(&mut self, flush: Flush) {
-        if let Encrypting::Stateful(stateful) = &mut self.mode {
-            stateful.flush = flush;
         }
     }
 }
@@ -107,14 +100,13 @@ struct Stateful {
     /// The count of the next packet.
     count: Count,
     tables: Rc4,
-    flush: Flush,
     flush_wanted: bool,
 }
 
 impl Stateful {
     fn new(chain: KeyChain) -> Self {
         let tables = chain.session().cipher();
-        Self { chain, count: Count::BEFORE_FIRST.next(), tables, flush: Flush::default(), flush_wanted: false }
+        Self { chain, count: Count::BEFORE_FIRST.next(), tables, flush_wanted: false }
     }
 
     fn encrypt(&mut self, room: &mut [u8; HEADER_LENGTH], payload: &mut [u8]) {
@@ -125,13 +117,19 @@ impl Stateful {
     }
 
     /// Makes key and tables anew if the next packet needs it; true if it is flushed.
+    ///
+    /// After a Reset-Request the count goes on to where the key changes. Linux (`ppp_mppe`) changes its key for each flushed
+    /// packet that it sees, RFC 3078 §8.2 only where the count says so. At other counts the two have different keys, and
+    /// Linux' depends on which flushed packets arrive: after one that is lost it never finds the key again. At these counts
+    /// both change it once, and for those that they have not seen the count tells how often.
     fn prepare(&mut self) -> bool {
-        let flushed = core::mem::take(&mut self.flush_wanted);
-        if self.count.is_flag() || (flushed && self.flush == Flush::ChangesKey) {
-            self.chain.change();
-        } else if !flushed {
+        if core::mem::take(&mut self.flush_wanted) {
+            self.count = self.count.flag();
+        }
+        if !self.count.is_flag() {
             return false;
         }
+        self.chain.change();
         self.tables = self.chain.session().cipher();
         true
     }

@@ -35,6 +35,11 @@ impl Count {
         self.0 & 0xff == 0xff
     }
 
+    /// This count or the next one that is a flag packet's: at most 255 steps.
+    pub(super) const fn flag(self) -> Self {
+        Self(self.0 | 0xff)
+    }
+
     /// The low octet.
     pub(super) const fn low(self) -> u16 {
         self.0 & 0xff

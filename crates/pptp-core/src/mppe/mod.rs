@@ -38,7 +38,6 @@ pub use decryptor::{Death, Decryptor, Outcome};
 pub use derive::{MasterKey, Role, StartKey, Traffic, mschap1_start_key};
 pub use encryptor::Encryptor;
 pub use header::HEADER_LENGTH;
-pub use stateful::Flush;
 
 /// The PPP protocol number of an MPPE datagram (RFC 3078 §3).
 pub const PROTOCOL: u16 = 0x00fd;

@@ -13,6 +13,9 @@ use super::stateless::peek;
 const BEHIND: u16 = 2048;
 /// A flushed packet farther ahead must be certain.
 const FAR: u16 = 256;
+/// The same for a flag packet while a reset is waited for: a sender like ours goes on to the next one for each Reset-Request,
+/// and some of these packets may be lost.
+const FAR_IN_RESET: u16 = 1024;
 /// Keys to try for a flushed packet: the present one, and one more for this and each lost flushed packet of a sender that
 /// changes the key with each.
 const KEYS: usize = 5;
@@ -26,7 +29,7 @@ const MOST_LATE: u8 = 4;
 /// RFC 3078 §8.2 re-initialises the tables "using the current session key". Linux (`ppp_mppe`, both ends) changes the key
 /// before that, once for each flushed packet. Both kinds of peer exist; which one it is shows when a flushed packet decrypts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
-pub enum Flush {
+pub(super) enum Flush {
     /// As the RFC says.
     KeepsKey,
     /// As Linux does.
@@ -36,6 +39,9 @@ pub enum Flush {
 
 pub(super) struct Stateful {
     chain: KeyChain,
+    /// The key of a sender that changes it by the count alone. Whatever was taken for a change of the key, a forged packet
+    /// for one, leads back to it.
+    by_count: KeyChain,
     tables: Rc4,
     /// The count of the packet before.
     last: Count,
@@ -49,11 +55,15 @@ impl Stateful {
     pub(super) fn new(start: &StartKey, length: KeyLength) -> Self {
         let chain = KeyChain::new(start, length);
         let tables = chain.session().cipher();
-        Self { chain, tables, last: Count::BEFORE_FIRST, in_sync: true, late: 0, flush: Flush::default() }
-    }
-
-    pub(super) const fn flush(&self) -> Flush {
-        self.flush
+        Self {
+            by_count: chain.clone(),
+            chain,
+            tables,
+            last: Count::BEFORE_FIRST,
+            in_sync: true,
+            late: 0,
+            flush: Flush::default(),
+        }
     }
 
     pub(super) fn decrypt(&mut self, header: Header, body: &mut [u8]) -> Outcome {
@@ -109,9 +119,9 @@ impl Stateful {
     /// The key of a flushed packet: one with which it is certain, else the one that is expected, if the packet is near.
     fn find(&mut self, count: Count, body: &[u8]) -> Option<KeyChain> {
         let mut chain = self.chain.clone();
-        let flags = flags_between(self.last, count) + u16::from(count.is_flag());
-        (0..flags).for_each(|_| chain.change());
-        let near = count.since(self.last) <= FAR;
+        change_by_count(&mut chain, self.last, count);
+        let far = if count.is_flag() && !self.in_sync { FAR_IN_RESET } else { FAR };
+        let near = count.since(self.last) <= far;
         let expected = if count.is_flag() { 0 } else { usize::from(self.expects_change()) };
         let mut found = None;
         for changes in 0..CYCLE + KEYS {
@@ -125,7 +135,13 @@ impl Stateful {
             }
             chain.change();
         }
-        found
+        self.certain_by_count(count, body).or(found)
+    }
+
+    fn certain_by_count(&self, count: Count, body: &[u8]) -> Option<KeyChain> {
+        let mut chain = self.by_count.clone();
+        change_by_count(&mut chain, self.last, count);
+        (peek(chain.session().cipher(), body) == Verdict::Certain).then_some(chain)
     }
 
     /// Before the first packet everybody's key is the initial one.
@@ -140,6 +156,7 @@ impl Stateful {
     }
 
     fn accept(&mut self, count: Count, chain: KeyChain, tables: Rc4, body: &mut [u8]) -> Outcome {
+        change_by_count(&mut self.by_count, self.last, count);
         self.chain = chain;
         self.tables = tables;
         self.tables.apply(body);
@@ -148,6 +165,12 @@ impl Stateful {
         self.late = 0;
         Outcome::Plain
     }
+}
+
+/// Changes the key of `last` as often as the counts on the way to `count`, and this one, say.
+fn change_by_count(chain: &mut KeyChain, last: Count, count: Count) {
+    let flags = flags_between(last, count) + u16::from(count.is_flag());
+    (0..flags).for_each(|_| chain.change());
 }
 
 /// Flag packets after `last` and before `count`.

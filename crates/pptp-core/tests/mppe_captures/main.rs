@@ -1,7 +1,8 @@
 //! Real encryption: every packet that two kernels have encrypted in a capture decrypts to a packet of IP that is whole.
 //!
 //! The keys come from the password alone, by way of what the capture holds of MS-CHAPv2 (RFC 2759, RFC 3079); what they are
-//! used for, by way of its CCP. What came out is encrypted again, and must be the bytes of the capture.
+//! used for, by way of its CCP. What came out is encrypted again, and must be the bytes of the capture, up to the first reset:
+//! there our counts go on to the next flag packet's, and Linux' do not.
 #![expect(
     clippy::indexing_slicing,
     clippy::unwrap_used,

@@ -185,10 +185,8 @@ impl Encryption {
 
     /// The peer has lost synchronization: the next packet can be decrypted without those before it.
     fn flush(&mut self) {
-        let flush = self.receive.running.as_ref().map(Decryptor::flush);
         if let Some(encryptor) = &mut self.transmit.running {
             encryptor.handle_reset_request();
-            flush.into_iter().for_each(|flush| encryptor.set_flush(flush));
         }
     }
 

@@ -3,7 +3,8 @@
 use ::rc4::{KeyInit, Rc4, StreamCipher};
 use sha1::{Digest, Sha1};
 
-use super::super::{Config, Flush, KeyLength, Mode, Outcome, StartKey};
+use super::super::stateful::Flush;
+use super::super::{Config, KeyLength, Mode, Outcome, StartKey};
 use super::super::{Decryptor, Encryptor, HEADER_LENGTH};
 
 pub(super) const STATELESS: Config = Config { key_length: KeyLength::Bits128, mode: Mode::Stateless };
@@ -20,7 +21,9 @@ pub(super) struct Reference {
     session: Vec<u8>,
     tables: Rc4,
     count: u16,
-    pub(super) flush: Flush,
+    /// What it does to its key when it flushes. None: it goes on to the next count where the key changes, as [`Encryptor`]
+    /// does.
+    pub(super) flush: Option<Flush>,
     pub(super) flush_wanted: bool,
 }
 
@@ -28,15 +31,8 @@ impl Reference {
     pub(super) fn new(config: Config) -> Self {
         let start = start_key().as_bytes()[..config.key_length.bytes()].to_vec();
         let tables = Rc4::new_from_slice(&start).unwrap();
-        let mut reference = Self {
-            config,
-            session: start.clone(),
-            start,
-            tables,
-            count: 0,
-            flush: Flush::default(),
-            flush_wanted: false,
-        };
+        let mut reference =
+            Self { config, session: start.clone(), start, tables, count: 0, flush: None, flush_wanted: false };
         reference.session = reference.digest();
         reference.reduce();
         reference
@@ -65,8 +61,11 @@ impl Reference {
 
     pub(super) fn encrypt(&mut self, payload: &[u8]) -> Vec<u8> {
         let flush = std::mem::take(&mut self.flush_wanted) && self.config.mode == Mode::Stateful;
+        if flush && self.flush.is_none() {
+            self.count |= 255;
+        }
         let changes = self.config.mode == Mode::Stateless || self.count % 256 == 255;
-        if changes || (flush && self.flush == Flush::ChangesKey) {
+        if changes || (flush && self.flush == Some(Flush::ChangesKey)) {
             self.change();
         } else if flush {
             self.tables = Rc4::new_from_slice(&self.session).unwrap();
@@ -77,6 +76,42 @@ impl Reference {
         self.tables.apply_keystream(&mut packet[HEADER_LENGTH..]);
         self.count = (self.count + 1) % 4096;
         packet
+    }
+}
+
+/// Linux' receiver in stateful mode: it changes its key for each flushed packet that it sees. A Reset-Ack is taken to come
+/// before each packet that is flushed after a Reset-Request.
+pub(super) struct LinuxReceiver {
+    /// Key, tables, and the count that is expected.
+    next: Reference,
+    is_lost: bool,
+}
+
+impl LinuxReceiver {
+    pub(super) fn new() -> Self {
+        Self { next: Reference::new(STATEFUL), is_lost: false }
+    }
+
+    /// None if it needs a reset: a flushed packet ends a search, but a packet that begins one is lost in any case.
+    pub(super) fn decrypt(&mut self, packet: &[u8]) -> Option<Vec<u8>> {
+        let header = u16::from_be_bytes([packet[0], packet[1]]);
+        let (flushed, count) = (header & 0x8000 != 0, header & 0x0fff);
+        let was_lost = std::mem::replace(&mut self.is_lost, count != self.next.count);
+        if (was_lost && !flushed) || (!was_lost && self.is_lost) {
+            self.is_lost = true;
+            return None;
+        }
+        while self.next.count / 256 != count / 256 {
+            self.next.change();
+            self.next.count = (self.next.count + 256) % 4096;
+        }
+        if flushed {
+            self.next.change();
+        }
+        let mut payload = packet[HEADER_LENGTH..].to_vec();
+        self.next.tables.apply_keystream(&mut payload);
+        (self.next.count, self.is_lost) = ((count + 1) % 4096, false);
+        Some(payload)
     }
 }
 
