@@ -50,6 +50,8 @@ wire_stop() {
     before=$size size=$(stat -c %s $WORK/wire)
   done
   end_daemon $WIRE
+  # A check runs this in a shell of its own, whose child the recorder is not.
+  wait_for 10 grep -q 'dropped by kernel' $WORK/wire.log || return 1
   awk '
     /packets captured/ { captured = $1 }
     /received by filter/ { received = $1 }
