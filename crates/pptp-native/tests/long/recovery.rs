@@ -100,7 +100,7 @@ fn a_script_s_child_keeps_nothing_alive(version: Version) {
     // pppd 2.5 keeps a socket of the kind netlink, which its scripts inherit.
     let list = "for fd in /proc/self/fd/*; do readlink $fd; done > /run/test/all
         for one in $(cat /run/test/all); do inode=${one#socket:[}; inode=${inode%]}
-            grep -q \" $inode \" /proc/net/netlink || echo $one; done > /run/test/descriptors.new
+            grep -q \" $inode *\\$\" /proc/net/netlink || echo $one; done > /run/test/descriptors.new
         echo end >> /run/test/descriptors.new; mv /run/test/descriptors.new /run/test/descriptors";
     network.client.script("/etc/ppp/ip-up", &format!("{list}\nsetsid sleep 30 &"));
     let pppd = network.dial_up("client", 1, "noipv6");
