@@ -22,6 +22,7 @@ pub mod random;
 pub mod rendezvous;
 pub mod seqpacket;
 pub mod signals;
+pub mod stream;
 mod sys;
 pub mod tcp;
 pub mod tun;

@@ -4,7 +4,6 @@
 
 mod client;
 mod events;
-mod link;
 
 use std::io;
 use std::net::Ipv4Addr;
@@ -16,6 +15,7 @@ use pptp_core::control::{Config, Connection, PeerInfo};
 use pptp_core::time::Instant;
 use pptp_core::wire::StopReason;
 use pptp_io::poller::{Interest, Ready, wait};
+use pptp_io::stream::{Input, Stream};
 use pptp_io::{clock, random, tcp};
 
 use crate::channel::Channel;
@@ -26,7 +26,9 @@ use crate::sharing::{self, Arrival, Listening};
 use crate::words;
 
 use client::{Client, Stage};
-use link::{Input, Link};
+
+/// Bytes that the server may leave unread.
+const MOST_UNSENT: usize = 64 * 1024;
 
 /// The core's own limit on a set-up; a call's deadline comes first unless it is longer.
 const LONGEST_SETUP: Duration = Duration::from_secs(60);
@@ -61,7 +63,7 @@ enum Phase {
 
 struct Manager {
     connection: Connection,
-    link: Link,
+    link: Stream,
     local: Ipv4Addr,
     server: Ipv4Addr,
     peer: Option<PeerInfo>,
@@ -99,7 +101,7 @@ impl Manager {
         let first = Client::new(start.plugin, start.channel, start.request, server, start.deadline);
         Self {
             connection: Connection::originate(config, Box::new(random::number), clock::now()),
-            link: Link::new(start.winner.stream),
+            link: Stream::new(start.winner.stream, MOST_UNSENT),
             local,
             server,
             peer: None,
