@@ -27,7 +27,7 @@ fn hexadecimal(bytes: &[u8]) -> String {
 
 #[expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking, as tests do")]
 fn widened(password: &str) -> PasswordHash {
-    PasswordHash::of(&Password::widened(password.as_bytes()).unwrap())
+    PasswordHash::of(&Password::new(password.as_bytes()).unwrap())
 }
 
 /// `@verify` of a response to one of the challenges above.

@@ -152,7 +152,7 @@ pub(crate) fn report_failure<V: Version>(message: &[u8]) {
 }
 
 fn hash<V: Version>(secret: &[u8]) -> Option<PasswordHash> {
-    match Password::widened(secret) {
+    match Password::new(secret) {
         Ok(password) => Some(PasswordHash::of(&password)),
         Err(error) => {
             complain::<V>(&error.to_string());

@@ -69,7 +69,7 @@ mod tests {
             authenticator_challenge: [u8; 16],
             peer_challenge: [u8; 16],
         ) {
-            let hash = |typed| PasswordHash::of(&Password::widened(typed).unwrap());
+            let hash = |typed| PasswordHash::of(&Password::new(typed).unwrap());
             let password = hash(&typed);
             let exchange = v2::Exchange { authenticator_challenge, peer_challenge, user_name: &user_name };
             let response = exchange.nt_response(&password);
