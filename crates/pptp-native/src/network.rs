@@ -80,12 +80,17 @@ impl Network {
         self.serve(&format!("{INSIDE} {options}"));
     }
 
-    /// Starts a server that asks for alice's password, which both ends know: [`Network::serve_many`] with authentication by
-    /// MS-CHAPv2 and without IPv6.
-    pub fn serve_with_password(&mut self, password: &str, options: &str) {
+    /// Both ends know alice's password.
+    pub fn tell_password(&self, password: &str) {
         for machine in [&self.client, &self.server] {
             machine.run(&format!("umask 077; echo 'alice * {password} *' > /etc/ppp/chap-secrets"));
         }
+    }
+
+    /// Starts a server that asks for alice's password, which both ends know: [`Network::serve_many`] with authentication by
+    /// MS-CHAPv2 and without IPv6.
+    pub fn serve_with_password(&mut self, password: &str, options: &str) {
+        self.tell_password(password);
         self.serve_many(&format!("auth require-mschap-v2 name server noipv6 {options}"));
     }
 

@@ -13,9 +13,7 @@ const CLIENT: &str = "user alice require-mppe-128 noipv6";
 
 fn network(version: Version) -> Network {
     let network = Network::new(version);
-    for machine in [&network.client, &network.server] {
-        machine.run("umask 077; echo 'alice * secret *' > /etc/ppp/chap-secrets");
-    }
+    network.tell_password("secret");
     network
 }
 
