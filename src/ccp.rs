@@ -302,8 +302,8 @@ fn take(event: Event) {
         }
         Event::Disregarded => debug!("CCP: a packet that changes nothing"),
         Event::ResetRequested => debug!("CCP: the peer has lost a packet"),
-        // Nothing is negotiated twice, and who closes knows it.
-        Event::Suspended | Event::ResetAcknowledged | Event::Closed => {}
+        // The engine takes note of an answer by itself, and who closes knows it.
+        Event::ResetAcknowledged | Event::Closed => {}
     }
 }
 

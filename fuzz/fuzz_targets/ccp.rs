@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
-use pptp_core::ccp::{Ccp, Event, KeyLengths, Modes, Policy, Presence, Renegotiation, Settings};
+use pptp_core::ccp::{Ccp, Event, KeyLengths, Modes, Policy, Presence, Settings};
 use pptp_core::mppe::KeyLength;
 use pptp_core::time::Instant;
 
@@ -57,7 +57,7 @@ impl End {
                 self.encrypted = true;
             }
             Event::Unencrypted(_) => assert!(!self.encrypted && self.policy.presence != Presence::Required),
-            Event::Suspended | Event::Disregarded | Event::ResetRequested | Event::ResetAcknowledged => {
+            Event::Disregarded | Event::ResetRequested | Event::ResetAcknowledged => {
                 assert!(self.encrypted);
             }
             Event::Failed(_) => self.failed = true,
@@ -171,8 +171,7 @@ fn settings(policy: u8, other: u8) -> Settings {
         key_lengths: KeyLengths::new(chosen).unwrap_or(KeyLengths::ALL),
         modes: [Modes::Stateless, Modes::Stateful, Modes::Either, Modes::Either][usize::from(policy >> 5 & 3)],
     };
-    let renegotiation = if other & 1 == 0 { Renegotiation::Refused } else { Renegotiation::Allowed };
-    Settings { renegotiation, max_failure: u32::from(other >> 1 & 7), ..Settings::new(policy) }
+    Settings { max_failure: u32::from(other >> 1 & 7), ..Settings::new(policy) }
 }
 
 fuzz_target!(|input: &[u8]| {

@@ -18,8 +18,6 @@ pub enum Event {
     /// There is no encryption, and the policy allows that: data may pass in clear. [`Event::Opened`] may still follow, when
     /// the peer begins late.
     Unencrypted(Reason),
-    /// The peer negotiates anew: nothing may be sent or taken until [`Event::Opened`].
-    Suspended,
     /// A packet came that might be a new beginning or an end, but was taken for neither: a request that was acknowledged
     /// again, a Terminate-Ack, something malformed. What was agreed on stands. But Linux' `ppp_generic` watches CCP's packets
     /// too, and for it this one has ended the encryption: who encrypts there has to close the link.

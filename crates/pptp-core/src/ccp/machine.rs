@@ -21,8 +21,6 @@ pub const RESET_INTERVAL: Duration = Duration::from_secs(1);
 pub struct Settings {
     /// What may be negotiated.
     pub policy: Policy,
-    /// What is done when the peer negotiates anew after encryption began.
-    pub renegotiation: Renegotiation,
     /// Time from a Configure-Request or Terminate-Request to its repetition.
     pub restart_interval: Duration,
     /// Configure-Requests that are sent before the peer counts as silent.
@@ -36,25 +34,8 @@ pub struct Settings {
 impl Settings {
     /// RFC 1661's values: 3 s, 10, 2 and 5.
     pub const fn new(policy: Policy) -> Self {
-        Self {
-            policy,
-            renegotiation: Renegotiation::Refused,
-            restart_interval: Duration::from_secs(3),
-            max_configure: 10,
-            max_terminate: 2,
-            max_failure: 5,
-        }
+        Self { policy, restart_interval: Duration::from_secs(3), max_configure: 10, max_terminate: 2, max_failure: 5 }
     }
-}
-
-/// What is done when the peer negotiates anew after encryption began.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Renegotiation {
-    /// [`Event::Failed`]: there are no keys for another time.
-    Refused,
-    /// [`Event::Suspended`], and the negotiation begins anew. The owner has kept the start keys; better are others that were
-    /// never used, for to start with the same ones encrypts other packets with the same keystream.
-    Allowed,
 }
 
 /// RFC 1661 §4.2.

@@ -40,7 +40,7 @@ mod request;
 mod tests;
 
 pub use event::{Event, Preparation, Reason};
-pub use machine::{Ccp, RESET_INTERVAL, Renegotiation, Settings};
+pub use machine::{Ccp, RESET_INTERVAL, Settings};
 pub use option::{KeyLengths, mppe_option};
 pub use outbox::Counters;
 pub use policy::{Modes, Policy, PolicyError, Presence};

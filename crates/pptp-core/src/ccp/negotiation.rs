@@ -4,8 +4,8 @@ use crate::mppe::{Config, OPTION_TYPE};
 use crate::time::Instant;
 
 use super::answer::{Refusals, Verdict, judge};
-use super::event::{Event, Preparation, Reason};
-use super::machine::{Ccp, Outcome, Renegotiation, State};
+use super::event::{Preparation, Reason};
+use super::machine::{Ccp, Outcome, State};
 use super::option::{self, Bits, Received};
 use super::packet::{CONFIGURE_ACK, CONFIGURE_NAK, CONFIGURE_REJECT, Packet};
 
@@ -38,17 +38,15 @@ impl Ccp {
         same && (self.acknowledged == Some(packet.identifier) || now.since(self.opened) <= patience)
     }
 
-    /// The peer negotiates anew: whether this end does.
+    /// The peer negotiates anew: whether this end does. There are no keys for another time.
     fn reopen(&mut self, now: Instant) -> bool {
-        if self.outcome == Outcome::Encrypted {
-            if self.settings.renegotiation == Renegotiation::Refused {
-                self.give_up(Reason::Renegotiated);
-                return false;
-            }
-            self.outbox.report(Event::Suspended);
+        let was_encrypted = self.outcome == Outcome::Encrypted;
+        if was_encrypted {
+            self.give_up(Reason::Renegotiated);
+        } else {
+            self.begin(now);
         }
-        self.begin(now);
-        true
+        !was_encrypted
     }
 
     fn judge(&self, options: &[Received<'_>]) -> Verdict {

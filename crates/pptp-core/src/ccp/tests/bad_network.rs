@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::super::{Event, KeyLengths, Modes, Policy, Presence, Renegotiation, Settings};
+use super::super::{Event, KeyLengths, Modes, Policy, Presence, Settings};
 use super::pair::{Link, Pair};
 use super::*;
 
@@ -19,8 +19,7 @@ fn policies() -> impl Strategy<Value = Policy> {
 }
 
 fn settings() -> impl Strategy<Value = Settings> {
-    let renegotiation = prop_oneof![Just(Renegotiation::Refused), Just(Renegotiation::Allowed)];
-    (policies(), renegotiation).prop_map(|(policy, renegotiation)| Settings { renegotiation, ..Settings::new(policy) })
+    policies().prop_map(Settings::new)
 }
 
 fn links() -> impl Strategy<Value = Link> {

@@ -1,13 +1,12 @@
 //! Packets that come when everything is agreed on.
 
-use super::super::{Event, Reason, Renegotiation};
-use super::pair::{Link, Pair};
+use super::super::{Event, Reason};
 use super::*;
 
 const OPENED: Event = Event::Opened { send: STRONG, receive: STRONG };
 
-fn opened(list: &str, renegotiation: Renegotiation) -> Ccp {
-    let mut ccp = Ccp::new(Settings { renegotiation, ..Settings::new(list.parse().unwrap()) });
+fn opened(list: &str) -> Ccp {
+    let mut ccp = end(list);
     ccp.handle_up(at(0));
     ccp.handle_open(at(0));
     ccp.handle_packet(&[2, 1, 0, 10, 18, 6, 1, 0, 0, 0x40], at(0));
@@ -23,7 +22,7 @@ fn request(identifier: u8, bits: u8) -> [u8; 10] {
 
 #[test]
 fn a_peer_that_missed_the_ack_gets_it_again() {
-    let mut ccp = opened("required,128", Renegotiation::Refused);
+    let mut ccp = opened("required,128");
     for (identifier, time) in [(7, 3000), (7, 3_000_000), (8, 6000), (9, 30_000)] {
         ccp.handle_packet(&request(identifier, 0x40), at(time));
         assert_eq!(ccp.poll_transmit(), Some(vec![2, identifier, 0, 10, 18, 6, 1, 0, 0, 0x40]));
@@ -36,7 +35,7 @@ fn a_peer_that_missed_the_ack_gets_it_again() {
 fn a_new_negotiation_ends_the_link() {
     for (packet, time) in [(request(8, 0x40), 30_001), (request(7, 0x60), 1), (request(7, 0x20), 1)] {
         for list in ["required,128", "optional,128"] {
-            let mut ccp = opened(list, Renegotiation::Refused);
+            let mut ccp = opened(list);
             ccp.handle_packet(&packet, at(time));
             assert_eq!(events(&mut ccp), [Event::Failed(Reason::Renegotiated)]);
             assert!(!ccp.may_pass_plaintext());
@@ -47,7 +46,7 @@ fn a_new_negotiation_ends_the_link() {
 
 #[test]
 fn doubled_answers_change_nothing() {
-    let mut ccp = opened("optional,128", Renegotiation::Refused);
+    let mut ccp = opened("optional,128");
     for packet in [
         &[2, 1, 0, 10, 18, 6, 1, 0, 0, 0x40][..],
         &[3, 1, 0, 10, 18, 6, 1, 0, 0, 0x20],
@@ -63,60 +62,13 @@ fn doubled_answers_change_nothing() {
 #[test]
 fn what_the_kernel_takes_for_an_end_is_told() {
     for packet in [&[1][..], &[1, 9, 0, 3], &[1, 9, 0, 5, 18], &[5, 1, 0, 9], &[6, 1, 0, 4], &[6]] {
-        let mut ccp = opened("required,128", Renegotiation::Refused);
+        let mut ccp = opened("required,128");
         ccp.handle_packet(packet, at(1));
         assert_eq!((events(&mut ccp), ccp.poll_transmit()), (vec![Event::Disregarded], None), "{packet:?}");
     }
     for packet in [&[][..], &[2, 1, 0, 4], &[3, 1, 0, 4], &[9, 1, 0, 4], &[14, 1, 0, 9]] {
-        let mut ccp = opened("required,128", Renegotiation::Refused);
+        let mut ccp = opened("required,128");
         ccp.handle_packet(packet, at(1));
         assert_eq!(events(&mut ccp), [], "{packet:?}");
     }
-}
-
-#[test]
-fn with_keys_there_may_be_a_new_negotiation() {
-    for list in ["required,128", "optional,128"] {
-        let mut ccp = opened(list, Renegotiation::Allowed);
-        ccp.handle_packet(&request(8, 0x40), at(40_000));
-        assert_eq!(events(&mut ccp), [Event::Suspended]);
-        assert!(!ccp.may_pass_plaintext());
-        assert_eq!(ccp.poll_transmit(), Some(request(2, 0x40).to_vec()));
-        ccp.handle_packet(&[2, 2, 0, 10, 18, 6, 1, 0, 0, 0x40], at(40_001));
-        assert_eq!(events(&mut ccp), [OPENED]);
-    }
-}
-
-#[test]
-fn a_new_negotiation_never_ends_in_clear() {
-    let mut ccp = opened("optional,128", Renegotiation::Allowed);
-    ccp.handle_packet(&request(8, 0x40), at(40_000));
-    ccp.handle_packet(&[4, 2, 0, 10, 18, 6, 1, 0, 0, 0x40], at(40_000));
-    assert_eq!(events(&mut ccp), [Event::Suspended, Event::Failed(Reason::Rejected)]);
-
-    let mut ccp = opened("optional,128", Renegotiation::Allowed);
-    ccp.handle_packet(&[1, 9, 0, 4], at(40_000));
-    while let Some(due) = ccp.poll_timeout() {
-        ccp.handle_timeout(due);
-    }
-    assert_eq!(events(&mut ccp), [Event::Suspended, Event::Failed(Reason::NoAnswer)]);
-    assert!(!ccp.may_pass_plaintext());
-}
-
-#[test]
-fn when_one_end_begins_anew_both_do() {
-    let settings =
-        || Settings { renegotiation: Renegotiation::Allowed, ..Settings::new("required,stateful,56".parse().unwrap()) };
-    let mut pair = Pair::new([settings(), settings()], Link::IDEAL, 0);
-    pair.start();
-    pair.run();
-    pair.now = at(60_000);
-    pair.ends[0].ccp.handle_down();
-    pair.start_end(0);
-    pair.run();
-    let weak = Config { key_length: KeyLength::Bits56, mode: Mode::Stateful };
-    let opened = Event::Opened { send: weak, receive: weak };
-    assert_eq!(pair.now, at(60_030));
-    assert_eq!(pair.ends[0].events, [opened, opened]);
-    assert_eq!(pair.ends[1].events, [opened, Event::Suspended, opened]);
 }
