@@ -133,10 +133,11 @@ impl Daemon {
         fs::read_dir(format!("/proc/{}/fd", self.id())).unwrap().count()
     }
 
-    /// Its private memory, KiB, without what is only a copy of a file.
+    /// The memory that is its own, KiB. Not `Private_Dirty`: that counts pages of a program that was just built and is not on
+    /// the disk yet, from the moment on when no other process runs it.
     pub(crate) fn memory(&self) -> u64 {
         let rollup = self.proc("smaps_rollup");
-        let lines = rollup.lines().filter(|line| line.starts_with("Private_Dirty"));
+        let lines = rollup.lines().filter(|line| line.starts_with("Anonymous:"));
         lines.filter_map(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok()).sum()
     }
 
