@@ -2,7 +2,7 @@
 # build-guests.sh - build what the guests load, into target/guest (or $GUEST_BUILD):
 #   plugin/VERSION/pptp-rs.so        the plugin, for each pppd: this machine's and the one in the other release's tree
 #   plugin/VERSION/connect-time.so   a plugin that times connect(), for the benchmark
-#   bin/                             the programs of the test kit (the fake PPTP server and the like)
+#   bin/                             the programs of the test kit (the fake PPTP server and the like), pptp-rsd and pptp-rsctl
 set -euo pipefail
 repo=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.." && pwd)
 cache=${PPTP_RS_CACHE:-/var/cache/pptp-rs}
@@ -24,10 +24,10 @@ build_plugin() {
   done
 }
 
-build_tools() {
+build_programs() {
   local program
-  cargo build --release --package pptp-testkit --bins --quiet
-  for program in crates/pptp-testkit/src/bin/*; do
+  cargo build --release --package pptp-testkit --package pptp-rsd --bins --quiet
+  for program in crates/pptp-testkit/src/bin/* pptp-rsd pptp-rsctl; do
     program=${program##*/} program=${program%.rs}
     install -D -m 755 "$target/release/$program" "$out/bin/$program"
     echo "built $out/bin/$program"
@@ -38,4 +38,4 @@ build_plugin /
 for tree in "$cache"/debian*; do
   [ ! -d "$tree/usr/include/pppd" ] || build_plugin "$tree"
 done
-build_tools
+build_programs
