@@ -6,20 +6,25 @@ use std::os::fd::{AsFd, AsRawFd};
 
 use nix::sys::socket::{Backlog, SockaddrIn, SockaddrIn6, setsockopt, sockopt};
 
-use crate::sys;
+use crate::{sys, tcp};
 
 /// Connections that the kernel opens before they are accepted; it has a limit of its own (`net.core.somaxconn`).
 const BACKLOG: i32 = 4096;
 
-/// Listens on `address`: non-blocking, close-on-exec. One for all IPv6 addresses leaves those of IPv4 to another.
+/// Listens on `address`: non-blocking, close-on-exec. One for all IPv6 addresses leaves those of IPv4 to another. With a
+/// `device`, only connections that come by it are there.
 ///
 /// # Errors
-/// `AddrInUse`; `AddrNotAvailable`: the address is not this machine's; `PermissionDenied`: the port.
-pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+/// `AddrInUse`; `AddrNotAvailable`: the address is not this machine's; `PermissionDenied`: the port, or the device;
+/// `ENODEV`: there is no such device.
+pub fn listen(address: SocketAddr, device: Option<&str>) -> io::Result<TcpListener> {
     let family = if address.is_ipv4() { libc::AF_INET } else { libc::AF_INET6 };
     let socket = sys::socket(family, libc::SOCK_STREAM | libc::SOCK_NONBLOCK, 0)?;
     // A server that starts again finds connections of the one before.
     setsockopt(&socket, sockopt::ReuseAddr, &true)?;
+    if let Some(device) = device {
+        tcp::bind_to_device(socket.as_fd(), device)?;
+    }
     match address {
         SocketAddr::V4(address) => nix::sys::socket::bind(socket.as_raw_fd(), &SockaddrIn::from(address))?,
         SocketAddr::V6(address) => {
@@ -48,9 +53,9 @@ mod tests {
 
     #[test]
     fn both_families_can_listen_on_one_port() {
-        let four = listen("0.0.0.0:0".parse().unwrap()).unwrap();
+        let four = listen("0.0.0.0:0".parse().unwrap(), None).unwrap();
         let port = four.local_addr().unwrap().port();
-        let six = listen(SocketAddr::new("::".parse().unwrap(), port)).unwrap();
+        let six = listen(SocketAddr::new("::".parse().unwrap(), port), None).unwrap();
         assert_eq!(accept(&four).unwrap_err().kind(), io::ErrorKind::WouldBlock);
         let _client = TcpStream::connect(("127.0.0.1", port)).unwrap();
         let _other = TcpStream::connect(("::1", port)).unwrap();
@@ -60,7 +65,14 @@ mod tests {
 
     #[test]
     fn a_port_that_is_taken_is_an_error() {
-        let first = listen("127.0.0.1:0".parse().unwrap()).unwrap();
-        assert_eq!(listen(first.local_addr().unwrap()).unwrap_err().kind(), io::ErrorKind::AddrInUse);
+        let first = listen("127.0.0.1:0".parse().unwrap(), None).unwrap();
+        assert_eq!(listen(first.local_addr().unwrap(), None).unwrap_err().kind(), io::ErrorKind::AddrInUse);
+    }
+
+    #[test]
+    fn a_device_that_is_not_there_is_an_error() {
+        assert!(listen("127.0.0.1:0".parse().unwrap(), Some("lo")).is_ok());
+        let error = listen("127.0.0.1:0".parse().unwrap(), Some("no-such-device")).unwrap_err();
+        assert_eq!(error.raw_os_error(), Some(libc::ENODEV));
     }
 }

@@ -1,5 +1,6 @@
 //! The control connection's TCP socket (RFC 2637 §3: port 1723).
 
+use std::ffi::OsString;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4, TcpStream};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -69,6 +70,14 @@ impl Attempt {
 /// `PermissionDenied` without `CAP_NET_ADMIN`.
 pub fn set_mark(socket: BorrowedFd<'_>, mark: u32) -> io::Result<()> {
     Ok(setsockopt(&socket, sockopt::Mark, &mark)?)
+}
+
+/// The packets of `socket` come and go by this device from here on (`SO_BINDTODEVICE`): an interface, or a VRF.
+///
+/// # Errors
+/// `ENODEV`: there is no such device. `PermissionDenied` without `CAP_NET_RAW`.
+pub fn bind_to_device(socket: BorrowedFd<'_>, device: &str) -> io::Result<()> {
+    Ok(setsockopt(&socket, sockopt::BindToDevice, &OsString::from(device))?)
 }
 
 /// MTU in bytes of the path to the peer as the kernel knows it (`IP_MTU`).

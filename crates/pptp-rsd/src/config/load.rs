@@ -28,11 +28,8 @@ pub struct Loaded {
 }
 
 /// What can be set and has no effect.
-const NOT_SUPPORTED: [(&str, &str); 3] = [
-    ("bcrelay", "no broadcasts are relayed"),
-    ("vrf", "clients are not reached by it"),
-    ("logwtmp", "calls are not recorded"),
-];
+const NOT_SUPPORTED: [(&str, &str); 2] =
+    [("bcrelay", "no broadcasts are relayed"), ("logwtmp", "calls are not recorded")];
 
 /// Longer files are no configurations.
 const LONGEST_FILE: u64 = 1 << 20;

@@ -28,7 +28,7 @@ mod tests;
 use core::time::Duration;
 use std::collections::HashMap;
 use std::io;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::os::fd::AsFd;
 use std::sync::Arc;
 
@@ -86,11 +86,9 @@ impl Server {
     /// # Errors
     /// One line that names the address.
     pub fn bind(config: Config) -> Result<Self, String> {
-        let listen = |address: &std::net::SocketAddr| {
-            listener::listen(*address).map_err(|error| format!("cannot listen on {address}: {}", words(&error)))
-        };
-        let listeners = config.listen.iter().map(listen).collect::<Result<_, _>>()?;
-        let metrics = config.metrics_listen.as_ref().map(listen).transpose()?;
+        let clients_by = config.vrf.as_deref();
+        let listeners = config.listen.iter().map(|address| listen(*address, clients_by)).collect::<Result<_, _>>()?;
+        let metrics = config.metrics_listen.map(|address| listen(address, None)).transpose()?;
         Ok(Self { config: Arc::new(config), listeners, metrics })
     }
 
@@ -240,15 +238,16 @@ impl Loop {
 
     fn reload(&mut self) {
         let config = match (self.reload)() {
-            Ok(config) => Arc::new(config),
+            Ok(config) => config,
             Err(why) => return error!("the configuration is not read again: {why}"),
         };
-        if config.listen != self.config.listen {
-            warn!("listen has changed: that needs a restart");
+        if (&config.listen, &config.vrf) != (&self.config.listen, &self.config.vrf) {
+            warn!("listen or vrf has changed: that needs a restart");
         }
         if config.metrics_listen != self.config.metrics_listen || config.control_socket != self.config.control_socket {
             warn!("metrics-listen or control-socket has changed: that needs a restart");
         }
+        let config = Arc::new(Config { vrf: self.config.vrf.clone(), ..config });
         let lines = self.exchange.lines();
         if config.datapath != self.config.datapath {
             lines.carrier = carrier(&config);
@@ -410,12 +409,19 @@ fn token(id: ClientId) -> u64 {
     CLIENTS + id.0
 }
 
+fn listen(address: SocketAddr, device: Option<&str>) -> Result<TcpListener, String> {
+    listener::listen(address, device).map_err(|error| {
+        let by = device.map(|device| format!(" by {device}")).unwrap_or_default();
+        format!("cannot listen on {address}{by}: {}", words(&error))
+    })
+}
+
 fn carrier(config: &Config) -> Carrier {
-    let (carrier, lacks) = path::choose(config.datapath);
+    let (carrier, lacks) = path::choose(config.datapath, config.vrf.is_some());
     match (carrier, lacks) {
         (Carrier::Kernel, _) => info!("calls are carried by the kernel"),
         (Carrier::Engine, None) => info!("calls are carried by the plugin's engine"),
-        (Carrier::Engine, Some(lacks)) => info!("calls are carried by the plugin's engine: the kernel has {lacks}"),
+        (Carrier::Engine, Some(lacks)) => info!("calls are carried by the plugin's engine: the kernel {lacks}"),
     }
     if let (Carrier::Engine, Err(error)) = (carrier, gre_socket::open(None)) {
         warn!("calls will be refused: this process can have no raw GRE socket: {}", words(&error));

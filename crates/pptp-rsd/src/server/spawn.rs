@@ -13,7 +13,7 @@ use pptp_datapath::command::{CallConfig, TransmitWindow};
 use pptp_datapath::offer;
 use pptp_io::children::{self, Child};
 use pptp_io::gre_socket::{self, Calls};
-use pptp_io::{pppox, seqpacket, words};
+use pptp_io::{pppox, seqpacket, tcp, words};
 
 use super::client::RECEIVE_WINDOW;
 use super::lines::{Assignment, Ends, HangUp, Lines};
@@ -57,12 +57,15 @@ impl Lines for Pppds {
     type Process = Pppd;
 
     fn open(&mut self, ends: &Ends) -> Result<Line, Refusal> {
+        let device = self.config.vrf.as_deref();
         if self.carrier == Carrier::Engine {
-            return open_gre(ends).map(Line::Gre);
+            return open_gre(ends, device).map(Line::Gre);
         }
-        match open_kernel(ends) {
+        match open_kernel(ends, device) {
             // What the kernel cannot tell apart the engine can.
-            Err(Refusal::PeerIdTaken) if self.config.datapath == Datapath::Auto => open_gre(ends).map(Line::Gre),
+            Err(Refusal::PeerIdTaken) if self.config.datapath == Datapath::Auto => {
+                open_gre(ends, device).map(Line::Gre)
+            }
             opened => opened.map(Line::Kernel),
         }
     }
@@ -118,10 +121,13 @@ impl Lines for Pppds {
     }
 }
 
-/// A GRE socket that gets this call's packets from here on.
-fn open_gre(ends: &Ends) -> Result<OwnedFd, Refusal> {
+/// A GRE socket that gets this call's packets from here on, by `device` alone if there is one.
+fn open_gre(ends: &Ends, device: Option<&str>) -> Result<OwnedFd, Refusal> {
     let open = || -> io::Result<OwnedFd> {
         let gre = gre_socket::open(None)?;
+        if let Some(device) = device {
+            tcp::bind_to_device(gre.as_fd(), device)?;
+        }
         gre_socket::claim(gre.as_fd(), ends.local, Calls::Only(ends.call.0))?;
         gre_socket::connect(gre.as_fd(), ends.client)?;
         Ok(gre)
@@ -129,10 +135,13 @@ fn open_gre(ends: &Ends) -> Result<OwnedFd, Refusal> {
     open().map_err(|error| Refusal::Machine(format!("cannot open a GRE socket: {}", words(&error))))
 }
 
-fn open_kernel(ends: &Ends) -> Result<OwnedFd, Refusal> {
+fn open_kernel(ends: &Ends, device: Option<&str>) -> Result<OwnedFd, Refusal> {
     let failed =
         |what: &str, error: &io::Error| Refusal::Machine(format!("cannot {what} a PPTP socket: {}", words(error)));
     let socket = pppox::open().map_err(|error| failed("make", &error))?;
+    if let Some(device) = device {
+        tcp::bind_to_device(socket.as_fd(), device).map_err(|error| failed("bind", &error))?;
+    }
     pppox::bind(socket.as_fd(), ends.call.0, ends.local).map_err(|error| match error.raw_os_error() {
         // Another program's.
         Some(libc::EBUSY) => Refusal::OurIdTaken,

@@ -44,6 +44,18 @@ fn a_call_reaches_its_pppd_which_has_only_what_it_needs() {
 }
 
 #[test]
+fn a_device_that_all_packets_come_by_can_be_named() {
+    let daemon = Daemon::start("vrf lo", "");
+    let mut client = daemon.join();
+    let ours = client.dial(7);
+    assert_eq!([who_answers(&daemon.gre(7), ours)], daemon.children()[..]);
+    daemon.configure("vrf eth7");
+    daemon.signal(Signal::SIGHUP);
+    daemon.wait_for("listen or vrf has changed: that needs a restart", 1);
+    client.dial(8);
+}
+
+#[test]
 fn echo_requests_are_answered() {
     let daemon = Daemon::start("", "");
     let mut client = daemon.join();

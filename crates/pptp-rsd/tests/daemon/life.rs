@@ -78,14 +78,20 @@ fn killed_it_takes_a_pppd_along_that_hears_of_no_hang_up() {
 #[test]
 fn a_second_one_cannot_listen_and_says_so() {
     let daemon = Daemon::start("", "");
-    let second = std::process::Command::new(env!("CARGO_BIN_EXE_pptp-rsd"))
-        .args(["-f", "-c"])
-        .arg(daemon.path("conf"))
-        .output()
-        .unwrap();
-    assert_eq!(second.status.code(), Some(1));
-    let text = String::from_utf8_lossy(&second.stderr);
-    assert!(text.contains(&format!("cannot listen on {}:1723: address already in use", daemon.address)), "{text}");
+    let second = |arguments: &[&str]| {
+        let mut second = std::process::Command::new(env!("CARGO_BIN_EXE_pptp-rsd"));
+        let second = second.args(["-f", "-c"]).arg(daemon.path("conf")).args(arguments).output().unwrap();
+        (second.status.code(), String::from_utf8_lossy(&second.stderr).into_owned())
+    };
+    let address = daemon.address;
+    for (arguments, reason) in [
+        ([].as_slice(), format!("cannot listen on {address}:1723: address already in use")),
+        (&["--vrf", "red"], format!("cannot listen on {address}:1723 by red: no such device")),
+    ] {
+        let (status, text) = second(arguments);
+        assert_eq!(status, Some(1));
+        assert!(text.contains(&reason), "{text}");
+    }
     assert!(daemon.path("pid").exists());
 }
 

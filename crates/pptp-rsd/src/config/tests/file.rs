@@ -161,7 +161,6 @@ fn lists_that_do_not_fit_are_remarked_where_they_are_written() {
 fn what_has_no_effect_is_a_warning() {
     let cases = [
         ("bcrelay eth1", "bcrelay is not supported: no broadcasts are relayed"),
-        ("vrf red", "vrf is not supported: clients are not reached by it"),
         ("logwtmp", "logwtmp is not supported: calls are not recorded"),
     ];
     for (line, expected) in cases {
