@@ -17,7 +17,7 @@ say() { echo "setup: $*"; }
 die() { echo "setup: $*" >&2; exit 1; }
 
 build_packages=(gcc libc6-dev make ppp-dev libclang-dev)
-guest_packages=(g++ ppp pptp-linux pptpd user-mode-linux debootstrap kmod iproute2 iputils-ping procps iperf3 xz-utils
+guest_packages=(g++ ppp pptp-linux pptpd user-mode-linux debootstrap freeradius kmod iproute2 iputils-ping procps iperf3 xz-utils
   util-linux mount linux-perf libssl-dev ca-certificates)
 tree_packages=ppp,ppp-dev,iproute2,iputils-ping,kmod,procps,strace,pptp-linux,xz-utils
 
@@ -37,7 +37,7 @@ explain_other_system() {
   cat >&2 << END
 setup: this is not Debian 12 or 13, so nothing is installed for you. You need:
   to build   Rust 1.85 or newer, a C compiler, libclang, and the headers of pppd 2.4.9 or 2.5.x (ppp-dev, ppp-devel)
-  to test    besides: pppd, pptp-linux, pptpd, User-Mode Linux (/usr/bin/linux.uml with its modules in
+  to test    besides: pppd, pptp-linux, pptpd, FreeRADIUS, User-Mode Linux (/usr/bin/linux.uml with its modules in
              /usr/lib/uml/modules), kmod, iproute2, ping, ps, iperf3
 The guests run Debian's pppd and pptpd; a Debian 12 container is the easy way to have them.
 END
@@ -57,7 +57,7 @@ as_root_or_die() {
   [ "$(id -u)" = 0 ] || die "$1 needs root. Run once: sudo $repo/scripts/setup.sh"
 }
 
-# Packages that bring a daemon (pptpd, iperf3) would start it; this keeps them still while ours are installed.
+# Packages that bring a daemon (pptpd, iperf3, freeradius) would start it; this keeps them still while ours are installed.
 without_starting_services() {
   local policy=/usr/sbin/policy-rc.d status=0
   if [ -e $policy ]; then "$@"; return; fi

@@ -29,7 +29,8 @@ pub struct Daemon<'a> {
 }
 
 impl<'a> Daemon<'a> {
-    /// Starts it with these settings, and these options of pppd; clients get addresses from 10.99.0.2 on.
+    /// Starts it with these settings, which come before the usual ones, and these options of pppd; clients get addresses from
+    /// 10.99.0.2 on.
     ///
     /// # Panics
     /// It does not listen.
@@ -37,7 +38,7 @@ impl<'a> Daemon<'a> {
     pub fn start(machine: &'a Machine, settings: &str, options: &str) -> Self {
         fs::copy(program(NAME), machine.path(&format!("/run/test/{NAME}"))).unwrap();
         fs::write(machine.path("/run/test/options"), format!("{PPPD} {options}\n")).unwrap();
-        fs::write(machine.path("/run/test/daemon.conf"), format!("{ALWAYS}\n{settings}\n")).unwrap();
+        fs::write(machine.path("/run/test/daemon.conf"), format!("{settings}\n{ALWAYS}\n")).unwrap();
         let line = format!("exec /run/test/{NAME} -f -c /run/test/daemon.conf > /run/test/daemon.log 2>&1");
         let daemon = Self { machine, child: machine.command(&line).spawn().unwrap() };
         daemon.wait_for("listening on", 1, SOON);

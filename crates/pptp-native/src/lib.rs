@@ -17,6 +17,7 @@ mod middle;
 mod network;
 pub mod ppp;
 mod pppd;
+mod radius;
 pub mod relaying;
 mod strangers;
 mod traffic;
@@ -26,6 +27,7 @@ pub use machine::{Machine, Version};
 pub use middle::{Middle, Way};
 pub use network::{CLIENT, Network, SERVER};
 pub use pppd::Pppd;
+pub use radius::Radius;
 pub use strangers::{Strangers, Tried};
 pub use traffic::{Pace, Seen};
 

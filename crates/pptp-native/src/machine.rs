@@ -97,6 +97,11 @@ impl Machine {
         machine
     }
 
+    /// What the machine has as /run/test.
+    pub(crate) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
     /// Where a file of the machine is found from here.
     #[must_use]
     pub fn path(&self, path: &str) -> PathBuf {
@@ -227,7 +232,7 @@ impl Machine {
     /// What a tunnel has left behind: processes, interfaces, sockets, devices, in words.
     #[must_use]
     pub fn leftovers(&self) -> Vec<String> {
-        const HOLDERS: [&str; 3] = ["native-init", "fake-pptp-serve", "native-traffic"];
+        const HOLDERS: [&str; 4] = ["native-init", "fake-pptp-serve", "native-traffic", "freeradius"];
         let processes = self.all_processes().into_iter().map(|(_, name)| name);
         let mut left: Vec<String> =
             processes.filter(|name| !HOLDERS.contains(&name.as_str())).map(|name| format!("process {name}")).collect();
@@ -287,10 +292,10 @@ impl Machine {
         paths.into_iter().map(|path| (path.clone(), fs::read(path).unwrap_or_default())).collect()
     }
 
-    /// The same as text.
+    /// The same as text, but for programs.
     #[must_use]
     pub fn logs(&self) -> String {
-        let files = self.written().into_iter();
+        let files = self.written().into_iter().filter(|(_, bytes)| !bytes.starts_with(b"\x7fELF"));
         files.map(|(path, bytes)| format!("=== {}\n{}", path.display(), String::from_utf8_lossy(&bytes))).collect()
     }
 }

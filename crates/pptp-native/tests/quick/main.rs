@@ -6,5 +6,6 @@ mod dialling;
 mod encryption;
 mod faults;
 mod mschap;
+mod radius;
 mod secrets;
 mod statistics;
