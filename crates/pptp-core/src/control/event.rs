@@ -12,8 +12,8 @@ use super::error::Misbehaviour;
 
 /// What happened, in order.
 ///
-/// Every call that was placed, offered or asked for gets exactly one [`Event::CallEnded`] or [`Event::CallRefused`],
-/// and before that at most one [`Event::CallConnected`].
+/// Every call that was placed, offered or asked for gets exactly one [`Event::CallEnded`], [`Event::CallRefused`] or
+/// [`Event::IncomingCallRefused`], and before that at most one [`Event::CallConnected`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
@@ -23,7 +23,7 @@ pub enum Event {
     Established(PeerInfo),
     /// The call is established: data may flow.
     CallConnected(CallParameters),
-    /// The peer refused the call that was placed (PNS) or offered (PAC: `result` is translated). Its id is free.
+    /// The peer, a PAC, refused the call that was placed. Its id is free.
     CallRefused {
         /// The call.
         call: CallId,
@@ -33,6 +33,15 @@ pub enum Event {
         error: GeneralError,
         /// Additional failure information (ISDN: Q.931 cause).
         cause: u16,
+    },
+    /// The peer, a PNS, refused the call that was offered. Its id is free.
+    IncomingCallRefused {
+        /// The call.
+        call: CallId,
+        /// Why.
+        result: IncomingCallResult,
+        /// The general error, when `result` says so.
+        error: GeneralError,
     },
     /// The call is over and its id is free.
     CallEnded {
@@ -185,12 +194,12 @@ impl fmt::Display for CallEnd {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::PeerDisconnected { result, error, cause } => {
-                write!(f, "the server disconnected the call: ")?;
+                write!(f, "the peer disconnected the call: ")?;
                 write_code(f, result, u8::from(*result))?;
                 write_error(f, *error)?;
                 write_cause(f, *cause)
             }
-            Self::PeerCleared => write!(f, "the client cleared the call"),
+            Self::PeerCleared => write!(f, "the peer cleared the call"),
             Self::Cleared => write!(f, "the call was cleared by this end"),
             Self::Refused => write!(f, "the call was refused by this end"),
             Self::SetupTimeout => write!(f, "the call was not connected in time"),
@@ -238,7 +247,7 @@ impl fmt::Display for CloseReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Refused { result, error } => {
-                write!(f, "the server refused the control connection: ")?;
+                write!(f, "the peer refused the control connection: ")?;
                 write_code(f, result, u8::from(*result))?;
                 write_error(f, *error)
             }
@@ -275,15 +284,6 @@ fn write_cause(f: &mut fmt::Formatter<'_>, cause: u16) -> fmt::Result {
     if cause == 0 { Ok(()) } else { write!(f, ", cause ({cause})") }
 }
 
-/// An Incoming-Call-Reply's result in the words of an Outgoing-Call-Reply's, for [`Event::CallRefused`].
-pub(super) fn refusal_of_incoming(result: IncomingCallResult) -> CallResult {
-    match result {
-        IncomingCallResult::DoNotAccept => CallResult::DoNotAccept,
-        IncomingCallResult::Connect | IncomingCallResult::GeneralError => CallResult::GeneralError,
-        IncomingCallResult::Unknown(code) => CallResult::Unknown(code),
-    }
-}
-
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -295,6 +295,11 @@ impl fmt::Display for Event {
                 write_code(f, result, u8::from(*result))?;
                 write_error(f, *error)?;
                 write_cause(f, *cause)
+            }
+            Self::IncomingCallRefused { result, error, .. } => {
+                write!(f, "call refused: ")?;
+                write_code(f, result, u8::from(*result))?;
+                write_error(f, *error)
             }
             Self::CallEnded { reason, .. } => write!(f, "{reason}"),
             Self::OutgoingCallRequested(offer) => write!(f, "outgoing call requested: call id {}", offer.call.0),

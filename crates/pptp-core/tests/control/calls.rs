@@ -208,7 +208,7 @@ fn a_refused_incoming_call_is_over_at_both_ends() {
     settle(&mut pair);
     assert_eq!(pair.left.take_events(), [ended(offer.call, CallEnd::Refused)]);
     let refused =
-        Event::CallRefused { call: pac, result: CallResult::DoNotAccept, error: GeneralError::None, cause: 0 };
+        Event::IncomingCallRefused { call: pac, result: IncomingCallResult::DoNotAccept, error: GeneralError::None };
     assert_eq!(pair.right.take_events(), [refused]);
 }
 

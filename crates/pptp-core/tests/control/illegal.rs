@@ -47,7 +47,7 @@ fn reaction(harness: &mut Harness, message: Message) -> char {
     match events.last() {
         Some(Event::Closed(_)) => 'c',
         Some(Event::Established(_) | Event::StartRequested(_)) => 'e',
-        Some(Event::CallEnded { .. } | Event::CallRefused { .. }) => 'x',
+        Some(Event::CallEnded { .. } | Event::CallRefused { .. } | Event::IncomingCallRefused { .. }) => 'x',
         Some(_) => 'E',
         None => match (sent.is_empty(), reports.is_empty()) {
             (true, true) => '-',

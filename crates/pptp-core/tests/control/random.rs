@@ -65,7 +65,9 @@ impl Model {
                 assert!(self.connected.insert(call.call.0), "connected once: {event:?}");
                 self.peer_ids.insert(call.peer_call.0);
             }
-            Event::CallEnded { call, .. } | Event::CallRefused { call, .. } => {
+            Event::CallEnded { call, .. }
+            | Event::CallRefused { call, .. }
+            | Event::IncomingCallRefused { call, .. } => {
                 assert!(self.live.remove(&call.0), "ends once: {event:?}");
                 self.connected.remove(&call.0);
             }

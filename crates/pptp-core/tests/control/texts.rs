@@ -9,12 +9,12 @@ fn disconnected(result: u8, error: u8, cause: u16) -> String {
 
 #[test]
 fn the_end_of_a_call_reads_plainly_with_its_numbers() {
-    assert_eq!(disconnected(3, 0, 0), "the server disconnected the call: administrative shutdown (3)");
-    assert_eq!(disconnected(1, 0, 16), "the server disconnected the call: lost carrier (1), cause (16)");
-    let general = "the server disconnected the call: general error (2): insufficient resources (4)";
+    assert_eq!(disconnected(3, 0, 0), "the peer disconnected the call: administrative shutdown (3)");
+    assert_eq!(disconnected(1, 0, 16), "the peer disconnected the call: lost carrier (1), cause (16)");
+    let general = "the peer disconnected the call: general error (2): insufficient resources (4)";
     assert_eq!(disconnected(2, 4, 0), general);
-    assert_eq!(disconnected(0, 0, 0), "the server disconnected the call: no reason given (0)");
-    assert_eq!(disconnected(77, 0, 0), "the server disconnected the call: unknown code (77)");
+    assert_eq!(disconnected(0, 0, 0), "the peer disconnected the call: no reason given (0)");
+    assert_eq!(disconnected(77, 0, 0), "the peer disconnected the call: unknown code (77)");
     let lost = CallEnd::ConnectionLost(CloseReason::EchoTimeout).to_string();
     assert_eq!(lost, "the peer did not answer an echo request in time");
 }
@@ -22,9 +22,9 @@ fn the_end_of_a_call_reads_plainly_with_its_numbers() {
 #[test]
 fn the_end_of_a_connection_reads_plainly_with_its_numbers() {
     let refused = CloseReason::Refused { result: StartResult::NotAuthorized, error: GeneralError::None };
-    assert_eq!(refused.to_string(), "the server refused the control connection: not authorized (4)");
+    assert_eq!(refused.to_string(), "the peer refused the control connection: not authorized (4)");
     let refused = CloseReason::Refused { result: StartResult::GeneralError, error: GeneralError::PacError };
-    let text = "the server refused the control connection: general error (2): vendor-specific error in the PAC (6)";
+    let text = "the peer refused the control connection: general error (2): vendor-specific error in the PAC (6)";
     assert_eq!(refused.to_string(), text);
     let stopped = |reason: u8| CloseReason::StoppedByPeer(reason.into()).to_string();
     assert_eq!(stopped(3), "the peer stopped the control connection: shutting down (3)");
@@ -44,6 +44,9 @@ fn a_refused_call_reads_plainly_with_its_numbers() {
     assert_eq!(refused(4, 0), "call refused: busy (4)");
     assert_eq!(refused(3, 18), "call refused: no carrier (3), cause (18)");
     assert_eq!(refused(0, 0), "call refused: no reason given (0)");
+    let result = IncomingCallResult::DoNotAccept;
+    let incoming = Event::IncomingCallRefused { call: CallId(1), result, error: GeneralError::None };
+    assert_eq!(incoming.to_string(), "call refused: not accepted (3)");
 }
 
 #[test]

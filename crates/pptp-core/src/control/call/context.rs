@@ -8,7 +8,7 @@ use crate::control::event::{CallEnd, CallParameters, Event};
 use crate::control::outbox::Outbox;
 use crate::control::timers::{Timer, Timers};
 use crate::time::Instant;
-use crate::wire::{CallId, Message};
+use crate::wire::{CallId, GeneralError, IncomingCallResult, Message};
 
 /// Whether a call lives on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +20,8 @@ pub(in crate::control) enum Fate {
     Ended(CallEnd),
     /// It is over before it began: the peer refused it.
     RefusedByPeer(CallRefusal),
+    /// Likewise, with the answer of a PNS.
+    RefusedByPns(IncomingCallResult, GeneralError),
 }
 
 /// The connection, as far as a call may touch it.

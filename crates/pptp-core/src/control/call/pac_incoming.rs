@@ -1,8 +1,8 @@
 //! A PAC's incoming call (RFC 2637 §3.2.3.1).
 
-use crate::control::config::{CallRefusal, ConnectedLine, IncomingCall, WanErrorCounters};
+use crate::control::config::{ConnectedLine, IncomingCall, WanErrorCounters};
 use crate::control::error::Misuse;
-use crate::control::event::{CallEnd, CallParameters, Event, refusal_of_incoming};
+use crate::control::event::{CallEnd, CallParameters, Event};
 use crate::wire::{
     DisconnectResult, IncomingCallConnected, IncomingCallReply, IncomingCallRequest, IncomingCallResult, Message,
     PeerCallId, Text64,
@@ -72,8 +72,7 @@ impl PacIncoming {
 
     fn answered(&mut self, reply: &IncomingCallReply, context: &mut Context<'_>) -> Fate {
         if reply.result != IncomingCallResult::Connect {
-            let result = refusal_of_incoming(reply.result);
-            return Fate::RefusedByPeer(CallRefusal { result, error: reply.error, cause: 0 });
+            return Fate::RefusedByPns(reply.result, reply.error);
         }
         let peer_call = reply.call_id.seen_by_peer();
         self.state = State::Answering(Accepted {

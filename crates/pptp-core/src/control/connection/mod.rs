@@ -169,6 +169,11 @@ impl Connection {
         matches!(self.state, State::Closed)
     }
 
+    /// Whether a call may be placed or offered: one that waits for its start may, one that stops may not.
+    pub const fn takes_calls(&self) -> bool {
+        !matches!(self.state, State::Silent | State::WaitStopReply(_) | State::Closed)
+    }
+
     /// Calls in any state.
     pub fn call_count(&self) -> usize {
         self.calls.len()
@@ -223,6 +228,7 @@ impl Connection {
             Fate::RefusedByPeer(CallRefusal { result, error, cause }) => {
                 Event::CallRefused { call: id, result, error, cause }
             }
+            Fate::RefusedByPns(result, error) => Event::IncomingCallRefused { call: id, result, error },
         };
         self.calls.remove(id);
         self.ids.give_back(id);

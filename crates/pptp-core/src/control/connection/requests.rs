@@ -9,7 +9,7 @@ use crate::control::table::Calls;
 use crate::time::Instant;
 use crate::wire::{CallId, GeneralError, IncomingCallResult, PeerCallId};
 
-use super::{Connection, State};
+use super::Connection;
 
 impl Connection {
     /// A free call id: random, not 0, not in use and not used recently. It stays reserved until a call that takes it
@@ -54,7 +54,7 @@ impl Connection {
     }
 
     fn add_call(&mut self, operation: &'static str, id: CallId, call: Call, now: Instant) -> Result<(), Misuse> {
-        if matches!(self.state, State::Silent | State::WaitStopReply(_) | State::Closed) {
+        if !self.takes_calls() {
             return self.misuse(operation);
         }
         if !self.ids.is_taken(id) || self.calls.contains(id) {
