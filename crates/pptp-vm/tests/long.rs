@@ -212,3 +212,23 @@ fn a_forger_makes_the_kernel_of_pppd_2_5_2_send_nothing_in_clear() -> Result<(),
 fn a_forger_makes_a_server_s_kernel_send_nothing_in_clear() -> Result<(), Failure> {
     Guest::new("mppe_window").argument("server").argument("2.4.9").run()
 }
+
+/// Pairs of calls: Debian's pptp-linux's and the plugin's.
+fn serves(version: &str) -> Result<(), Failure> {
+    Guest::new("rsd").argument(version).argument("kernel:20").argument("tun:4").limit(LONG).run()
+}
+
+#[test]
+fn pptp_rsd_with_pppd_2_4_9_serves_twenty_calls_of_each_client() -> Result<(), Failure> {
+    serves("2.4.9")
+}
+
+#[test]
+fn pptp_rsd_with_pppd_2_5_2_serves_twenty_calls_of_each_client() -> Result<(), Failure> {
+    serves("2.5.2")
+}
+
+#[test]
+fn pptp_rsd_refuses_what_the_kernel_cannot_tell_apart_and_comes_back_when_it_is_killed() -> Result<(), Failure> {
+    Guest::new("rsd_faults").argument("2.4.9").limit(LONG).run()
+}

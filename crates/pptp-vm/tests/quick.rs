@@ -110,3 +110,8 @@ fn the_engine_s_mppe_and_the_kernel_s_understand_each_other() -> Result<(), Fail
 fn a_forger_makes_the_kernel_neither_take_nor_send_packets_in_clear() -> Result<(), Failure> {
     Guest::new("mppe_window").argument("client").argument("2.4.9").run()
 }
+
+#[test]
+fn pptp_rsd_serves_both_clients_with_the_kernel() -> Result<(), Failure> {
+    Guest::new("rsd").argument("2.4.9").argument("kernel:1").run()
+}
