@@ -4,6 +4,7 @@ use pptp_native::{AT_ONCE, Daemon, Network, Pppd, Radius, SOON, Version, eventua
 
 with_either_pppd! {
     radius_lets_a_client_in_whose_link_is_encrypted_and_counted,
+    radius_s_keys_are_for_the_plugin_s_ccp_and_ms_chap_too,
     radius_refuses_a_client_that_does_not_know_the_password,
 }
 
@@ -64,6 +65,23 @@ fn radius_lets_a_client_in_whose_link_is_encrypted_and_counted(version: Version)
     daemon.signal("TERM");
     assert_eq!(daemon.exit_status(SOON), 0);
     network.assert_nothing_left();
+}
+
+/// The digest that makes the challenge is not the one that verifies the response; and the address is not the daemon's.
+fn radius_s_keys_are_for_the_plugin_s_ccp_and_ms_chap_too(version: Version) {
+    let network = network(version, "secret");
+    let Network { client, server, .. } = &network;
+    let _radius = Radius::start(server);
+    let daemon = serve(&network, "delegate", "10.99.0.1: pptp_mppe required,128 pptp_mschap internal");
+    let pppd = dial_up(&network, CLIENT);
+    pppd.wait_for("local  IP address 10.99.0.77", 1, AT_ONCE);
+    eventually("the server reaches the client", SOON, || (server.pings(3, 1000, "10.99.0.77") == 3).then_some(()));
+    server.send_stream(client, "10.99.0.77", 500_000);
+    client.send_stream(server, "10.99.0.1", 500_000);
+    let log = daemon.pppd_log();
+    for words in ["MS-CHAPv2 is the plugin's", "MPPE 128-bit stateless compression enabled"] {
+        assert!(log.contains(words), "{words}: {log}");
+    }
 }
 
 fn radius_refuses_a_client_that_does_not_know_the_password(version: Version) {

@@ -174,9 +174,9 @@ fn make_offer(gre: &OwnedFd, assignment: &Assignment) -> io::Result<(OwnedFd, Ow
     Ok((pppds, life_line))
 }
 
-/// pppd's command line, as pptpd's is, with the plugin in place of a terminal.
+/// pppd's command line, as pptpd's is, with the plugin in place of a terminal: before the file, which may have its options.
 fn arguments(config: &Config, assignment: &Assignment, socket: RawFd) -> Vec<String> {
-    let mut arguments: Vec<String> = Vec::new();
+    let mut arguments = vec!["plugin".into(), config.plugin.clone()];
     if let Some(file) = &config.option_file {
         arguments.extend(["file".into(), file.to_string_lossy().into_owned()]);
     }
@@ -190,7 +190,7 @@ fn arguments(config: &Config, assignment: &Assignment, socket: RawFd) -> Vec<Str
     if !config.no_ipparam {
         arguments.extend(["ipparam".into(), client.clone()]);
     }
-    arguments.extend(["remotenumber", &client, "nodetach", "plugin", &config.plugin].map(String::from));
+    arguments.extend(["remotenumber", &client, "nodetach"].map(String::from));
     arguments.extend(["pptp_client", &client, "pptp_sock", &socket.to_string()].map(String::from));
     if config.datapath != Datapath::Auto {
         arguments.extend(["pptp_datapath", config.datapath.name()].map(String::from));
@@ -223,8 +223,8 @@ mod tests {
         let config = Config { option_file: Some("/etc/ppp/pptpd-options".into()), ..Config::default() };
         assert_eq!(
             line(&config, &assignment()),
-            "file /etc/ppp/pptpd-options 10.0.0.1:10.0.0.2 ipparam 192.0.2.2 remotenumber 192.0.2.2 nodetach plugin \
-             pptp-rs.so pptp_client 192.0.2.2 pptp_sock 12"
+            "plugin pptp-rs.so file /etc/ppp/pptpd-options 10.0.0.1:10.0.0.2 ipparam 192.0.2.2 remotenumber 192.0.2.2 \
+             nodetach pptp_client 192.0.2.2 pptp_sock 12"
         );
     }
 
@@ -234,8 +234,7 @@ mod tests {
         let open = Assignment { inside: None, ..assignment() };
         assert_eq!(
             line(&config, &open),
-            "debug remotenumber 192.0.2.2 nodetach plugin pptp-rs.so pptp_client 192.0.2.2 pptp_sock 12 \
-             pptp_datapath tun"
+            "plugin pptp-rs.so debug remotenumber 192.0.2.2 nodetach pptp_client 192.0.2.2 pptp_sock 12 pptp_datapath tun"
         );
     }
 }
