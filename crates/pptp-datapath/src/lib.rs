@@ -10,3 +10,4 @@ mod engine;
 mod filter;
 pub mod offer;
 mod offload;
+pub mod report;
