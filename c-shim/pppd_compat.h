@@ -83,6 +83,10 @@ extern bool demand, multilink;
 #define compat_disestablish ppp_generic_disestablish
 #define compat_timeout ppp_timeout
 #define compat_untimeout ppp_untimeout
+#define compat_peer_name() ppp_peer_authname(NULL, 0)
+#define compat_interface() ppp_ifname()
+#define compat_on_ipv4_up(function) ppp_add_notify(NF_IP_UP, (function), NULL)
+#define compat_on_ipv6_up(function) ppp_add_notify(NF_IPV6_UP, (function), NULL)
 #define compat_mtu ppp_get_mtu
 #define compat_set_mtu ppp_set_mtu
 
@@ -111,6 +115,12 @@ extern int got_sighup;
 #define compat_disestablish generic_disestablish_ppp
 #define compat_timeout timeout
 #define compat_untimeout untimeout
+#define compat_peer_name() (peer_authname)
+#define compat_interface() (ifname)
+/* A pppd may be built without IPv6. */
+#pragma weak ipv6_up_notifier
+#define compat_on_ipv4_up(function) add_notifier(&ip_up_notifier, (function), NULL)
+#define compat_on_ipv6_up(function) add_notifier(&ipv6_up_notifier, (function), NULL)
 #define compat_mtu netif_get_mtu
 #define compat_set_mtu netif_set_mtu
 

@@ -4,6 +4,7 @@
  */
 #include "pppd_compat.h"
 
+#include <arpa/inet.h>
 #include <linux/ppp_defs.h>
 
 #include "pppd_shim.h"
@@ -285,6 +286,13 @@ static void watch(struct watched *network, const struct watched *front)
 	protocol->input = front->input;
 }
 
+static void up_network(void *unused, int argument)
+{
+	(void)unused;
+	(void)argument;
+	callbacks->network_up();
+}
+
 void pptp_host_watch_networks(void)
 {
 	/* A pppd may be built without IPv6. */
@@ -294,6 +302,10 @@ void pptp_host_watch_networks(void)
 		else if ((*each)->protocol == PPP_IPV6CP)
 			watch(&ipv6, &(struct watched) {*each, open_ipv6, lower_ipv6, take_ipv6});
 	}
+	if (ipv4.protocol)
+		compat_on_ipv4_up(up_network);
+	if (ipv6.protocol)
+		compat_on_ipv6_up(up_network);
 }
 
 void pptp_host_give_packet(int protocol, const unsigned char *packet, size_t length)
@@ -305,6 +317,14 @@ void pptp_host_give_packet(int protocol, const unsigned char *packet, size_t len
 	memcpy(room, packet, length);
 	(protocol == PPP_IPCP ? &ipv4 : &ipv6)->input(0, room, length);
 }
+
+const char *pptp_host_peer_name(void) { return compat_peer_name(); }
+const char *pptp_host_interface(void) { return compat_interface(); }
+unsigned int pptp_host_local_address(void) { return ntohl(ipcp_gotoptions[0].ouraddr); }
+unsigned int pptp_host_remote_address(void) { return ntohl(ipcp_hisoptions[0].hisaddr); }
+int pptp_host_ccp_is_up(void) { return ccp_fsm[0].state == OPENED; }
+int pptp_host_receive_mppe(void) { return ccp_gotoptions[0].mppe; }
+int pptp_host_send_mppe(void) { return ccp_hisoptions[0].mppe; }
 
 int pptp_host_establish(int fd) { return compat_establish(fd); }
 void pptp_host_disestablish(int fd) { compat_disestablish(fd); }

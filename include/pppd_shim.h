@@ -179,10 +179,24 @@ void pptp_host_set_mtu(int mtu);
 
 /* ---- IP */
 
-/* Lets pptp_callbacks.network_... see what IPCP (0x8021) and IPV6CP (0x8057) get before they get it. */
+/* Lets pptp_callbacks.network_... see what IPCP (0x8021) and IPV6CP (0x8057) get before they get it, and that they are up. */
 void pptp_host_watch_networks(void);
 /* Gives the protocol with this number a packet, from its code on. */
 void pptp_host_give_packet(int protocol, const unsigned char *packet, size_t length);
+
+/* ---- what was agreed on */
+
+/* As the peer has authenticated itself; empty: it has not. */
+const char *pptp_host_peer_name(void);
+/* Name of the interface; empty: none yet. */
+const char *pptp_host_interface(void);
+/* IPCP's addresses, in the machine's byte order; 0: none. */
+unsigned int pptp_host_local_address(void);
+unsigned int pptp_host_remote_address(void);
+/* Nonzero: pppd's own CCP is up. What it says about MPPE (MPPE_OPT_...) in each direction; 0: nothing. */
+int pptp_host_ccp_is_up(void);
+int pptp_host_receive_mppe(void);
+int pptp_host_send_mppe(void);
 
 /* ---- channel */
 

@@ -148,6 +148,10 @@ struct pptp_callbacks {
    */
   void (*network_open)(int protocol);
   /**
+   * One of them is up.
+   */
+  void (*network_up)(void);
+  /**
    * LCP is down.
    */
   void (*network_lower_down)(int protocol);

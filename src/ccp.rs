@@ -8,6 +8,7 @@ use std::cell::RefCell;
 use log::{debug, error, info, warn};
 use pptp_core::ccp::{Ccp, Event, KeyLengths, Policy, Preparation, Presence, Settings, mppe_option};
 use pptp_core::mppe::{Config, KeyLength, Mode, StartKey};
+use pptp_datapath::report::Encryption;
 use pptp_io::clock;
 use zeroize::Zeroizing;
 
@@ -60,6 +61,8 @@ struct Link {
     networks: Networks,
     /// How the peer encrypts.
     receive: Option<Config>,
+    /// How we do.
+    send: Option<Config>,
 }
 
 /// IP and the others.
@@ -136,7 +139,7 @@ pub(crate) fn open() {
     let mut ccp = Ccp::new(Settings::new(policy));
     ccp.handle_up(clock::now());
     ccp.handle_open(clock::now());
-    LINK.set(Some(Link { ccp, keys, obstacle, networks: Networks::Undecided, receive: None }));
+    LINK.set(Some(Link { ccp, keys, obstacle, networks: Networks::Undecided, receive: None, send: None }));
     carry_out();
     let waits = with(|link| {
         if link.networks == Networks::Undecided {
@@ -180,6 +183,13 @@ fn key_lengths_after_login(policy: Policy, has_short: bool) -> KeyLengths {
 /// Whether MPPE is on.
 pub(crate) fn is_encrypted() -> bool {
     with(|link| link.receive.is_some()) == Some(true)
+}
+
+/// How each direction is encrypted; `None`: the plugin's CCP is not in use.
+pub(crate) fn encryption() -> Option<Encryption> {
+    SET_UP
+        .with_borrow(Option::is_some)
+        .then(|| with(|link| Encryption { receive: link.receive, send: link.send }).unwrap_or_default())
 }
 
 /// A packet of CCP, from its code on.
@@ -279,7 +289,7 @@ fn take(event: Event) {
     match event {
         Event::Opened { send, receive } => {
             with(|link| {
-                link.receive = Some(receive);
+                (link.receive, link.send) = (Some(receive), Some(send));
                 // Nothing is negotiated with them again.
                 link.keys = None;
             });

@@ -4,7 +4,7 @@ use std::ffi::{c_char, c_int, c_uchar};
 
 use crate::guard::{guard, report_panics};
 use crate::mschap::{V1, V2, Version};
-use crate::{ccp, channel, early, ffi, mschap, options, ppp_device, pppd, secrets};
+use crate::{ccp, channel, early, ffi, mschap, options, ppp_device, pppd, report, secrets, waiting};
 
 /// What pppd calls: its channel's functions, and the parsers of its options. Each may be called at any time after
 /// plugin_init, in pppd's only thread.
@@ -39,6 +39,8 @@ pub(crate) struct Callbacks {
     pub(crate) ccp: Compression,
     /// The network control protocol with this number begins to negotiate.
     pub(crate) network_open: extern "C" fn(protocol: c_int),
+    /// One of them is up.
+    pub(crate) network_up: extern "C" fn(),
     /// LCP is down.
     pub(crate) network_lower_down: extern "C" fn(protocol: c_int),
     /// A packet for it has come, from its code on. Nonzero: it is not to see it now.
@@ -132,6 +134,7 @@ static CALLBACKS: Callbacks = Callbacks {
         timer: ccp_timer,
     },
     network_open,
+    network_up,
     network_lower_down,
     network_packet,
 };
@@ -145,6 +148,7 @@ pub(crate) fn init() {
         pppd::register_options(options::table());
         channel::holdoff::install(holdoff_hook);
         ppp_device::install(channel::wants_device);
+        waiting::install();
     });
 }
 
@@ -310,6 +314,10 @@ extern "C" fn ccp_timer() {
 
 extern "C" fn network_open(protocol: c_int) {
     guard((), || early::open(protocol));
+}
+
+extern "C" fn network_up() {
+    guard((), report::network_up);
 }
 
 extern "C" fn network_lower_down(protocol: c_int) {

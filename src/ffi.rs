@@ -5,6 +5,7 @@
 //! the call manager's process, which calls nothing of this module but [`erase_secrets`].
 
 use std::ffi::{CStr, c_char, c_int};
+use std::net::Ipv4Addr;
 use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::time::Duration;
 
@@ -141,6 +142,12 @@ int_readers! {
     mschap_v1_directions => pptp_host_mschap_v1_directions;
     /// Of the interface, in bytes; 0: unknown.
     mtu => pptp_host_mtu;
+    /// Nonzero: pppd's own CCP is up.
+    ccp_is_up => pptp_host_ccp_is_up;
+    /// What it says of MPPE that is received.
+    receive_mppe => pptp_host_receive_mppe;
+    /// The same that is sent.
+    send_mppe => pptp_host_send_mppe;
 }
 
 /// pppd ends although it persists.
@@ -191,6 +198,31 @@ pub(crate) fn remote_number() -> String {
     let number = unsafe { shim::pptp_host_remote_number() };
     // SAFETY: null, or pppd's buffer, which is always terminated.
     unsafe { text(number) }.unwrap_or_default()
+}
+
+/// As the peer has authenticated itself; empty: it has not.
+pub(crate) fn peer_name() -> String {
+    // SAFETY: the module's contract.
+    let name = unsafe { shim::pptp_host_peer_name() };
+    // SAFETY: pppd's buffer, which is always terminated.
+    unsafe { text(name) }.unwrap_or_default()
+}
+
+/// The name of the interface; empty: none yet.
+pub(crate) fn interface() -> String {
+    // SAFETY: the module's contract.
+    let name = unsafe { shim::pptp_host_interface() };
+    // SAFETY: pppd's buffer, which is always terminated.
+    unsafe { text(name) }.unwrap_or_default()
+}
+
+/// The addresses that IPCP has agreed on: ours and the peer's; 0.0.0.0: none.
+pub(crate) fn inside_addresses() -> [Ipv4Addr; 2] {
+    // SAFETY: the module's contract.
+    let local = unsafe { shim::pptp_host_local_address() };
+    // SAFETY: the module's contract.
+    let remote = unsafe { shim::pptp_host_remote_address() };
+    [local, remote].map(Ipv4Addr::from)
 }
 
 /// The receive unit that LCP asks for, in bytes.

@@ -11,6 +11,8 @@
 //! - [`ccp`]: CCP where pppd's own cannot do what the user wants.
 //! - [`early`]: what comes for IP before its time.
 //! - [`mschap`]: MS-CHAP where pppd's own does not work.
+//! - [`report`]: what a server that has started this pppd gets to know.
+//! - [`waiting`]: a descriptor of ours among those that pppd waits for.
 //! - [`engine`]: the engine's process, which both of them talk to.
 
 mod ccp;
@@ -25,4 +27,6 @@ mod mschap;
 mod options;
 mod ppp_device;
 mod pppd;
+mod report;
 mod secrets;
+mod waiting;

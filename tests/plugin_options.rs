@@ -39,6 +39,7 @@ fn values_reach_their_settings() {
     assert_eq!(set("pptp_server", "vpn.example").map(server), Ok(Some(String::from("vpn.example"))));
     assert_eq!(set("pptp_client", "192.0.2.1").unwrap().client.as_deref(), Some("192.0.2.1"));
     assert_eq!(set("pptp_sock", "7").unwrap().socket, Some(7));
+    assert_eq!(set("pptp_report", "8").unwrap().report, Some(8));
     assert_eq!(set("pptp_phone", "0 123").unwrap().phone, "0 123");
     assert_eq!(set("pptp_phone", "").unwrap().phone, "");
     assert_eq!(set("pptp_window", "65535").unwrap().window, 65535);
@@ -130,7 +131,7 @@ fn a_refused_value_changes_nothing() {
 #[test]
 fn what_concerns_other_users_is_for_root() {
     let privileged: Vec<_> = table().iter().filter(|o| o.right == Right::Privileged).map(|o| o.name).collect();
-    assert_eq!(privileged, ["pptp_client", "pptp_sock", "pptp_bind", "pptp_mark", "pptp_quirks"]);
+    assert_eq!(privileged, ["pptp_client", "pptp_sock", "pptp_report", "pptp_bind", "pptp_mark", "pptp_quirks"]);
 }
 
 #[test]

@@ -26,7 +26,7 @@ use pptp_callmgr::client::Admission;
 use crate::mschap::CcpOf;
 use crate::options::{self, Path, Settings, Shape, Side};
 use crate::pppd::{self, Interruption, Status};
-use crate::{ccp, engine, ffi, mschap, ppp_device};
+use crate::{ccp, engine, ffi, mschap, ppp_device, report};
 
 use choice::{Choice, Origin};
 use client::{Link, Stopped};
@@ -218,6 +218,7 @@ fn take(settings: &Settings, client: &str, socket: RawFd) -> Result<RawFd, Stopp
     mtu::apply(settings.mtu, server::outer_mtu(client), with(|channel| channel.configured));
     with(|channel| channel.peer = String::from(client));
     if server::check_socket(socket).map_err(Stopped::Failed)? == Origin::KernelSocket {
+        begin_reporting(settings.report);
         let admission = ffi::borrow(socket).map(|socket| admission::begin(socket, settings)).transpose();
         let admission = admission.map_err(Stopped::Failed)?;
         with(|channel| channel.admission = admission);
@@ -225,12 +226,27 @@ fn take(settings: &Settings, client: &str, socket: RawFd) -> Result<RawFd, Stopp
     }
     let path = choose().map_err(|_| Stopped::Failed(String::from("there is no data path")))?;
     let offer = server::take_offer(socket)?;
+    begin_reporting(settings.report.or(Some(socket)));
     let call = userspace::with_choices(offer.call, settings);
     let device = userspace::make_device(path, call, Ends { gre: offer.gre, life_line: offer.life_line })
         .map_err(Stopped::Failed)?;
     let number = device.as_raw_fd();
     with(|channel| channel.link = Some(Link::offered(path, device)));
     Ok(number)
+}
+
+/// The server that made the call may ask about it here.
+fn begin_reporting(socket: Option<RawFd>) {
+    let Some(socket) = socket else { return };
+    server::keep_from_scripts(socket);
+    if let Some(socket) = ffi::borrow(socket) {
+        report::begin(socket);
+    }
+}
+
+/// The data path, once it is chosen.
+pub(crate) fn path() -> Option<Path> {
+    with(|channel| channel.choice.as_ref().map(|choice| choice.path))
 }
 
 /// Says why there is no call, and gives pppd the exit status unless it has it already (8, no connection).
@@ -283,6 +299,7 @@ pub(crate) fn establish(device: RawFd) -> RawFd {
 
 /// Undoes [`establish`], and says why the call ended if the other side ended it.
 pub(crate) fn disestablish(device: RawFd) {
+    report::finish();
     ffi::disestablish(device);
     watch::end();
     let hung_up = pppd::hung_up();

@@ -11,7 +11,7 @@ use pptp_io::{pty, seqpacket, words};
 
 use crate::ccp::Encrypter;
 use crate::options::{Path, Settings};
-use crate::{engine, ppp_device, pppd};
+use crate::{engine, ppp_device, pppd, report};
 
 /// The call's own descriptors, all for the engine.
 #[derive(Debug)]
@@ -56,6 +56,7 @@ pub(super) fn make_device(path: Path, call: CallConfig, ends: Ends) -> Result<Ow
         Path::Kernel | Path::Tun => {
             let attach: ppp_device::Attach = Box::new(move |engine, channel, frames| {
                 let descriptors = [ends.gre.as_fd(), frames, ends.life_line.as_fd()];
+                report::carries(channel);
                 engine.new_channel(channel, call, Framing::Datagrams, descriptors)
             });
             ppp_device::offer_line(attach).map_err(|error| format!("cannot make a channel: {}", words(&error)))
@@ -75,6 +76,7 @@ fn make_line(call: CallConfig, ends: &Ends) -> Result<OwnedFd, String> {
     let descriptors = [ends.gre.as_fd(), master.as_fd(), ends.life_line.as_fd()];
     let refused = |error: EngineError| format!("the engine does not take the call: {error}");
     engine::ask(|engine| engine.new_channel(channel, call, Framing::Hdlc, descriptors)).map_err(refused)?;
+    report::carries(channel);
     if encrypts_terminals() {
         ppp_device::encrypt(channel).map_err(refused)?;
     }

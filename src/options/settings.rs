@@ -17,6 +17,8 @@ pub(crate) struct Settings {
     pub(crate) client: Option<String>,
     /// The client's connected PPTP socket.
     pub(crate) socket: Option<RawFd>,
+    /// The socket on which a server asks about the call (`pptp_datapath::report`).
+    pub(crate) report: Option<RawFd>,
     /// The number to dial (RFC 2637 §2.7).
     pub(crate) phone: String,
     /// Packets this end buffers (RFC 2637 §2.7).
@@ -120,6 +122,7 @@ impl Default for Settings {
             server: None,
             client: None,
             socket: None,
+            report: None,
             phone: String::new(),
             window: 50,
             datapath: Datapath::Auto,

@@ -83,6 +83,13 @@ static TABLE: &[OptionSpec] = &[
         "Descriptor of the client's connected PPTP socket (server side)",
     ),
     option(
+        "pptp_report",
+        number(0, HIGHEST_DESCRIPTOR, |s, v| s.report = i32::try_from(v).ok()),
+        "",
+        Privileged,
+        "Descriptor of a server that asks about the call (server side)",
+    ),
+    option(
         "pptp_phone",
         Kind::Text { shape: TextShape::Phone, longest: LONGEST_PHONE, set: |s, v| s.phone = v },
         "",

@@ -146,6 +146,12 @@ pub(super) fn statistics_of(interface: impl FnOnce() -> Option<u32>) -> Option<S
     engine::ask(|engine| engine.statistics(unit.number)).ok()
 }
 
+/// The statistics of the unit, if there is one, by the engine's count.
+pub(crate) fn unit_statistics() -> Option<Statistics> {
+    let unit = DEVICE.with_borrow(|device| device.unit)?;
+    engine::ask(|engine| engine.statistics(unit.number)).ok()
+}
+
 /// Whether there is a unit that has lost its interface.
 pub(crate) fn has_lost_unit() -> bool {
     let Some(unit) = DEVICE.with_borrow(|device| device.unit) else { return false };

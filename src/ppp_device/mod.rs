@@ -19,6 +19,6 @@ mod kernel_unit;
 mod requests;
 mod statistics;
 
-pub(crate) use device::{Attach, has_lost_unit, offer_line, require_encryption, withdraw_line};
+pub(crate) use device::{Attach, has_lost_unit, offer_line, require_encryption, unit_statistics, withdraw_line};
 pub(crate) use hooks::{install, obstacle};
 pub(crate) use kernel_unit::encrypt;

@@ -81,7 +81,9 @@ unsigned char mppe_send_key[32] = "key", mppe_recv_key[32] = "key";
 char *current_option;
 bool demand, multilink;
 fsm lcp_fsm[NUM_PPP];
-ccp_options ccp_wantoptions[NUM_PPP];
+fsm ccp_fsm[NUM_PPP];
+ccp_options ccp_wantoptions[NUM_PPP], ccp_hisoptions[NUM_PPP];
+ipcp_options ipcp_gotoptions[NUM_PPP], ipcp_hisoptions[NUM_PPP];
 ipcp_options ipcp_wantoptions[NUM_PPP] = {{.neg_vj = 1}}, ipcp_allowoptions[NUM_PPP] = {{.neg_vj = 1}};
 static void (*timer)(void *), (*ccp_timer)(void *);
 static int timer_seconds, ccp_timer_seconds;
@@ -199,6 +201,9 @@ void ppp_untimeout(void (*function)(void *), void *argument) { (void)argument; s
 static int got_term, got_hup, exit_status = 8;
 bool ppp_signaled(int sig) { return sig == SIGTERM ? got_term : sig == SIGHUP ? got_hup : 0; }
 void ppp_set_status(ppp_exit_code_t code) { exit_status = code; }
+const char *ppp_peer_authname(char *buffer, size_t size) { (void)buffer, (void)size; return ""; }
+const char *ppp_ifname(void) { return ""; }
+void ppp_add_notify(ppp_notify_t type, ppp_notify_fn *function, void *argument) { (void)type, (void)function, (void)argument; }
 static char remote_number[64];
 const char *ppp_get_remote_number(void) { return remote_number; }
 void ppp_set_remote_number(const char *number)
@@ -219,7 +224,9 @@ volatile int status = 8;
 #define got_term got_sigterm
 #define got_hup got_sighup
 #define exit_status status
-char ppp_devnam[MAXPATHLEN], remote_number[MAXNAMELEN];
+char ppp_devnam[MAXPATHLEN], remote_number[MAXNAMELEN], peer_authname[MAXNAMELEN], ifname[32];
+struct notifier *ip_up_notifier, *ipv6_up_notifier;
+void add_notifier(struct notifier **list, notify_func function, void *argument) { (void)list, (void)function, (void)argument; }
 void script_setenv(char *name, char *value, int global) { (void)global; tell("environment %s=%s", name, value); }
 int generic_establish_ppp(int fd) { return establish_channel(fd); }
 void generic_disestablish_ppp(int fd) { (void)fd; tell("host disestablishes"); }
