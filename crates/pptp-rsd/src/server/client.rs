@@ -4,7 +4,7 @@ use core::fmt;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 
-use log::{debug, info, warn};
+use log::{Level, debug, info, log_enabled, warn};
 use pptp_core::control::{
     self, CallAnswer, CloseReason, Connection, Event, IncomingCallAnswer, IncomingCallOffer, Misbehaviour,
     OutgoingCallOffer,
@@ -112,7 +112,9 @@ impl Client {
     ) -> Asked {
         match event {
             Event::StartRequested(_) => return Asked::ToStart,
-            Event::Established(peer) => debug!("{self}: control connection established: {peer}"),
+            Event::Established(peer) => {
+                self.log_detail(&format_args!("control connection established: {peer}"), quotas, now);
+            }
             Event::OutgoingCallRequested(offer) => {
                 if let Err(refusal) = self.take_outgoing(&offer, calls, now) {
                     calls.tally.refuse(&refusal);
@@ -145,17 +147,18 @@ impl Client {
             Event::WanErrors { call, counters } => {
                 if let Some(&session) = self.calls.get(&call) {
                     calls.note_errors(session, &counters);
+                    self.log_detail(&format_args!("line errors of call {}: {counters:?}", call.0), quotas, now);
                 }
             }
             // Nothing is escaped in GRE, so the map of characters has nothing to say (RFC 2637 §2.15).
-            Event::LinkInfo { .. } => debug!("{self}: {event}"),
+            Event::LinkInfo { .. } => self.log_detail(&event, quotas, now),
             Event::Closed(reason) => self.log_close(&reason, quotas, now),
             Event::PeerMisbehaved(Misbehaviour::TooManyCalls) => {
                 calls.tally.refuse_beyond_connection();
-                self.log_oddity(&event);
+                self.log_oddity(&event, quotas, now);
             }
             // Most are reports of what the client does wrong.
-            _ => self.log_oddity(&event),
+            _ => self.log_oddity(&event, quotas, now),
         }
         Asked::Nothing
     }
@@ -209,17 +212,23 @@ impl Client {
     fn log_close(&self, reason: &CloseReason, quotas: &mut Quotas, now: Instant) {
         match reason {
             CloseReason::StoppedByPeer(_) | CloseReason::StoppedByUs | CloseReason::PeerClosed => {
-                debug!("{self}: closed: {reason}");
+                self.log_detail(&format_args!("closed: {reason}"), quotas, now);
             }
             _ if quotas.strangers.permits(now) => info!("{self}: closed: {reason}"),
             _ => {}
         }
     }
 
-    fn log_oddity(&mut self, event: &Event) {
+    fn log_oddity(&mut self, event: &Event, quotas: &mut Quotas, now: Instant) {
         if self.oddities > 0 {
             self.oddities -= 1;
-            debug!("{self}: {event}");
+            self.log_detail(event, quotas, now);
+        }
+    }
+
+    fn log_detail(&self, what: &dyn fmt::Display, quotas: &mut Quotas, now: Instant) {
+        if log_enabled!(Level::Debug) && quotas.details.permits(now) {
+            debug!("{self}: {what}");
         }
     }
 }

@@ -215,7 +215,7 @@ impl<L: Lines> Exchange<L> {
 
     /// What is counted. The server's uptime is its owner's to know.
     pub(super) fn figures(&self) -> Figures {
-        let Quotas { strangers, refusals } = &self.quotas;
+        let Quotas { strangers, refusals, .. } = &self.quotas;
         Figures {
             uptime: Duration::ZERO,
             sessions: self.calls.stages(),

@@ -8,8 +8,12 @@ use pptp_core::time::Instant;
 const LINES: u32 = 20;
 const PERIOD: Duration = Duration::from_secs(10);
 
-#[derive(Debug, Default)]
+/// Lines of a kind that only those see who have asked for it (`debug`): all of an office that connects at once.
+const DETAILS: u32 = 300;
+
+#[derive(Debug)]
 pub(super) struct Quota {
+    lines: u32,
     begin: Option<Instant>,
     said: u32,
     kept_back: u64,
@@ -17,13 +21,23 @@ pub(super) struct Quota {
     pub(super) suppressed: u64,
 }
 
+impl Default for Quota {
+    fn default() -> Self {
+        Self::of(LINES)
+    }
+}
+
 impl Quota {
+    const fn of(lines: u32) -> Self {
+        Self { lines, begin: None, said: 0, kept_back: 0, suppressed: 0 }
+    }
+
     /// Whether a line may be logged; one that may not is counted.
     pub(super) fn permits(&mut self, now: Instant) -> bool {
         if self.begin.is_none_or(|begin| now.since(begin) >= PERIOD && self.kept_back == 0) {
             (self.begin, self.said) = (Some(now), 0);
         }
-        if self.said < LINES {
+        if self.said < self.lines {
             self.said += 1;
             return true;
         }
@@ -46,24 +60,33 @@ impl Quota {
 }
 
 /// One for each kind of line, so that a flood of one hides none of the other.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Quotas {
     /// Connections that come to nothing.
     pub(super) strangers: Quota,
     /// Clients and calls that are refused.
     pub(super) refusals: Quota,
+    /// What control connections are at, for those who debug.
+    pub(super) details: Quota,
+}
+
+impl Default for Quotas {
+    fn default() -> Self {
+        Self { strangers: Quota::default(), refusals: Quota::default(), details: Quota::of(DETAILS) }
+    }
 }
 
 impl Quotas {
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.strangers.deadline().into_iter().chain(self.refusals.deadline()).min()
+        [&self.strangers, &self.refusals, &self.details].into_iter().filter_map(Quota::deadline).min()
     }
 
     /// Counts of lines that were kept back, with what they were about, when it is time to tell.
     pub(super) fn take_counts(&mut self, now: Instant) -> impl Iterator<Item = (u64, &'static str)> + use<> {
         let strangers = self.strangers.take_count(now).map(|count| (count, "connections that came to nothing"));
         let refusals = self.refusals.take_count(now).map(|count| (count, "refusals"));
-        strangers.into_iter().chain(refusals)
+        let details = self.details.take_count(now).map(|count| (count, "control connections"));
+        strangers.into_iter().chain(refusals).chain(details)
     }
 }
 

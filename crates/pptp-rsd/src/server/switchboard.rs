@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use log::{debug, info, warn};
+use log::{info, warn};
 use pptp_core::control::{CallParameters, WanErrorCounters};
 use pptp_core::time::Instant;
 use pptp_core::wire::{CallId, PeerCallId};
@@ -14,6 +14,7 @@ use pptp_io::children::Ending;
 use super::deadlines::Deadlines;
 use super::ids::CallIds;
 use super::lines::{Assignment, Ends, HangUp, Lines};
+use super::quota::Quota;
 use super::refusal::Refusal;
 use super::session::{ClientId, Name, Push, Session, SessionId, Stage};
 use super::status::Words;
@@ -49,6 +50,8 @@ pub(super) struct Switchboard<L: Lines> {
     from: HashMap<IpAddr, usize>,
     /// Calls in vain: each costs a process.
     in_vain: Strikes,
+    /// Of lines about calls that were over before they were connected.
+    unconnected: Quota,
     deadlines: Deadlines<SessionId>,
     last: u64,
 }
@@ -62,6 +65,7 @@ impl<L: Lines> Switchboard<L> {
             pool: Pool::new(Plan::of(&config)),
             in_vain: allowed_in_vain(&config),
             config,
+            unconnected: Quota::default(),
             sessions: BTreeMap::new(),
             processes: HashMap::new(),
             from: HashMap::new(),
@@ -182,7 +186,6 @@ impl<L: Lines> Switchboard<L> {
         } = *counters;
         let all = [crc_errors, framing_errors, hardware_overruns, buffer_overruns, timeout_errors, alignment_errors];
         session.line_errors = all.into_iter().map(u64::from).sum();
-        debug!("{}: the client reports line errors: {counters:?}", session.name);
     }
 
     /// The call is over, and so is what was made for it.
@@ -190,7 +193,9 @@ impl<L: Lines> Switchboard<L> {
         let Some(session) = self.sessions.get_mut(&id) else { return };
         match session.stage {
             Stage::Open => {
-                info!("{}: call over before it was connected: {reason}", session.name);
+                if self.unconnected.permits(now) {
+                    info!("{}: call over before it was connected: {reason}", session.name);
+                }
                 self.remove(id);
             }
             Stage::Up(process) => {
@@ -248,13 +253,16 @@ impl<L: Lines> Switchboard<L> {
     }
 
     pub(super) fn next_timeout(&self) -> Option<Instant> {
-        self.deadlines.next()
+        self.deadlines.next().into_iter().chain(self.unconnected.deadline()).min()
     }
 
     /// Insists where a pppd did not end.
     pub(super) fn handle_timeout(&mut self, now: Instant) {
         while let Some(id) = self.deadlines.pop_expired(now) {
             self.push(id, Push::next, now);
+        }
+        if let Some(count) = self.unconnected.take_count(now) {
+            warn!("{count} more lines about calls that were over before they were connected were not logged");
         }
     }
 

@@ -167,6 +167,37 @@ fn thousands_of_connections_cost_no_memory_that_stays() {
 }
 
 #[test]
+fn nobody_can_fill_the_disk_with_lines_also_not_with_debug() {
+    let daemon = Daemon::start("remoteip 10.0.0.2-9", "");
+    let idle = daemon.descriptors();
+    // Connections that are good as far as they go.
+    for _ in 0..500 {
+        let mut client = daemon.join();
+        client.send("stop", &[]);
+        client.expect("stop-reply");
+    }
+    // One that tells much.
+    let mut client = daemon.join();
+    let ours = client.dial(1);
+    for _ in 0..300 {
+        client.send("sli", &[("peer", ours.into())]);
+        client.send("wen", &[("peer", ours.into()), ("crc", 1)]);
+        client.send("sccrq", &[]);
+    }
+    // Calls that come in and are over before they are connected.
+    for id in 2..500 {
+        client.send("icrq", &[("id", id)]);
+        client.expect("icrp");
+        client.send("cdn", &[("id", id)]);
+    }
+    client.send("echo", &[]);
+    client.expect("echo-reply");
+    drop(client);
+    daemon.wait_until_idle(idle);
+    assert!(daemon.log().lines().count() < 500, "{}", daemon.log().lines().count());
+}
+
+#[test]
 fn without_descriptors_calls_are_refused_and_connections_wait() {
     let daemon = Daemon::start_with_descriptors(24, "", "");
     let idle = daemon.descriptors();
