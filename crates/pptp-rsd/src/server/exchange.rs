@@ -231,7 +231,7 @@ impl<L: Lines> Exchange<L> {
         let found = self.calls.matching(target);
         for id in &found {
             let Some((client_id, call)) = self.calls.call_of(*id) else { continue };
-            self.calls.hang_up(*id, "an operator has ended it", now);
+            self.calls.disconnect(*id, now);
             if let Some(client) = self.clients.get_mut(&client_id) {
                 client.clear(call, now);
                 self.settle(client_id, now);

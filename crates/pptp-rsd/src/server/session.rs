@@ -36,6 +36,8 @@ pub(super) struct Session<Line, Process> {
     pub(super) stage: Stage<Process>,
     /// When pppd was started.
     pub(super) begin: Instant,
+    /// That it ends early is not the client's fault.
+    pub(super) excused: bool,
     /// Line errors that the client has reported, of all kinds.
     pub(super) line_errors: u64,
 }

@@ -101,6 +101,7 @@ impl<L: Lines> Switchboard<L> {
             line,
             stage: Stage::Open,
             begin: now,
+            excused: false,
             line_errors: 0,
         };
         self.sessions.insert(id, session);
@@ -211,6 +212,14 @@ impl<L: Lines> Switchboard<L> {
         }
     }
 
+    /// The call is over because an operator wants that.
+    pub(super) fn disconnect(&mut self, id: SessionId, now: Instant) {
+        if let Some(session) = self.sessions.get_mut(&id) {
+            session.excused = true;
+            self.hang_up(id, "an operator has ended it", now);
+        }
+    }
+
     /// A pppd has ended. Whose call it leaves without, if it was not over.
     pub(super) fn process_ended(
         &mut self,
@@ -227,7 +236,7 @@ impl<L: Lines> Switchboard<L> {
         if session.line_errors > 0 {
             info!("{}: the client has reported {} line errors", session.name, session.line_errors);
         }
-        if age < IN_VAIN {
+        if age < IN_VAIN && !session.excused {
             self.in_vain.add(session.name.client.ip(), now);
         }
         let left = session.call().map(|call| (session.client, call));

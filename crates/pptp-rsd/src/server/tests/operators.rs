@@ -111,6 +111,18 @@ fn a_disconnect_ends_the_call_and_tells_the_client() {
 }
 
 #[test]
+fn nobody_is_barred_for_what_an_operator_does() {
+    let mut office = Office::new(Config { max_per_address: 1, ..config() });
+    let client = office.join("192.0.2.2:4000");
+    for number in 1..=20 {
+        office.dial(client);
+        assert_eq!(hear(&mut office, "disconnect 192.0.2.2"), "end 1\n");
+        office.end(number, 16);
+    }
+    assert_eq!(office.started().len(), 20);
+}
+
+#[test]
 fn an_address_stands_for_all_calls_of_a_client_or_for_one_inside() {
     let mut office = Office::new(config());
     for from in ["192.0.2.2:1", "192.0.2.2:2", "192.0.2.3:1"] {
