@@ -88,7 +88,7 @@ pub struct Config {
     pub remote: Vec<AddressRange>,
     /// pppd chooses addresses (chap-secrets, RADIUS).
     pub delegate: bool,
-    /// Log each decision.
+    /// Log each decision; pppd is not told to.
     pub debug: bool,
     /// Stay in the foreground.
     pub foreground: bool,

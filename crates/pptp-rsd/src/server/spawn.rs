@@ -5,6 +5,7 @@
 
 use core::fmt;
 use core::time::Duration;
+use std::ffi::OsString;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::sync::Arc;
@@ -175,31 +176,31 @@ fn make_offer(gre: &OwnedFd, assignment: &Assignment) -> io::Result<(OwnedFd, Ow
 }
 
 /// pppd's command line, as pptpd's is, with the plugin in place of a terminal: before the file, which may have its options.
-fn arguments(config: &Config, assignment: &Assignment, socket: RawFd) -> Vec<String> {
-    let mut arguments = vec!["plugin".into(), config.plugin.clone()];
+fn arguments(config: &Config, assignment: &Assignment, socket: RawFd) -> Vec<OsString> {
+    let mut arguments = vec!["plugin".into(), OsString::from(&config.plugin)];
     if let Some(file) = &config.option_file {
-        arguments.extend(["file".into(), file.to_string_lossy().into_owned()]);
+        arguments.extend(["file".into(), OsString::from(file)]);
     }
     let client = assignment.ends.client.to_string();
     if let Some(Pair { local, remote }) = assignment.inside {
-        arguments.push(format!("{local}:{remote}"));
-    }
-    if config.debug {
-        arguments.push("debug".into());
+        arguments.push(format!("{local}:{remote}").into());
     }
     if !config.no_ipparam {
-        arguments.extend(["ipparam".into(), client.clone()]);
+        arguments.extend(["ipparam", &client].map(OsString::from));
     }
-    arguments.extend(["remotenumber", &client, "nodetach"].map(String::from));
-    arguments.extend(["pptp_client", &client, "pptp_sock", &socket.to_string()].map(String::from));
+    arguments.extend(["remotenumber", &client, "nodetach"].map(OsString::from));
+    arguments.extend(["pptp_client", &client, "pptp_sock", &socket.to_string()].map(OsString::from));
     if config.datapath != Datapath::Auto {
-        arguments.extend(["pptp_datapath", config.datapath.name()].map(String::from));
+        arguments.extend(["pptp_datapath", config.datapath.name()].map(OsString::from));
     }
     arguments
 }
 
 #[cfg(test)]
 mod tests {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+
     use super::*;
     use pptp_core::wire::{CallId, PeerCallId};
 
@@ -215,7 +216,14 @@ mod tests {
     }
 
     fn line(config: &Config, assignment: &Assignment) -> String {
-        arguments(config, assignment, 12).join(" ")
+        arguments(config, assignment, 12).join(OsStr::new(" ")).into_string().unwrap()
+    }
+
+    #[test]
+    fn an_option_file_has_the_name_that_it_has() {
+        let name = OsStr::from_bytes(b"/etc/ppp/\xe9t\xe9");
+        let config = Config { option_file: Some(name.into()), ..Config::default() };
+        assert_eq!(arguments(&config, &assignment(), 12)[2..4], [OsStr::new("file"), name]);
     }
 
     #[test]
@@ -234,7 +242,7 @@ mod tests {
         let open = Assignment { inside: None, ..assignment() };
         assert_eq!(
             line(&config, &open),
-            "plugin pptp-rs.so debug remotenumber 192.0.2.2 nodetach pptp_client 192.0.2.2 pptp_sock 12 pptp_datapath tun"
+            "plugin pptp-rs.so remotenumber 192.0.2.2 nodetach pptp_client 192.0.2.2 pptp_sock 12 pptp_datapath tun"
         );
     }
 }

@@ -17,7 +17,7 @@ fn a_call_reaches_its_pppd_which_has_only_what_it_needs() {
     let arguments = lines.next().unwrap();
     let near = daemon.near;
     for part in [
-        format!("plugin pptp-rs.so file {} 10.0.0.1:10.0.0.2 debug ipparam {near}", daemon.path("options").display()),
+        format!("plugin pptp-rs.so file {} 10.0.0.1:10.0.0.2 ipparam {near}", daemon.path("options").display()),
         format!("remotenumber {near} nodetach pptp_client {near} pptp_sock "),
         "pptp_datapath tun".into(),
     ] {
