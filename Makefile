@@ -19,8 +19,8 @@ NATIVE_TESTS = $(CARGO) test --package pptp-native --features namespaces --test
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: setup build ## real tunnels: to a real pptpd in a guest, and on this machine without PPP in the kernel
-	@$(CARGO) build --release --package pptp-testkit --bins
+demo: setup build ## real tunnels: to pptpd and to pptp-rsd in a guest, and to pptp-rsd here without PPP in the kernel
+	@$(CARGO) build --release --package pptp-rsd
 	@scripts/demo.sh
 	@scripts/demo_native.sh
 

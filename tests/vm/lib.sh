@@ -351,7 +351,7 @@ pptpd_start() {
 option /etc/ppp/pptpd-options
 localip $TUNNEL_SERVER
 remoteip 192.168.77.10-99
-connections 80
+connections 90
 CONF
   client_secrets client
   daemon server $WORK/pptpd.log /usr/sbin/pptpd --fg --conf /run/pptpd.conf --pidfile /run/pptpd.pid

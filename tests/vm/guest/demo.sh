@@ -1,4 +1,4 @@
-# demo.sh - what `make demo` shows: one tunnel, from pppd's first line to its last
+# demo.sh - what `make demo` shows of the kernel's data path: a tunnel to pptpd, and one to pptp-rsd in its place
 . "$REPO/tests/vm/lib.sh"
 version=$(native_version)
 
@@ -6,23 +6,58 @@ say() { printf '%s\n' "$@"; }
 give_up() {
   local log
   say "" "RESULT: it does not work: $1"
-  for log in "$(log_of demo)" $WORK/pptpd.log $WORK/pptpd-pppd.log; do
+  for log in $WORK/{pptpd,rsd}-demo.log $WORK/pptpd.log $WORK/rsd.log $WORK/pptpd-pppd.log; do
     [ ! -s "$log" ] || { say "--- $log"; tail -n 40 "$log"; }
   done
   exit 1
 }
-# shown HOST COMMAND...: with its output, as it would look in a terminal
+indented() { sed 's/^./  &/'; }
+# typed HOST TEXT: as it would look in a terminal
+typed() { say "" "  $1\$ ${*:2}"; }
+# shown HOST COMMAND...: with its output
 shown() {
-  say "" "  $1\$ ${*:2}"
-  on "$@" 2>&1 | sed 's/^/  /'
+  typed "$@"
+  on "$@" 2>&1 | indented
   return "${PIPESTATUS[0]}"
+}
+# news FILE: its lines that have not been shown yet
+declare -A told=()
+news() {
+  local lines
+  mapfile -t lines < "$1"
+  printf '  %s\n' "${lines[@]:${told[$1]:-0}}"
+  told[$1]=${#lines[@]}
 }
 # megabits ARGS...: what iperf3 measures for the receiver
 megabits() { on client iperf3 --client $TUNNEL_SERVER --time 3 --format m "$@" 2>&1 | awk '/receiver/ { for (i = 2; i <= NF; i++) if ($i == "Mbits/sec") print $(i - 1) }'; }
 
-{ network && pptpd_start; } || give_up "the network or pptpd did not start"
+# connect NAME: pppd's start to addresses; sets TOOK
+connect() {
+  local started
+  typed client "pppd call demo nodetach"
+  started=$(now)
+  pppd_start client "$version" "$1" call demo
+  tunnel_up client "$1" 20 > /dev/null || give_up "the tunnel did not come up"
+  TOOK=$(elapsed_since "$started")
+  grep -q 'MPPE 128-bit stateless compression enabled' "$(log_of "$1")" || give_up "the data was not encrypted"
+}
+# end_pptpd: it leaves a file
+end_pptpd() { pptpd_stop; on server rm -f /run/pptpd.pid; }
+# measure: sets SPEED
+measure() {
+  local server up down
+  daemon server $WORK/iperf.log iperf3 --server --bind $TUNNEL_SERVER
+  server=$DAEMON
+  wait_for 5 listening server 5201 || give_up "iperf3 does not listen"
+  up=$(megabits) down=$(megabits --reverse)
+  end_daemon "$server"
+  [ -n "$up" ] && [ -n "$down" ] || give_up "no throughput could be measured"
+  SPEED="$up Mbit/s up, $down Mbit/s down"
+}
+
+network || give_up "the network did not start"
 say "  client   10.99.0.2   stock pppd $version with pptp-rs.so"
-say "  server   $SERVER   pptpd $(dpkg-query -W -f '${Version}' pptpd 2> /dev/null), Debian's own"
+say "  server   $SERVER   pptpd $(dpkg-query -W -f '${Version}' pptpd 2> /dev/null), Debian's own; then pptp-rsd"
 say "  kernel   Linux $(uname -r) as User-Mode Linux; pptp.ko and ppp_mppe.ko carry the data"
 
 write_file client /etc/ppp/peers/demo << PEER
@@ -33,36 +68,49 @@ require-mppe-128
 noauth
 nobsdcomp nodeflate
 PEER
+shown client cat /etc/ppp/peers/demo
+pptpd_start || give_up "pptpd did not start"
+end_pptpd
 leftovers_before
-say "" "  client\$ cat /etc/ppp/peers/demo"
-on client sed 's/^/  /' /etc/ppp/peers/demo
 
 # Everything is read from the host's disk once, which is not what connecting takes.
 on client pppd plugin pptp-rs.so --version > /dev/null 2>&1
-say "" "  client\$ pppd call demo nodetach"
-started=$(now)
-pppd_start client "$version" demo call demo
-tunnel_up client demo 20 > /dev/null || give_up "the tunnel did not come up"
-took=$(elapsed_since "$started")
-sed 's/^/  /' "$(log_of demo)"
-interface=$(interface_of demo)
-
+typed server "pptpd --fg --conf /run/pptpd.conf &"
+pptpd_start || give_up "pptpd did not start"
+connect pptpd-demo
+news "$(log_of pptpd-demo)"
 shown client ping -n -c 3 -i 0.3 $TUNNEL_SERVER || give_up "no answer through the tunnel"
-shown client ip -br address show dev "$interface"
-
-daemon server $WORK/iperf.log iperf3 --server --bind $TUNNEL_SERVER
-server=$DAEMON
-wait_for 5 listening server 5201 || give_up "iperf3 does not listen"
-up=$(megabits) down=$(megabits --reverse)
-end_daemon "$server"
-[ -n "$up" ] && [ -n "$down" ] || give_up "no throughput could be measured"
-grep -q 'MPPE 128-bit stateless compression enabled' "$(log_of demo)" $WORK/pptpd-pppd.log || give_up "the data was not encrypted"
-
-pppd_stop demo
+shown client ip -br address show dev "$(interface_of pptpd-demo)"
+measure
+to_pptpd="$SPEED" took_pptpd=$TOOK
+pppd_stop pptpd-demo
 [ "$STATUS" = 5 ] || give_up "pppd ended with status $STATUS instead of 5"
+end_pptpd
+
+say "" "  The same with pptp-rsd, which reads pptpd's file:"
+shown server cat /run/pptpd.conf
+typed server "pptp-rsd --fg --conf /run/pptpd.conf &"
+daemon server $WORK/rsd.log pptp-rsd --fg --conf /run/pptpd.conf
+rsd=$DAEMON
+wait_for 10 listening server 1723 || give_up "pptp-rsd does not listen"
+news $WORK/rsd.log
+connect rsd-demo
+news "$(log_of rsd-demo)"
+say "" "  server, meanwhile:"
+news $WORK/rsd.log
+shown client ping -n -c 3 -i 0.3 $TUNNEL_SERVER || give_up "no answer through the tunnel"
+measure
+shown server pptp-rsctl sessions || give_up "pptp-rsctl cannot ask the server"
+typed server "kill %pptp-rsd"
+end_daemon "$rsd" || give_up "pptp-rsd ended with status $?"
+news $WORK/rsd.log
+pppd_wait rsd-demo 10 || give_up "pppd did not end with its server"
+say "" "  client, meanwhile:"
+news "$(log_of rsd-demo)"
 leftovers_none "nothing is left behind" > $WORK/left || give_up "after the end something is left: $(cat $WORK/left)"
 
-say "" "  connected in           $took s (pppd's start to addresses on $interface)"
-say "  throughput             $up Mbit/s up, $down Mbit/s down (MPPE-128, one emulated processor for both ends)"
-say "  after SIGTERM          pppd's exit status 5; no process, socket, interface or file left"
-say "" "RESULT: it works. A stock pppd with pptp-rs.so reached a real pptpd, encrypted, and both directions carried traffic."
+say "" "  connected in           $took_pptpd s to pptpd, $TOOK s to pptp-rsd (pppd's start to addresses)"
+say "  throughput, pptpd      $to_pptpd (MPPE-128, one emulated processor for both ends)"
+say "  throughput, pptp-rsd   $SPEED"
+say "  after the end          pppd's exit status 5 after SIGTERM, $STATUS after its server's; no process, socket, interface or file left"
+say "" "RESULT: it works. A stock pppd with pptp-rs.so reached a real pptpd and pptp-rsd, encrypted, and both directions carried traffic."
