@@ -31,7 +31,18 @@ impl Attempt {
     /// # Errors
     /// `AddrNotAvailable`: the local address is not this machine's. `PermissionDenied`: the mark. Else the connection's.
     pub fn start(server: SocketAddrV4, route: Route) -> io::Result<Self> {
+        Self::start_by(server, route, None)
+    }
+
+    /// The same, by `device` alone if there is one ([`bind_to_device`]).
+    ///
+    /// # Errors
+    /// As [`Attempt::start`], and those of the device.
+    pub fn start_by(server: SocketAddrV4, route: Route, device: Option<&str>) -> io::Result<Self> {
         let socket = sys::socket(libc::AF_INET, libc::SOCK_STREAM | libc::SOCK_NONBLOCK, 0)?;
+        if let Some(device) = device {
+            bind_to_device(socket.as_fd(), device)?;
+        }
         if let Some(mark) = route.mark {
             set_mark(socket.as_fd(), mark)?;
         }

@@ -5,18 +5,26 @@
 //! `error CODE TEXT`. What is not known has no field.
 
 use core::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddrV4};
+use std::path::PathBuf;
+use std::time::Duration;
 
-use crate::config::printable;
+use crate::config::{PORT, printable};
 
 /// A request is no longer, in bytes.
-pub const LONGEST_REQUEST: usize = 256;
+pub const LONGEST_REQUEST: usize = 1024;
 
 /// A message of an answer is no longer, in bytes.
 pub const LONGEST_PART: usize = 16 * 1024;
 
+/// How long the answer to [`Request::Call`] may take: longer than the server gives the other end.
+pub const PLACING: Duration = Duration::from_secs(150);
+
+/// The longest phone number, bytes (RFC 2637 §2.9: a field of 64).
+const LONGEST_NUMBER: usize = 63;
+
 /// What is asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Request {
     /// A record for each session.
     Sessions,
@@ -26,6 +34,21 @@ pub enum Request {
     Stats,
     /// The end of sessions.
     Disconnect(Target),
+    /// An incoming call for a PNS; the answer comes when it is connected, or is not.
+    Call(Order),
+}
+
+/// A call that the server is to place, as PAC (RFC 2637 §2.9).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Order {
+    /// The PNS.
+    pub to: SocketAddrV4,
+    /// The number that was called; may be empty.
+    pub number: String,
+    /// The caller's number; may be empty.
+    pub from: String,
+    /// pppd's option file, in place of the one for all calls.
+    pub option_file: Option<PathBuf>,
 }
 
 /// Which sessions.
@@ -50,7 +73,9 @@ impl Request {
             ["disconnect", whom] => target(whom).map(Self::Disconnect),
             ["show"] => Err("show: the number of a session is missing".into()),
             ["disconnect"] => Err("disconnect: the number of a session or an address is missing".into()),
-            [] => Err("a command is missing: sessions, show, stats or disconnect".into()),
+            ["call", to, details @ ..] => order(to, details).map(Self::Call),
+            ["call"] => Err("call: the address of a server is missing".into()),
+            [] => Err("a command is missing: sessions, show, stats, disconnect or call".into()),
             ["sessions" | "stats" | "show" | "disconnect", .., last] => {
                 Err(format!("'{}' is too much", printable(last)))
             }
@@ -79,6 +104,34 @@ fn target(text: &str) -> Result<Target, String> {
     })
 }
 
+fn order(to: &str, details: &[&str]) -> Result<Order, String> {
+    let address = || to.parse::<Ipv4Addr>().map(|address| SocketAddrV4::new(address, PORT));
+    let to =
+        to.parse().or_else(|_| address()).map_err(|_| format!("'{}' is no IPv4 address of a server", printable(to)))?;
+    let mut order = Order { to, number: String::new(), from: String::new(), option_file: None };
+    for detail in details {
+        match detail.split_once('=') {
+            Some(("number", number)) => order.number = phone_number(number)?,
+            Some(("from", number)) => order.from = phone_number(number)?,
+            Some(("option-file", path)) if path.starts_with('/') && !path.contains(char::is_whitespace) => {
+                order.option_file = Some(path.into());
+            }
+            Some(("option-file", path)) => {
+                return Err(format!("'{}' is no path of an option file that can be told", printable(path)));
+            }
+            _ => return Err(format!("'{}' is too much", printable(detail))),
+        }
+    }
+    Ok(order)
+}
+
+fn phone_number(text: &str) -> Result<String, String> {
+    if text.is_empty() || text.len() > LONGEST_NUMBER || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(format!("'{}' is no phone number of at most {LONGEST_NUMBER} characters", printable(text)));
+    }
+    Ok(text.to_owned())
+}
+
 impl fmt::Display for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -89,7 +142,19 @@ impl fmt::Display for Request {
             }
             Self::Stats => write!(f, "stats"),
             Self::Disconnect(Target::Address(address)) => write!(f, "disconnect {address}"),
+            Self::Call(order) => write!(f, "call {order}"),
         }
+    }
+}
+
+impl fmt::Display for Order {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.to)?;
+        let numbers = [("number", &self.number), ("from", &self.from)].into_iter().filter(|(_, text)| !text.is_empty());
+        for (name, number) in numbers {
+            write!(f, " {name}={number}")?;
+        }
+        self.option_file.iter().try_for_each(|path| write!(f, " option-file={}", path.display()))
     }
 }
 
@@ -100,6 +165,8 @@ pub enum Code {
     NotFound,
     /// The request cannot be understood.
     Wrong,
+    /// It was understood, and could not be done.
+    Failed,
 }
 
 impl Code {
@@ -107,6 +174,7 @@ impl Code {
         match self {
             Self::NotFound => "not-found",
             Self::Wrong => "wrong",
+            Self::Failed => "failed",
         }
     }
 }
@@ -155,7 +223,8 @@ impl Line {
             "end" => rest.parse().ok().map(Self::End),
             "error" => {
                 let (code, text) = rest.split_once(' ')?;
-                let code = [Code::NotFound, Code::Wrong].into_iter().find(|known| known.name() == code)?;
+                let code =
+                    [Code::NotFound, Code::Wrong, Code::Failed].into_iter().find(|known| known.name() == code)?;
                 Some(Self::Error(code, text.to_owned()))
             }
             _ => None,
@@ -184,14 +253,21 @@ mod tests {
     #[test]
     fn every_request_is_read_as_it_is_written() {
         let address = "192.0.2.1".parse().unwrap();
+        let call = |number: &str, from: &str, option_file| {
+            let to = "192.0.2.1:1723".parse().unwrap();
+            Request::Call(Order { to, number: number.into(), from: from.into(), option_file })
+        };
         for (text, request) in [
             ("sessions", Request::Sessions),
             ("show 17", Request::Show(17)),
             ("stats", Request::Stats),
             ("disconnect 17", Request::Disconnect(Target::Session(17))),
             ("disconnect 192.0.2.1", Request::Disconnect(Target::Address(address))),
+            ("call 192.0.2.1:1723", call("", "", None)),
+            ("call 192.0.2.1:1723 number=+49-30", call("+49-30", "", None)),
+            ("call 192.0.2.1:1723 number=5 from=6 option-file=/etc/ppp/x", call("5", "6", Some("/etc/ppp/x".into()))),
         ] {
-            assert_eq!(Request::from_message(text.as_bytes()), Ok(request));
+            assert_eq!(Request::from_message(text.as_bytes()), Ok(request.clone()));
             assert_eq!(request.to_string(), text);
         }
     }
@@ -199,7 +275,13 @@ mod tests {
     #[test]
     fn what_is_wrong_is_said() {
         for (text, words) in [
-            ("", "a command is missing: sessions, show, stats or disconnect"),
+            ("", "a command is missing: sessions, show, stats, disconnect or call"),
+            ("call", "call: the address of a server is missing"),
+            ("call server", "'server' is no IPv4 address of a server"),
+            ("call ::1", "'::1' is no IPv4 address of a server"),
+            ("call 192.0.2.1 number=", "'' is no phone number of at most 63 characters"),
+            ("call 192.0.2.1 option-file=x", "'x' is no path of an option file that can be told"),
+            ("call 192.0.2.1 now", "'now' is too much"),
             ("show", "show: the number of a session is missing"),
             ("show -1", "'-1' is no number of a session"),
             ("stats 1", "'1' is too much"),
@@ -216,7 +298,8 @@ mod tests {
 
     #[test]
     fn lines_are_read_as_they_are_written() {
-        for text in ["record", "record id=1 client=192.0.2.1:40", "end 0", "error not-found there is no session 5"] {
+        let errors = ["error not-found there is no session 5", "error failed call refused: not accepted (3)"];
+        for text in ["record", "record id=1 client=192.0.2.1:40", "end 0"].into_iter().chain(errors) {
             assert_eq!(Line::read(text).unwrap().to_string(), text);
         }
         for text in ["", "record x", "end", "end x", "error", "error other x", "hello"] {
@@ -234,7 +317,7 @@ mod tests {
         }
 
         #[test]
-        fn words_of_any_kind_are_taken(word in "(show|disconnect|sessions|stats) \\PC*") {
+        fn words_of_any_kind_are_taken(word in "(show|disconnect|sessions|stats|call|call 192[.]0[.]2[.]1) \\PC*") {
             let _ = Request::from_message(word.as_bytes());
         }
 

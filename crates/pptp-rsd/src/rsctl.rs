@@ -15,7 +15,7 @@ use pptp_io::{seqpacket, words};
 
 use self::interfaces::Interfaces;
 use crate::config::{Config, printable};
-use crate::control::{Code, LONGEST_PART, Line, Record, Request};
+use crate::control::{Code, LONGEST_PART, LONGEST_REQUEST, Line, PLACING, Record, Request};
 
 /// How long the server may take for each part of an answer.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -27,6 +27,10 @@ Usage: pptp-rsctl [--json] [--socket FILE] COMMAND
   show ID                 one call
   stats                   counts since the server began
   disconnect ID|ADDRESS   end a call, or all calls of a client, by its address outside or inside the tunnel
+  call ADDRESS[:PORT]     place a call at another server, which takes it as an incoming one; returns when it is connected
+    --number N              the number that was called, for that server
+    --from N                the caller's number, likewise
+    --option-file FILE      pppd's options for this call, in place of the server's option file
 
   -j, --json              as JSON
   -s, --socket FILE       the server's control-socket, in place of /run/pptp-rsd.sock
@@ -36,13 +40,14 @@ Usage: pptp-rsctl [--json] [--socket FILE] COMMAND
 The server does not know the names of users: they are in pppd's own log, next to pppd's number, which is shown here.
 Interface and bytes are shown where pppd has written the interface's name next to its number (/run/pppN.pid).
 
-Exit status: 0 done, 1 there is no such session, 2 the command line is wrong, 3 no server answers.
+Exit status: 0 done, 1 there is no such session, or the call was not connected, 2 the command line is wrong, 3 no server answers.
 ";
 
 /// Why nothing is shown.
 #[derive(Debug, PartialEq, Eq)]
 enum Failure {
     NotFound(String),
+    Failed(String),
     Usage(String),
     NoServer(String),
 }
@@ -69,7 +74,7 @@ pub fn main() -> ExitCode {
             Ok(()) => return ExitCode::SUCCESS,
             Err(error) => (1, format!("cannot write: {}", words(&error))),
         },
-        Err(Failure::NotFound(text)) => (1, text),
+        Err(Failure::NotFound(text) | Failure::Failed(text)) => (1, text),
         Err(Failure::Usage(text)) => (2, format!("{text}; see pptp-rsctl --help")),
         Err(Failure::NoServer(text)) => (3, text),
     };
@@ -83,19 +88,20 @@ fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<String, Failure>
         Wish::Help => Ok(HELP.into()),
         Wish::Version => Ok(format!("pptp-rsctl v{}\n", env!("CARGO_PKG_VERSION"))),
         Wish::Ask { socket, request, form } => {
-            let (mut records, count) = ask(&socket, request)?;
+            let (mut records, count) = ask(&socket, &request)?;
             if matches!(request, Request::Sessions | Request::Show(_)) {
                 let interfaces = Interfaces::of_this_machine();
                 records.iter_mut().for_each(|record| interfaces.add_to(record));
             }
-            Ok(show::show(request, &records, count, form))
+            Ok(show::show(&request, &records, count, form))
         }
     }
 }
 
 fn read_arguments(arguments: impl IntoIterator<Item = OsString>) -> Result<Wish, Failure> {
     let usage = |error: lexopt::Error| Failure::Usage(printable(&error.to_string()));
-    let (mut socket, mut form, mut words) = (Config::default().control_socket, Form::Table, Vec::new());
+    let (mut socket, mut form) = (Config::default().control_socket, Form::Table);
+    let (mut words, mut details) = (Vec::new(), Vec::new());
     let mut parser = lexopt::Parser::from_args(arguments);
     while let Some(argument) = parser.next().map_err(usage)? {
         match argument {
@@ -103,28 +109,45 @@ fn read_arguments(arguments: impl IntoIterator<Item = OsString>) -> Result<Wish,
             lexopt::Arg::Short('v') | lexopt::Arg::Long("version") => return Ok(Wish::Version),
             lexopt::Arg::Short('j') | lexopt::Arg::Long("json") => form = Form::Json,
             lexopt::Arg::Short('s') | lexopt::Arg::Long("socket") => socket = parser.value().map_err(usage)?.into(),
+            lexopt::Arg::Long(detail @ ("number" | "from" | "option-file")) => {
+                let detail = detail.to_owned();
+                details.push(format!("{detail}={}", told(&detail, parser.value().map_err(usage)?)?));
+            }
             lexopt::Arg::Value(word) => words.push(word.to_string_lossy().into_owned()),
             other => return Err(usage(other.unexpected())),
         }
     }
-    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let words: Vec<&str> = words.iter().chain(&details).map(String::as_str).collect();
     let request = Request::from_words(&words).map_err(Failure::Usage)?;
+    if request.to_string().len() > LONGEST_REQUEST {
+        return Err(Failure::Usage("all of this is too long".into()));
+    }
     Ok(Wish::Ask { socket, request, form })
 }
 
+/// What the server is told of a call. A file is one of this process's folder.
+fn told(detail: &str, value: OsString) -> Result<String, Failure> {
+    let value = if detail == "option-file" { std::path::absolute(&value).map_or(value, OsString::from) } else { value };
+    value
+        .into_string()
+        .map_err(|value| Failure::Usage(format!("--{detail}: '{}' is no text", printable(&value.to_string_lossy()))))
+}
+
 /// The records of an answer, and how many sessions it is about.
-fn ask(path: &std::path::Path, request: Request) -> Result<(Vec<Record>, u64), Failure> {
+fn ask(path: &std::path::Path, request: &Request) -> Result<(Vec<Record>, u64), Failure> {
     let fail =
         |error: io::Error| Failure::NoServer(format!("no server answers at {}: {}", path.display(), words(&error)));
     let socket = seqpacket::connect(path).map_err(fail)?;
     seqpacket::send(socket.as_fd(), request.to_string().as_bytes(), &[]).map_err(fail)?;
+    let patience = if matches!(request, Request::Call(_)) { PLACING } else { PATIENCE };
     let mut records = Vec::new();
     loop {
-        for line in hear(&socket).map_err(fail)?.lines() {
+        for line in hear(&socket, patience).map_err(fail)?.lines() {
             match Line::read(line) {
                 Some(Line::Record(record)) => records.push(record),
                 Some(Line::End(count)) => return Ok((records, count)),
                 Some(Line::Error(Code::NotFound, text)) => return Err(Failure::NotFound(text)),
+                Some(Line::Error(Code::Failed, text)) => return Err(Failure::Failed(text)),
                 Some(Line::Error(Code::Wrong, text)) => return Err(Failure::Usage(text)),
                 None => return Err(fail(io::Error::other("it is a server of another version"))),
             }
@@ -133,8 +156,8 @@ fn ask(path: &std::path::Path, request: Request) -> Result<(Vec<Record>, u64), F
 }
 
 /// The next part of an answer.
-fn hear(socket: &OwnedFd) -> io::Result<String> {
-    let ready = poller::wait(&[(socket.as_fd(), Interest::Read)], Some(PATIENCE))?;
+fn hear(socket: &OwnedFd, patience: Duration) -> io::Result<String> {
+    let ready = poller::wait(&[(socket.as_fd(), Interest::Read)], Some(patience))?;
     if !ready.first().is_some_and(|ready| ready.readable()) {
         return Err(io::ErrorKind::TimedOut.into());
     }
@@ -168,7 +191,7 @@ mod tests {
     #[test]
     fn what_cannot_be_understood_is_said() {
         let usage = |text: &str| Err(Failure::Usage(text.into()));
-        assert_eq!(arguments(""), usage("a command is missing: sessions, show, stats or disconnect"));
+        assert_eq!(arguments(""), usage("a command is missing: sessions, show, stats, disconnect or call"));
         assert_eq!(arguments("--what"), usage("invalid option '--what'"));
         assert_eq!(arguments("show x"), usage("'x' is no number of a session"));
     }

@@ -21,7 +21,7 @@ const NUMBERS: [&str; 9] =
     ["id", "connection", "call-id", "peer-call-id", "uptime", "line-errors", "pppd", "bytes-received", "bytes-sent"];
 
 /// The answer to a request: its records, and how many sessions it is about.
-pub(super) fn show(request: Request, records: &[Record], count: u64, form: Form) -> String {
+pub(super) fn show(request: &Request, records: &[Record], count: u64, form: Form) -> String {
     match (request, form) {
         (Request::Sessions, Form::Table) => table(records),
         (Request::Show(_) | Request::Stats, Form::Table) => records.iter().map(list).collect(),
@@ -32,10 +32,17 @@ pub(super) fn show(request: Request, records: &[Record], count: u64, form: Form)
             let objects: Vec<_> = records.iter().map(|record| object(record, is_number)).collect();
             format!("[{}]\n", objects.join(","))
         }
-        (Request::Show(_), Form::Json) => records.iter().map(|record| object(record, is_number) + "\n").collect(),
+        (Request::Call(_), Form::Table) => records.iter().map(connected).collect(),
+        (Request::Show(_) | Request::Call(_), Form::Json) => {
+            records.iter().map(|record| object(record, is_number) + "\n").collect()
+        }
         (Request::Stats, Form::Json) => records.iter().map(|record| object(record, |_| true) + "\n").collect(),
         (Request::Disconnect(_), Form::Json) => format!("{{\"disconnected\":{count}}}\n"),
     }
+}
+
+fn connected(record: &Record) -> String {
+    format!("session {} is connected to {}\n", cell(record, "id"), cell(record, "client"))
 }
 
 fn table(records: &[Record]) -> String {
@@ -128,7 +135,7 @@ mod tests {
     #[test]
     fn columns_are_aligned_and_what_is_unknown_is_a_dash() {
         assert_eq!(
-            show(Request::Sessions, &sessions(), 2, Form::Table),
+            show(&Request::Sessions, &sessions(), 2, Form::Table),
             "\
 ID  STATE    CLIENT           ADDRESS   INTERFACE  UPTIME       PATH    PPPD  CONNECTION
 1   running  192.0.2.1:40000  10.0.0.2  ppp0       1d 02:03:04  tun     4711  1
@@ -141,7 +148,7 @@ ID  STATE    CLIENT           ADDRESS   INTERFACE  UPTIME       PATH    PPPD  CO
     fn one_session_is_a_list_of_what_is_known() {
         let [_, second] = sessions();
         assert_eq!(
-            show(Request::Show(12), &[second], 1, Form::Table),
+            show(&Request::Show(12), &[second], 1, Form::Table),
             "\
 id          12
 state       waiting
@@ -158,12 +165,12 @@ datapath    kernel
         let [first, second] = sessions();
         let one =
             r#"{"id":12,"state":"waiting","client":"192.0.2.10:1","connection":33,"uptime":4,"datapath":"kernel"}"#;
-        assert_eq!(show(Request::Show(12), std::slice::from_ref(&second), 1, Form::Json), format!("{one}\n"));
-        let all = show(Request::Sessions, &[first, second], 2, Form::Json);
+        assert_eq!(show(&Request::Show(12), std::slice::from_ref(&second), 1, Form::Json), format!("{one}\n"));
+        let all = show(&Request::Sessions, &[first, second], 2, Form::Json);
         assert!(all.starts_with(r#"[{"id":1,"#) && all.ends_with(&format!(",{one}]\n")), "{all}");
-        assert_eq!(show(Request::Sessions, &[], 0, Form::Json), "[]\n");
+        assert_eq!(show(&Request::Sessions, &[], 0, Form::Json), "[]\n");
         let stats = Record::default().with("calls-accepted", 3);
-        assert_eq!(show(Request::Stats, &[stats], 1, Form::Json), "{\"calls-accepted\":3}\n");
+        assert_eq!(show(&Request::Stats, &[stats], 1, Form::Json), "{\"calls-accepted\":3}\n");
     }
 
     #[test]
@@ -172,10 +179,19 @@ datapath    kernel
     }
 
     #[test]
+    fn a_call_says_which_session_it_is() {
+        let request = Request::from_words(&["call", "192.0.2.1"]).unwrap();
+        let [first, _] = sessions();
+        let text = show(&request, std::slice::from_ref(&first), 1, Form::Table);
+        assert_eq!(text, "session 1 is connected to 192.0.2.1:40000\n");
+        assert!(show(&request, &[first], 1, Form::Json).starts_with(r#"{"id":1,"#));
+    }
+
+    #[test]
     fn a_disconnect_says_how_many() {
         let request = Request::from_words(&["disconnect", "1"]).unwrap();
-        assert_eq!(show(request, &[], 1, Form::Table), "1 session told to end\n");
-        assert_eq!(show(request, &[], 2, Form::Table), "2 sessions told to end\n");
-        assert_eq!(show(request, &[], 2, Form::Json), "{\"disconnected\":2}\n");
+        assert_eq!(show(&request, &[], 1, Form::Table), "1 session told to end\n");
+        assert_eq!(show(&request, &[], 2, Form::Table), "2 sessions told to end\n");
+        assert_eq!(show(&request, &[], 2, Form::Json), "{\"disconnected\":2}\n");
     }
 }

@@ -6,6 +6,7 @@ use pptp_core::time::Instant;
 
 use super::exchange::Exchange;
 use super::lines::Lines;
+use super::orders::{Outcome, Ticket};
 use super::session::SessionId;
 use super::tally::Figures;
 use crate::control::{Code, LONGEST_PART, Line, Request, Target};
@@ -20,6 +21,8 @@ pub(super) enum Answer {
     Sessions(SessionId, u64),
     /// Lines that have been made.
     Lines(Vec<Line>),
+    /// What comes of this order, later.
+    Later(Ticket),
 }
 
 /// Does what a message of an operator's asks for.
@@ -35,6 +38,7 @@ pub(super) fn answer<L: Lines>(exchange: &mut Exchange<L>, message: &[u8], uptim
             0 => Answer::Lines(vec![not_found(target)]),
             count => Answer::Lines(vec![Line::End(u64::try_from(count).unwrap_or(u64::MAX))]),
         },
+        Ok(Request::Call(order)) => Answer::Later(exchange.place(order, now)),
         Err(wrong) => Answer::Lines(vec![Line::Error(Code::Wrong, wrong)]),
     }
 }
@@ -43,6 +47,14 @@ fn show<L: Lines>(exchange: &Exchange<L>, id: u64, now: Instant) -> Vec<Line> {
     let session = exchange.calls().session_from(SessionId(id)).filter(|session| session.name.id == SessionId(id));
     let record = session.map(|session| vec![Line::Record(session.record(now)), Line::End(1)]);
     record.unwrap_or_else(|| vec![not_found(Target::Session(id))])
+}
+
+/// The answer of an order that waited for this.
+pub(super) fn of_outcome<L: Lines>(exchange: &Exchange<L>, outcome: Outcome, now: Instant) -> Answer {
+    match outcome {
+        Ok(SessionId(id)) => Answer::Lines(show(exchange, id, now)),
+        Err(why) => Answer::Lines(vec![Line::Error(Code::Failed, why)]),
+    }
 }
 
 fn not_found(target: Target) -> Line {
@@ -58,6 +70,7 @@ impl Answer {
     pub(super) fn part<L: Lines>(&self, exchange: &Exchange<L>, now: Instant) -> (String, Option<Self>) {
         match self {
             Self::Lines(lines) => (lines.iter().map(|line| format!("{line}\n")).collect(), None),
+            Self::Later(_) => (String::new(), None),
             Self::Sessions(first, told) => sessions(exchange, *first, *told, now),
         }
     }

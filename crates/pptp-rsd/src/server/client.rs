@@ -2,17 +2,18 @@
 
 use core::fmt;
 use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 
 use log::{Level, debug, info, log_enabled, warn};
 use pptp_core::control::{
-    self, CallAnswer, CloseReason, Connection, Event, IncomingCallAnswer, IncomingCallOffer, Misbehaviour,
-    OutgoingCallOffer,
+    self, CallAnswer, CallParameters, CloseReason, ConnectedLine, Connection, Event, IncomingCall, IncomingCallAnswer,
+    IncomingCallOffer, Misbehaviour, OutgoingCallOffer,
 };
 use pptp_core::time::Instant;
 use pptp_core::wire::{CallId, GeneralError, PeerCallId, StartResult, StopReason};
 
 use super::lines::Lines;
+use super::orders::Placing;
 use super::quota::Quotas;
 use super::refusal::Refusal;
 use super::session::{ClientId, SessionId};
@@ -40,43 +41,112 @@ pub(super) enum Stage {
     Starting(Instant),
     /// It has said one, and there are too many others.
     Rejected,
+    /// It has said one while this end did the same on a connection of its own, which survives (RFC 2637 §3.1.3).
+    Yielding,
+    /// This end opens the TCP connection, until then.
+    Opening(Instant),
+    /// This end waits for Start-Control-Connection-Reply, until then.
+    Asking(Instant),
     Started,
 }
 
+/// Who opened the TCP connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Opener {
+    Peer,
+    Us,
+}
+
 pub(super) struct Client {
-    id: ClientId,
+    pub(super) id: ClientId,
     pub(super) peer: SocketAddr,
-    local: SocketAddr,
+    pub(super) local: SocketAddr,
+    pub(super) opener: Opener,
     pub(super) connection: Connection,
     pub(super) stage: Stage,
     calls: HashMap<CallId, SessionId>,
+    /// Calls of ours that are not connected yet. Their ids are claimed.
+    placing: HashMap<CallId, Placing>,
     oddities: u32,
 }
 
 impl Client {
+    /// The peer has opened it.
     pub(super) fn new(id: ClientId, [peer, local]: [SocketAddr; 2], connection: Connection, start_by: Instant) -> Self {
         Self {
             id,
             peer,
             local,
+            opener: Opener::Peer,
             connection,
             stage: Stage::Starting(start_by),
             calls: HashMap::new(),
+            placing: HashMap::new(),
             oddities: MOST_ODDITIES,
         }
+    }
+
+    /// This end opens it; the local address is not known yet.
+    pub(super) fn opening(id: ClientId, peer: SocketAddr, connection: Connection, until: Instant) -> Self {
+        let local = SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), 0);
+        Self { opener: Opener::Us, stage: Stage::Opening(until), ..Self::new(id, [peer, local], connection, until) }
     }
 
     /// When to look at it again.
     pub(super) fn deadline(&self) -> Option<Instant> {
         let start_by = match self.stage {
-            Stage::Starting(deadline) => Some(deadline),
-            Stage::Rejected | Stage::Started => None,
+            Stage::Starting(deadline) | Stage::Opening(deadline) | Stage::Asking(deadline) => Some(deadline),
+            Stage::Rejected | Stage::Yielding | Stage::Started => None,
         };
         start_by.into_iter().chain(self.connection.poll_timeout()).min()
     }
 
     pub(super) fn has_calls(&self) -> bool {
-        !self.calls.is_empty()
+        !self.calls.is_empty() || !self.placing.is_empty()
+    }
+
+    /// Whether this end has opened it for calls, and none is left.
+    pub(super) fn is_done(&self) -> bool {
+        self.opener == Opener::Us && !self.has_calls() && self.connection.call_count() == 0
+    }
+
+    /// Offers the peer a call, as soon as the connection is established.
+    pub(super) fn place<L: Lines>(&mut self, placing: Placing, calls: &mut Switchboard<L>, now: Instant) {
+        match self.offer(&placing, calls, now) {
+            Ok(call) => {
+                self.placing.insert(call, placing);
+            }
+            Err(why) => calls.outcomes.failed(&placing, &why),
+        }
+    }
+
+    fn offer<L: Lines>(
+        &mut self,
+        placing: &Placing,
+        calls: &mut Switchboard<L>,
+        now: Instant,
+    ) -> Result<CallId, String> {
+        let call = self.connection.reserve_call_id().map_err(|misuse| misuse.to_string())?;
+        if !calls.ids.claim(call) {
+            self.connection.release_call_id(call);
+            return Err(Refusal::OurIdTaken.to_string());
+        }
+        let offer = IncomingCall {
+            dialed_number: placing.order.number.clone(),
+            dialing_number: placing.order.from.clone(),
+            ..IncomingCall::default()
+        };
+        let offered = self.connection.offer_incoming_call(call, offer, now);
+        offered.map(|()| call).map_err(|misuse| {
+            calls.ids.release(call);
+            misuse.to_string()
+        })
+    }
+
+    /// Takes the calls of ours that are not connected: for another connection, or none.
+    pub(super) fn take_placing<L: Lines>(&mut self, calls: &Switchboard<L>) -> Vec<Placing> {
+        let placing = std::mem::take(&mut self.placing).into_iter();
+        placing.inspect(|(call, _)| calls.ids.release(*call)).map(|(_, placing)| placing).collect()
     }
 
     /// Lets it start: it has its first answer.
@@ -113,6 +183,7 @@ impl Client {
         match event {
             Event::StartRequested(_) => return Asked::ToStart,
             Event::Established(peer) => {
+                self.stage = Stage::Started;
                 self.log_detail(&format_args!("control connection established: {peer}"), quotas, now);
             }
             Event::OutgoingCallRequested(offer) => {
@@ -130,20 +201,12 @@ impl Client {
                     let _ = self.connection.refuse_incoming_call(offer.call, result, error, now);
                 }
             }
-            Event::CallConnected(parameters) => {
-                let Some(&session) = self.calls.get(&parameters.call) else { return Asked::Nothing };
-                calls.connected(session, &parameters);
-                if calls.is_started(session) {
-                    return Asked::Nothing;
-                }
-                if let Err(refusal) = calls.start(session, parameters.peer_receive_window, now) {
-                    calls.tally.refuse(&refusal);
-                    self.log_refusal(&refusal, quotas, now);
-                    self.clear(parameters.call, now);
-                }
-            }
+            Event::IncomingCallAccepted { call, peer_call } => self.answer_line(call, peer_call, calls, now),
+            Event::CallConnected(parameters) => self.connected(&parameters, calls, quotas, now),
             Event::CallEnded { call, reason } => self.over(call, &reason, calls, now),
-            Event::CallRefused { call, .. } => self.over(call, &event, calls, now),
+            Event::CallRefused { call, .. } | Event::IncomingCallRefused { call, .. } => {
+                self.over(call, &event, calls, now);
+            }
             Event::WanErrors { call, counters } => {
                 if let Some(&session) = self.calls.get(&call) {
                     calls.note_errors(session, &counters);
@@ -193,11 +256,61 @@ impl Client {
         Ok(())
     }
 
+    /// The peer takes a call of ours: the way is opened before the peer is told that it is connected.
+    fn answer_line<L: Lines>(&mut self, call: CallId, peer_call: PeerCallId, calls: &mut Switchboard<L>, now: Instant) {
+        let Some(placing) = self.placing.get(&call) else { return };
+        match calls.open_placed(&self.wanted(call, peer_call), placing.order.option_file.clone(), now) {
+            Ok(session) => {
+                self.calls.insert(call, session);
+                let line = ConnectedLine { receive_window: RECEIVE_WINDOW, ..ConnectedLine::default() };
+                // It waits for this.
+                let _ = self.connection.connect_incoming_call(call, line, now);
+            }
+            Err(refusal) => {
+                if let Some(placing) = self.placing.remove(&call) {
+                    calls.outcomes.failed(&placing, &refusal.to_string());
+                }
+                self.clear(call, now);
+            }
+        }
+    }
+
+    fn connected<L: Lines>(
+        &mut self,
+        parameters: &CallParameters,
+        calls: &mut Switchboard<L>,
+        quotas: &mut Quotas,
+        now: Instant,
+    ) {
+        let Some(&session) = self.calls.get(&parameters.call) else { return };
+        calls.connected(session, parameters);
+        if calls.is_started(session) {
+            return;
+        }
+        let started = calls.start(session, parameters.peer_receive_window, now);
+        match (&started, self.placing.remove(&parameters.call)) {
+            (Ok(()), Some(placing)) => calls.outcomes.connected(&placing, session),
+            (Ok(()), None) => {}
+            (Err(refusal), Some(placing)) => calls.outcomes.failed(&placing, &refusal.to_string()),
+            (Err(refusal), None) => {
+                calls.tally.refuse(refusal);
+                self.log_refusal(refusal, quotas, now);
+            }
+        }
+        if started.is_err() {
+            self.clear(parameters.call, now);
+        }
+    }
+
     fn wanted(&self, call: CallId, peer_call: PeerCallId) -> Wanted {
         Wanted { client: self.id, local: self.local, peer: self.peer, call, peer_call }
     }
 
     fn over<L: Lines>(&mut self, call: CallId, reason: &dyn fmt::Display, calls: &mut Switchboard<L>, now: Instant) {
+        if let Some(placing) = self.placing.remove(&call) {
+            calls.ids.release(call);
+            calls.outcomes.failed(&placing, &reason.to_string());
+        }
         if let Some(session) = self.calls.remove(&call) {
             calls.hang_up(session, &reason.to_string(), now);
         }

@@ -15,10 +15,11 @@ use pptp_io::epoll::{EventSet, Trigger};
 use pptp_io::poller::{Interest, Ready};
 use pptp_io::{process, seqpacket};
 
-use super::answers::{Answer, answer};
+use super::answers::{Answer, answer, of_outcome};
 use super::exchange::Exchange;
 use super::lines::Lines;
-use crate::control::LONGEST_REQUEST;
+use super::orders::{Outcome, Ticket};
+use crate::control::{LONGEST_REQUEST, PLACING};
 
 /// Operators at a time; the oldest gives way.
 const MOST: usize = 16;
@@ -104,11 +105,32 @@ impl Desk {
         }
         let uptime = now.since(self.begin);
         let Some(asker) = self.askers.get_mut(&token) else { return Ok(()) };
+        if asker.awaited().is_some() {
+            // It waits for nothing but the end of an asker that has lost its patience.
+            self.askers.remove(&token);
+            return Ok(());
+        }
         let read = if ready.readable() { asker.read(exchange, uptime, now) } else { Ok(()) };
         if read.and_then(|()| asker.write(exchange, now)).and_then(|()| asker.wait(token, events)).is_err() {
             self.askers.remove(&token);
         }
         Ok(())
+    }
+
+    /// Whoever waits for this outcome hears it.
+    pub(super) fn tell<L: Lines>(
+        &mut self,
+        (ticket, outcome): (Ticket, Outcome),
+        events: &EventSet,
+        exchange: &Exchange<L>,
+        now: Instant,
+    ) {
+        let waiting = self.askers.iter_mut().find(|(_, asker)| asker.awaited() == Some(ticket));
+        let Some((&token, asker)) = waiting else { return };
+        asker.answer = Some(of_outcome(exchange, outcome, now));
+        if asker.write(exchange, now).and_then(|()| asker.wait(token, events)).is_err() {
+            self.askers.remove(&token);
+        }
     }
 
     fn accept(&mut self, events: &EventSet, now: Instant) -> io::Result<()> {
@@ -149,12 +171,20 @@ impl Asker {
             Err(error) => return Err(error),
         };
         self.answer = Some(answer(exchange, request, uptime, now));
-        self.until = now + PATIENCE;
+        self.until = now + if self.awaited().is_some() { PLACING } else { PATIENCE };
         Ok(())
     }
 
+    /// The order that it has given, while nothing has come of it.
+    fn awaited(&self) -> Option<Ticket> {
+        match self.answer {
+            Some(Answer::Later(ticket)) => Some(ticket),
+            _ => None,
+        }
+    }
+
     fn write<L: Lines>(&mut self, exchange: &Exchange<L>, now: Instant) -> io::Result<()> {
-        while let Some(answer) = &self.answer {
+        while let Some(answer) = self.answer.as_ref().filter(|answer| !matches!(answer, Answer::Later(_))) {
             let (text, rest) = answer.part(exchange, now);
             match seqpacket::send(self.socket.as_fd(), text.as_bytes(), &[]) {
                 Ok(()) => (self.answer, self.until) = (rest, now + PATIENCE),
@@ -166,7 +196,11 @@ impl Asker {
     }
 
     fn wait(&mut self, token: u64, events: &EventSet) -> io::Result<()> {
-        let interest = if self.answer.is_some() { Interest::Write } else { Interest::Read };
+        let interest = match self.answer {
+            None => Interest::Read,
+            Some(Answer::Later(_)) => Interest::Nothing,
+            Some(_) => Interest::Write,
+        };
         if interest != self.waited {
             events.change(self.socket.as_fd(), token, interest, Trigger::Level)?;
             self.waited = interest;

@@ -3,6 +3,8 @@
 //! It is driven as the core is: one `handle_*`, then [`Exchange::poll_work`] until there is none, and
 //! [`Exchange::next_timeout`] says when to come back.
 
+mod placing;
+
 use core::time::Duration;
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
@@ -10,13 +12,17 @@ use std::sync::Arc;
 
 use log::{info, warn};
 use pptp_core::control::Connection;
+use pptp_core::control::collision::{Collision, resolve};
 use pptp_core::time::Instant;
+use pptp_core::wire::StopReason;
 use pptp_io::children::Ending;
 
-use super::client::{Asked, Client, Stage, connection_config};
+use self::placing::OPENING;
+use super::client::{Asked, Client, Opener, Stage, connection_config};
 use super::deadlines::Deadlines;
 use super::ids::CallIds;
 use super::lines::Lines;
+use super::orders::Ticket;
 use super::presence::Presence;
 use super::quota::Quotas;
 use super::session::ClientId;
@@ -29,6 +35,8 @@ use crate::limits::Strikes;
 /// What is to be done with a TCP connection, in order.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Work {
+    /// Open it: [`Exchange::handle_open`] or [`Exchange::handle_unreachable`] follows, unless it is dropped before.
+    Open(ClientId, SocketAddr),
     /// Send this.
     Send(ClientId, Vec<u8>),
     /// Close it when the client has read everything, or had the time to. Nothing follows for this connection.
@@ -58,6 +66,7 @@ pub(super) struct Exchange<L: Lines> {
     work: VecDeque<Work>,
     phase: Phase,
     last: u64,
+    last_ticket: Ticket,
 }
 
 impl<L: Lines> Exchange<L> {
@@ -80,6 +89,7 @@ impl<L: Lines> Exchange<L> {
             work: VecDeque::new(),
             phase: Phase::Serving,
             last: 0,
+            last_ticket: Ticket(0),
         }
     }
 
@@ -90,8 +100,7 @@ impl<L: Lines> Exchange<L> {
             return None;
         }
         self.calls.tally.connections += 1;
-        self.last += 1;
-        let (id, peer, local) = (ClientId(self.last), canonical(peer), canonical(local));
+        let (id, peer, local) = (self.next_id(), canonical(peer), canonical(local));
         let config = connection_config(&self.config, &self.host_name);
         let mut connection = Connection::accept(config, self.calls.ids.source(), now);
         // It waits for the request, as it has to for this.
@@ -105,6 +114,11 @@ impl<L: Lines> Exchange<L> {
             self.drop_client(unwelcome, "too many connections wait for their start (max-starting)", now);
         }
         Some(id)
+    }
+
+    fn next_id(&mut self) -> ClientId {
+        self.last += 1;
+        ClientId(self.last)
     }
 
     /// Bytes came on a connection.
@@ -136,12 +150,21 @@ impl<L: Lines> Exchange<L> {
     pub(super) fn handle_timeout(&mut self, now: Instant) {
         while let Some(id) = self.deadlines.pop_expired(now) {
             let Some(client) = self.clients.get_mut(&id) else { continue };
-            if matches!(client.stage, Stage::Starting(deadline) if deadline <= now) {
-                let words = format!("no start request within {} s (stimeout)", self.config.stimeout.as_secs());
-                self.drop_client(id, &words, now);
-            } else {
-                client.connection.handle_timeout(now);
-                self.settle(id, now);
+            let (opening, start) = (OPENING.as_secs(), self.config.stimeout.as_secs());
+            match client.stage {
+                Stage::Starting(deadline) if deadline <= now => {
+                    self.drop_client(id, &format!("no start request within {start} s (stimeout)"), now);
+                }
+                Stage::Opening(deadline) if deadline <= now => {
+                    self.give_up(id, &format!("cannot connect: no answer within {opening} s"), now);
+                }
+                Stage::Asking(deadline) if deadline <= now => {
+                    self.give_up(id, &format!("no answer to the start request within {start} s (stimeout)"), now);
+                }
+                _ => {
+                    client.connection.handle_timeout(now);
+                    self.settle(id, now);
+                }
             }
         }
         self.calls.handle_timeout(now);
@@ -250,13 +273,18 @@ impl<L: Lines> Exchange<L> {
         self.handle_events(id, now);
         self.send(id);
         let Some(client) = self.clients.get_mut(&id) else { return };
+        if client.is_done() && client.connection.takes_calls() {
+            // Nobody else wants it.
+            client.connection.stop(StopReason::None, now);
+            return self.settle(id, now);
+        }
         let started = client.stage == Stage::Started;
         if client.connection.is_closed() {
             // What a stranger has said is worth no waiting for it to close its end.
             return self.forget(id, if started { Work::Close(id) } else { Work::Drop(id) }, now);
         }
         self.deadlines.set(id, client.deadline());
-        if started {
+        if started && client.opener == Opener::Peer {
             self.presence.set_idle(id, !client.has_calls());
         }
     }
@@ -272,7 +300,12 @@ impl<L: Lines> Exchange<L> {
     }
 
     fn decide_on_start(&mut self, id: ClientId, now: Instant) {
-        let Some(peer) = self.clients.get(&id).map(|client| client.peer) else { return };
+        let Some((peer, local)) = self.clients.get(&id).map(|client| (client.peer, client.local)) else { return };
+        let rivals = self.rivals(peer.ip());
+        let outcome = resolve(local.ip(), peer.ip());
+        if outcome == Collision::Winner && rivals.iter().any(|(_, stage)| matches!(stage, Stage::Asking(_))) {
+            return self.yield_to_ours(id, now);
+        }
         let full_for_address = self.presence.started_from(peer.ip()) >= self.config.max_per_address;
         if !full_for_address && self.presence.started() >= self.config.connections {
             self.make_room(now);
@@ -282,7 +315,11 @@ impl<L: Lines> Exchange<L> {
         if !full && !full_for_address {
             client.admit(now);
             self.calls.tally.starts += 1;
-            return self.presence.start(id, peer.ip());
+            self.presence.start(id, peer.ip());
+            if outcome != Collision::SameAddress {
+                rivals.into_iter().for_each(|(ours, _)| self.replace(ours, id, now));
+            }
+            return;
         }
         client.reject();
         self.calls.tally.refused_starts += 1;
@@ -313,7 +350,9 @@ impl<L: Lines> Exchange<L> {
     }
 
     fn send(&mut self, id: ClientId) {
-        let Some(client) = self.clients.get_mut(&id) else { return };
+        let Some(client) = self.clients.get_mut(&id).filter(|client| !matches!(client.stage, Stage::Opening(_))) else {
+            return;
+        };
         while let Some(message) = client.connection.poll_transmit() {
             self.work.push_back(Work::Send(id, message));
         }
@@ -325,7 +364,9 @@ impl<L: Lines> Exchange<L> {
             self.strikes.add(client.peer.ip(), now);
         }
         self.deadlines.set(id, None);
-        self.presence.end(id, client.peer.ip());
+        if client.opener == Opener::Peer {
+            self.presence.end(id, client.peer.ip());
+        }
         self.work.push_back(work);
     }
 }

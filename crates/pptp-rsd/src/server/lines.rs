@@ -3,6 +3,7 @@
 use core::fmt::Display;
 use core::hash::Hash;
 use std::net::Ipv4Addr;
+use std::path::Path;
 
 use pptp_core::wire::{CallId, PeerCallId};
 
@@ -52,8 +53,13 @@ pub(super) trait Lines {
     /// The data path of a way that was just opened, as far as it is decided here.
     fn datapath(&self, line: &Self::Line) -> &'static str;
 
-    /// Starts pppd on it.
-    fn start(&mut self, line: &mut Self::Line, assignment: &Assignment) -> Result<Self::Process, Refusal>;
+    /// Starts pppd on it, with this option file in place of the one for all calls.
+    fn start(
+        &mut self,
+        line: &mut Self::Line,
+        assignment: &Assignment,
+        option_file: Option<&Path>,
+    ) -> Result<Self::Process, Refusal>;
 
     /// Closes the way: pppd ends if it notices.
     fn hang_up(&mut self, line: &mut Self::Line) -> HangUp;

@@ -12,6 +12,7 @@ mod ids;
 mod lines;
 mod link;
 mod metrics;
+mod orders;
 mod path;
 mod presence;
 mod quota;
@@ -38,6 +39,7 @@ use pptp_io::children;
 use pptp_io::epoll::{EventSet, Trigger};
 use pptp_io::poller::{Interest, Ready};
 use pptp_io::signals::{Notice, Signals};
+use pptp_io::tcp::{self, Attempt, Route};
 use pptp_io::{clock, daemon, gre_socket, listener, process, random, words};
 
 use self::deadlines::Deadlines;
@@ -119,6 +121,8 @@ struct Loop {
     desk: Option<Desk>,
     metrics: Option<Metrics>,
     links: HashMap<ClientId, Link>,
+    /// Links that are being opened.
+    attempts: HashMap<ClientId, Attempt>,
     /// Links that are being closed.
     closing: Deadlines<ClientId>,
     events: EventSet,
@@ -149,6 +153,7 @@ impl Loop {
             listeners,
             metrics,
             links: HashMap::new(),
+            attempts: HashMap::new(),
             closing: Deadlines::default(),
             events,
             signals,
@@ -175,7 +180,7 @@ impl Loop {
 
     fn is_over(&self) -> bool {
         let given_up = self.give_up.is_some_and(|deadline| deadline <= clock::now());
-        self.exchange.is_over() && self.links.is_empty() || given_up
+        self.exchange.is_over() && self.links.is_empty() && self.attempts.is_empty() || given_up
     }
 
     /// Waits for something to happen and deals with it.
@@ -214,6 +219,7 @@ impl Loop {
         if self.give_up.is_none() && self.exchange.is_ending() {
             self.give_up = Some(now + BURYING);
         }
+        self.tell(now);
         Ok(())
     }
 
@@ -312,6 +318,45 @@ impl Loop {
         }
     }
 
+    /// Operators hear what has come of their orders.
+    fn tell(&mut self, now: Instant) {
+        while let Some(outcome) = self.exchange.poll_outcome() {
+            if let Some(desk) = &mut self.desk {
+                desk.tell(outcome, &self.events, &self.exchange, now);
+            }
+        }
+    }
+
+    /// Begins to connect to a PNS.
+    fn open(&mut self, id: ClientId, to: SocketAddr, now: Instant) {
+        let attempt = start_attempt(&self.config, to).and_then(|attempt| {
+            self.events.add(attempt.fd(), token(id), Interest::Write, Trigger::Level)?;
+            Ok(attempt)
+        });
+        match attempt {
+            Ok(attempt) => {
+                self.attempts.insert(id, attempt);
+            }
+            Err(error) => self.exchange.handle_unreachable(id, &words(&error), now),
+        }
+    }
+
+    /// A connection to a PNS is open, or cannot be opened.
+    fn finish(&mut self, id: ClientId, attempt: Attempt, now: Instant) {
+        match attempt.finish().map(Link::new) {
+            Ok(mut link) => {
+                link.waited = Interest::Write;
+                let addresses = link.addresses();
+                self.links.insert(id, link);
+                match addresses {
+                    Some((_, local)) => self.exchange.handle_open(id, local, now),
+                    None => self.exchange.handle_unreachable(id, "the connection has failed", now),
+                }
+            }
+            Err(error) => self.exchange.handle_unreachable(id, &words(&error), now),
+        }
+    }
+
     fn begin(&mut self, link: Link, now: Instant) {
         let Some((peer, local)) = link.addresses() else { return };
         let Some(id) = self.exchange.handle_connect(peer, local, now) else { return };
@@ -328,6 +373,9 @@ impl Loop {
     }
 
     fn serve(&mut self, id: ClientId, ready: Ready, now: Instant) {
+        if let Some(attempt) = self.attempts.remove(&id) {
+            return self.finish(id, attempt, now);
+        }
         if ready.writable() {
             self.flush(id, now);
         }
@@ -351,6 +399,7 @@ impl Loop {
     fn work(&mut self, now: Instant) {
         while let Some(work) = self.exchange.poll_work() {
             match work {
+                Work::Open(id, to) => self.open(id, to, now),
                 Work::Send(id, message) => {
                     if let Some(link) = self.links.get_mut(&id) {
                         link.queue(&message);
@@ -393,6 +442,7 @@ impl Loop {
     fn drop_link(&mut self, id: ClientId) {
         self.closing.set(id, None);
         self.links.remove(&id);
+        self.attempts.remove(&id);
     }
 }
 
@@ -403,6 +453,14 @@ fn open_desk(config: &Config, events: &EventSet) -> Option<Desk> {
     opened
         .inspect_err(|error| warn!("pptp-rsctl will not work: cannot listen at {}: {}", path.display(), words(error)))
         .ok()
+}
+
+/// From the address on which clients are listened for, if that is one.
+fn start_attempt(config: &Config, to: SocketAddr) -> io::Result<Attempt> {
+    let SocketAddr::V4(to) = to else { return Err(io::ErrorKind::Unsupported.into()) };
+    let mut listening = config.listen.iter().copied().filter_map(tcp::ipv4);
+    let bind = listening.next().filter(|address| !address.is_unspecified());
+    Attempt::start_by(to, Route { bind, mark: None }, config.vrf.as_deref())
 }
 
 fn token(id: ClientId) -> u64 {

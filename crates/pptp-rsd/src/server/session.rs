@@ -3,6 +3,7 @@
 use core::fmt;
 use core::time::Duration;
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 
 use pptp_core::time::Instant;
 use pptp_core::wire::CallId;
@@ -40,6 +41,16 @@ pub(super) struct Session<Line, Process> {
     pub(super) excused: bool,
     /// Line errors that the client has reported, of all kinds.
     pub(super) line_errors: u64,
+    pub(super) origin: Origin,
+}
+
+/// Who wanted the call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// The client.
+    Client,
+    /// An operator, with an option file for pppd or the one for all calls.
+    Operator(Option<PathBuf>),
 }
 
 /// How a session is called in the log.

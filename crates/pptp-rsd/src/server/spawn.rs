@@ -8,6 +8,7 @@ use core::time::Duration;
 use std::ffi::OsString;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::path::Path;
 use std::sync::Arc;
 
 use pptp_datapath::command::{CallConfig, TransmitWindow};
@@ -80,7 +81,7 @@ impl Lines for Pppds {
         }
     }
 
-    fn start(&mut self, line: &mut Line, assignment: &Assignment) -> Result<Pppd, Refusal> {
+    fn start(&mut self, line: &mut Line, assignment: &Assignment, option_file: Option<&Path>) -> Result<Pppd, Refusal> {
         let (inherited, next) = match std::mem::replace(line, Line::Given) {
             Line::Gre(gre) => {
                 let (inherited, life_line) = make_offer(&gre, assignment)
@@ -92,7 +93,8 @@ impl Lines for Pppds {
                 return Err(Refusal::Machine(String::from("the call has a pppd already")));
             }
         };
-        let arguments = arguments(&self.config, assignment, inherited.as_raw_fd());
+        let option_file = option_file.or(self.config.option_file.as_deref());
+        let arguments = arguments(&self.config, option_file, assignment, inherited.as_raw_fd());
         let program = self.config.pppd.as_os_str();
         let started = children::start(program, &arguments, inherited.as_fd());
         let child = started.map_err(|error| {
@@ -176,9 +178,9 @@ fn make_offer(gre: &OwnedFd, assignment: &Assignment) -> io::Result<(OwnedFd, Ow
 }
 
 /// pppd's command line, as pptpd's is, with the plugin in place of a terminal: before the file, which may have its options.
-fn arguments(config: &Config, assignment: &Assignment, socket: RawFd) -> Vec<OsString> {
+fn arguments(config: &Config, option_file: Option<&Path>, assignment: &Assignment, socket: RawFd) -> Vec<OsString> {
     let mut arguments = vec!["plugin".into(), OsString::from(&config.plugin)];
-    if let Some(file) = &config.option_file {
+    if let Some(file) = option_file {
         arguments.extend(["file".into(), OsString::from(file)]);
     }
     let client = assignment.ends.client.to_string();
@@ -216,14 +218,14 @@ mod tests {
     }
 
     fn line(config: &Config, assignment: &Assignment) -> String {
-        arguments(config, assignment, 12).join(OsStr::new(" ")).into_string().unwrap()
+        arguments(config, config.option_file.as_deref(), assignment, 12).join(OsStr::new(" ")).into_string().unwrap()
     }
 
     #[test]
     fn an_option_file_has_the_name_that_it_has() {
         let name = OsStr::from_bytes(b"/etc/ppp/\xe9t\xe9");
-        let config = Config { option_file: Some(name.into()), ..Config::default() };
-        assert_eq!(arguments(&config, &assignment(), 12)[2..4], [OsStr::new("file"), name]);
+        let arguments = arguments(&Config::default(), Some(name.as_ref()), &assignment(), 12);
+        assert_eq!(arguments[2..4], [OsStr::new("file"), name]);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use core::time::Duration;
 use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use log::{info, warn};
@@ -14,9 +15,10 @@ use pptp_io::children::Ending;
 use super::deadlines::Deadlines;
 use super::ids::CallIds;
 use super::lines::{Assignment, Ends, HangUp, Lines};
+use super::orders::Outcomes;
 use super::quota::Quota;
 use super::refusal::Refusal;
-use super::session::{ClientId, Name, Push, Session, SessionId, Stage};
+use super::session::{ClientId, Name, Origin, Push, Session, SessionId, Stage};
 use super::status::Words;
 use super::tally::{Stages, Tally};
 use crate::config::Config;
@@ -27,7 +29,7 @@ use crate::pool::{Lease, Plan, Pool};
 /// A pppd that ends earlier has carried nothing: authentication alone takes longer where it succeeds and somebody wants a tunnel.
 const IN_VAIN: Duration = Duration::from_secs(3);
 
-/// A call that a client asks for.
+/// A call that a client, or an operator, asks for.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Wanted {
     pub(super) client: ClientId,
@@ -37,11 +39,21 @@ pub(super) struct Wanted {
     pub(super) peer_call: PeerCallId,
 }
 
+impl Wanted {
+    fn ends(&self) -> Result<Ends, Refusal> {
+        let (IpAddr::V4(local), IpAddr::V4(client)) = (self.local.ip(), self.peer.ip()) else {
+            return Err(Refusal::NotIpv4);
+        };
+        Ok(Ends { local, client, call: self.call, peer_call: self.peer_call })
+    }
+}
+
 /// The calls and what they take.
 pub(super) struct Switchboard<L: Lines> {
     pub(super) lines: L,
     pub(super) ids: CallIds,
     pub(super) tally: Tally,
+    pub(super) outcomes: Outcomes,
     config: Arc<Config>,
     pool: Pool,
     sessions: BTreeMap<SessionId, Session<L::Line, L::Process>>,
@@ -62,6 +74,7 @@ impl<L: Lines> Switchboard<L> {
             lines,
             ids,
             tally: Tally::default(),
+            outcomes: Outcomes::default(),
             pool: Pool::new(Plan::of(&config)),
             in_vain: allowed_in_vain(&config),
             config,
@@ -74,17 +87,45 @@ impl<L: Lines> Switchboard<L> {
         }
     }
 
-    /// Opens the way of a call.
+    /// Opens the way of a call that a client asks for.
     pub(super) fn open(&mut self, wanted: &Wanted, now: Instant) -> Result<SessionId, Refusal> {
-        let (IpAddr::V4(local), IpAddr::V4(client)) = (wanted.local.ip(), wanted.peer.ip()) else {
-            return Err(Refusal::NotIpv4);
-        };
+        let ends = wanted.ends()?;
         self.check_limits(wanted.peer.ip(), now)?;
-        let ends = Ends { local, client, call: wanted.call, peer_call: wanted.peer_call };
         let lease = self.lease()?;
-        let line = match self.open_line(&ends) {
+        if !self.ids.claim(ends.call) {
+            self.give_back(lease);
+            return Err(Refusal::OurIdTaken);
+        }
+        let id = self.open_session((wanted, ends), lease, Origin::Client, now)?;
+        *self.from.entry(wanted.peer.ip()).or_default() += 1;
+        Ok(id)
+    }
+
+    /// Opens the way of a call that an operator asks for, under an id that is claimed; in any case it is no concern of the
+    /// caller's any more. Addresses inside the tunnel are the other end's to give.
+    pub(super) fn open_placed(
+        &mut self,
+        wanted: &Wanted,
+        option_file: Option<PathBuf>,
+        now: Instant,
+    ) -> Result<SessionId, Refusal> {
+        let ends = self.check_full().and_then(|()| wanted.ends());
+        let ends = ends.inspect_err(|_| self.ids.release(wanted.call))?;
+        self.open_session((wanted, ends), None, Origin::Operator(option_file), now)
+    }
+
+    /// Takes the id and the lease, whatever comes of it.
+    fn open_session(
+        &mut self,
+        (wanted, ends): (&Wanted, Ends),
+        lease: Option<Lease>,
+        origin: Origin,
+        now: Instant,
+    ) -> Result<SessionId, Refusal> {
+        let line = match self.lines.open(&ends) {
             Ok(line) => line,
             Err(refusal) => {
+                self.ids.release(ends.call);
                 self.give_back(lease);
                 return Err(refusal);
             }
@@ -103,9 +144,9 @@ impl<L: Lines> Switchboard<L> {
             begin: now,
             excused: false,
             line_errors: 0,
+            origin,
         };
         self.sessions.insert(id, session);
-        *self.from.entry(wanted.peer.ip()).or_default() += 1;
         Ok(id)
     }
 
@@ -113,21 +154,18 @@ impl<L: Lines> Switchboard<L> {
         if self.in_vain.bar(client, now) {
             return Err(Refusal::InVain);
         }
-        let (most, most_for_address) = (self.config.most_calls(), self.config.max_per_address);
-        if self.sessions.len() >= most {
-            return Err(Refusal::Full(most));
-        }
+        self.check_full()?;
+        let most_for_address = self.config.max_per_address;
         if self.from.get(&client).is_some_and(|calls| *calls >= most_for_address) {
             return Err(Refusal::FullForAddress(most_for_address));
         }
         Ok(())
     }
 
-    fn open_line(&mut self, ends: &Ends) -> Result<L::Line, Refusal> {
-        if !self.ids.claim(ends.call) {
-            return Err(Refusal::OurIdTaken);
-        }
-        self.lines.open(ends).inspect_err(|_| self.ids.release(ends.call))
+    /// Whether there is room for one more call.
+    pub(super) fn check_full(&self) -> Result<(), Refusal> {
+        let most = self.config.most_calls();
+        if self.sessions.len() >= most { Err(Refusal::Full(most)) } else { Ok(()) }
     }
 
     fn lease(&mut self) -> Result<Option<Lease>, Refusal> {
@@ -148,7 +186,11 @@ impl<L: Lines> Switchboard<L> {
         let Some(session) = self.sessions.get_mut(&id) else { return Ok(()) };
         let inside = session.lease.as_ref().map(Lease::pair);
         let assignment = Assignment { ends: session.ends, inside, peer_window };
-        match self.lines.start(&mut session.line, &assignment) {
+        let option_file = match &session.origin {
+            Origin::Client => None,
+            Origin::Operator(option_file) => option_file.as_deref(),
+        };
+        match self.lines.start(&mut session.line, &assignment, option_file) {
             Ok(process) => {
                 (session.stage, session.begin) = (Stage::Up(process), now);
                 self.processes.insert(process, id);
@@ -236,7 +278,7 @@ impl<L: Lines> Switchboard<L> {
         if session.line_errors > 0 {
             info!("{}: the client has reported {} line errors", session.name, session.line_errors);
         }
-        if age < IN_VAIN && !session.excused {
+        if age < IN_VAIN && !session.excused && session.origin == Origin::Client {
             self.in_vain.add(session.name.client.ip(), now);
         }
         let left = session.call().map(|call| (session.client, call));
@@ -250,15 +292,19 @@ impl<L: Lines> Switchboard<L> {
         if let Some(process) = session.process() {
             self.processes.remove(&process);
         }
-        let address = session.name.client.ip();
-        if let Some(calls) = self.from.get_mut(&address) {
-            *calls = calls.saturating_sub(1);
-            if *calls == 0 {
-                self.from.remove(&address);
-            }
+        if session.origin == Origin::Client {
+            self.forget_address(session.name.client.ip());
         }
         self.ids.release(session.ends.call);
         self.give_back(session.lease);
+    }
+
+    fn forget_address(&mut self, address: IpAddr) {
+        let Some(calls) = self.from.get_mut(&address) else { return };
+        *calls = calls.saturating_sub(1);
+        if *calls == 0 {
+            self.from.remove(&address);
+        }
     }
 
     pub(super) fn next_timeout(&self) -> Option<Instant> {
@@ -352,5 +398,5 @@ fn allowed_in_vain(config: &Config) -> Strikes {
 fn described(assignment: &Assignment) -> String {
     let Assignment { ends, inside, .. } = assignment;
     let inside = inside.map_or(String::from("of pppd's choice"), |pair| format!("{}:{}", pair.local, pair.remote));
-    format!("call id {}, client's call id {}, addresses {inside}", ends.call.0, ends.peer_call.0)
+    format!("call id {}, peer's call id {}, addresses {inside}", ends.call.0, ends.peer_call.0)
 }

@@ -183,10 +183,7 @@ impl Daemon {
         let socket: OwnedFd = socket(AddressFamily::Inet, SockType::Stream, SockFlag::SOCK_CLOEXEC, None).unwrap();
         bind(socket.as_raw_fd(), &SockaddrIn::from(SocketAddrV4::new(near, 0))).unwrap();
         connect(socket.as_raw_fd(), &SockaddrIn::from(SocketAddrV4::new(self.address, 1723))).unwrap();
-        let stream = TcpStream::from(socket);
-        stream.set_read_timeout(Some(SOON)).unwrap();
-        stream.set_nodelay(true).unwrap();
-        Client { stream, pending: Vec::new() }
+        Client::new(TcpStream::from(socket))
     }
 
     /// A client with a control connection.
@@ -255,6 +252,12 @@ pub(crate) fn message(short: &str, fields: &[(&str, u32)]) -> Message {
 }
 
 impl Client {
+    pub(crate) fn new(stream: TcpStream) -> Self {
+        stream.set_read_timeout(Some(SOON)).unwrap();
+        stream.set_nodelay(true).unwrap();
+        Self { stream, pending: Vec::new() }
+    }
+
     pub(crate) fn send(&mut self, short: &str, fields: &[(&str, u32)]) {
         self.stream.write_all(&message(short, fields).bytes).unwrap();
     }

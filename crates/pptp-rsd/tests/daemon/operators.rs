@@ -21,20 +21,20 @@ fn rsctl(daemon: &Daemon, line: &str) -> Output {
 
 /// What it shows, with success.
 #[track_caller]
-fn shown(daemon: &Daemon, line: &str) -> String {
+pub(crate) fn shown(daemon: &Daemon, line: &str) -> String {
     let output = rsctl(daemon, line);
     assert_eq!((output.status.code(), String::from_utf8_lossy(&output.stderr).as_ref()), (Some(0), ""), "{line}");
     String::from_utf8(output.stdout).unwrap()
 }
 
 /// Its exit status and what it complains of.
-fn complaint(daemon: &Daemon, line: &str) -> (Option<i32>, String) {
+pub(crate) fn complaint(daemon: &Daemon, line: &str) -> (Option<i32>, String) {
     let output = rsctl(daemon, line);
     assert_eq!(output.stdout, b"");
     (output.status.code(), String::from_utf8(output.stderr).unwrap())
 }
 
-fn operator(daemon: &Daemon) -> OwnedFd {
+pub(crate) fn operator(daemon: &Daemon) -> OwnedFd {
     seqpacket::connect(&daemon.path("control")).unwrap()
 }
 
@@ -96,7 +96,7 @@ fn exit_statuses_say_what_was_wrong() {
     let mut daemon = Daemon::start("", "");
     assert_eq!(complaint(&daemon, "disconnect 192.0.2.7").0, Some(1));
     for (line, words) in [
-        ("", "a command is missing: sessions, show, stats or disconnect"),
+        ("", "a command is missing: sessions, show, stats, disconnect or call"),
         ("disconnect alice", "'alice' is no number of a session and no address; only pppd knows the names of users"),
         ("--what", "invalid option '--what'"),
     ] {

@@ -5,4 +5,6 @@ mod calls;
 mod ending;
 mod office;
 mod operators;
+mod placing;
 mod random;
+mod town;

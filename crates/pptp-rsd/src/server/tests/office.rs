@@ -4,6 +4,7 @@ use core::time::Duration;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -34,6 +35,8 @@ pub(super) struct Machine {
     pub(super) hang_up: HangUp,
     pub(super) obstacle: Option<Refusal>,
     pub(super) broken_pppd: bool,
+    /// The last pppd's.
+    pub(super) option_file: Option<PathBuf>,
     next: u32,
 }
 
@@ -47,6 +50,10 @@ impl Drop for Wire {
 }
 
 impl Machine {
+    pub(super) fn new(deeds: Rc<RefCell<Vec<Deed>>>) -> Self {
+        Self { deeds, hang_up: HangUp::Noticed, obstacle: None, broken_pppd: false, option_file: None, next: 0 }
+    }
+
     fn note(&self, deed: Deed) {
         self.deeds.borrow_mut().push(deed);
     }
@@ -66,10 +73,11 @@ impl Lines for Machine {
         "tun"
     }
 
-    fn start(&mut self, _: &mut Wire, assignment: &Assignment) -> Result<u32, Refusal> {
+    fn start(&mut self, _: &mut Wire, assignment: &Assignment, option_file: Option<&Path>) -> Result<u32, Refusal> {
         if self.broken_pppd {
             return Err(Refusal::Machine("no pppd".into()));
         }
+        self.option_file = option_file.map(Path::to_owned);
         self.note(Deed::Start(*assignment));
         self.next += 1;
         Ok(self.next)
@@ -95,6 +103,8 @@ pub(super) struct Office {
     pub(super) now: Instant,
     pub(super) clients: BTreeMap<ClientId, Connection>,
     pub(super) events: Vec<(ClientId, Event)>,
+    /// Connections that the server wants opened.
+    pub(super) wanted: Vec<(ClientId, SocketAddr)>,
     /// Connections that the server has closed.
     pub(super) closed: BTreeSet<ClientId>,
     deeds: Rc<RefCell<Vec<Deed>>>,
@@ -106,7 +116,7 @@ pub(super) fn config() -> Config {
     Config { drain_timeout: Duration::from_secs(10), ..Config::default() }
 }
 
-fn counting(step: u32) -> Box<dyn FnMut() -> u32 + Send> {
+pub(super) fn counting(step: u32) -> Box<dyn FnMut() -> u32 + Send> {
     let mut next = 0;
     Box::new(move || {
         next += step;
@@ -117,13 +127,13 @@ fn counting(step: u32) -> Box<dyn FnMut() -> u32 + Send> {
 impl Office {
     pub(super) fn new(config: Config) -> Self {
         let deeds = Rc::default();
-        let machine =
-            Machine { deeds: Rc::clone(&deeds), hang_up: HangUp::Noticed, obstacle: None, broken_pppd: false, next: 0 };
+        let machine = Machine::new(Rc::clone(&deeds));
         Self {
             exchange: Exchange::new(Arc::new(config), "office".into(), machine, counting(1)),
             now: Instant::from_epoch(Duration::from_secs(1000)),
             clients: BTreeMap::new(),
             events: Vec::new(),
+            wanted: Vec::new(),
             closed: BTreeSet::new(),
             deeds,
         }
@@ -144,6 +154,17 @@ impl Office {
             control::Config { peer_call_limit: 9, echo_interval: Duration::ZERO, ..control::Config::default() };
         let connection = Connection::originate(config, counting(1), self.now);
         self.clients.insert(id, connection);
+        self.pump();
+        id
+    }
+
+    /// Opens the connection that the server wants, to a PNS.
+    pub(super) fn open(&mut self) -> ClientId {
+        let [(id, _)] = std::mem::take(&mut self.wanted)[..] else { panic!("one connection is wanted") };
+        let config =
+            control::Config { peer_call_limit: 9, echo_interval: Duration::ZERO, ..control::Config::default() };
+        self.clients.insert(id, Connection::accept(config, counting(1), self.now));
+        self.exchange.handle_open(id, SERVER.parse().unwrap(), self.now);
         self.pump();
         id
     }
@@ -169,6 +190,7 @@ impl Office {
             while let Some(work) = self.exchange.poll_work() {
                 quiet = false;
                 match work {
+                    Work::Open(id, to) => self.wanted.push((id, to)),
                     Work::Send(id, bytes) => {
                         if let Some(client) = self.clients.get_mut(&id) {
                             client.handle_input(&bytes, self.now);

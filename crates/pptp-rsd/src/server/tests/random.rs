@@ -7,8 +7,9 @@ use pptp_testkit::message::Message;
 use proptest::prelude::*;
 
 use super::super::session::ClientId;
-use super::office::{Deed, Office, config};
+use super::office::{Deed, Office, SERVER, config};
 use crate::config::Config;
+use crate::control::Request;
 
 const CALLS: usize = 5;
 const CALLS_OF_ONE: usize = 3;
@@ -19,6 +20,9 @@ enum Step {
     Send(usize, Vec<u8>),
     Disconnect(usize),
     EndProcess(u32),
+    Place(u8),
+    /// The connection that the server wants is open, or cannot be opened.
+    Open(bool),
     Pass(u16),
 }
 
@@ -58,6 +62,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         8 => (0..8_usize, bytes()).prop_map(|(which, bytes)| Step::Send(which, bytes)),
         1 => (0..8_usize).prop_map(Step::Disconnect),
         2 => (1..20_u32).prop_map(Step::EndProcess),
+        1 => (0..3_u8).prop_map(Step::Place),
+        2 => any::<bool>().prop_map(Step::Open),
         1 => any::<u16>().prop_map(Step::Pass),
     ];
     prop::collection::vec(step, 1..120)
@@ -83,13 +89,15 @@ impl Ledger {
                 Deed::Close(id) => self.open.retain(|open| *open != id),
                 Deed::Start(assignment) => {
                     self.started += 1;
-                    let address = assignment.inside.unwrap().remote.to_string();
+                    self.running.push(self.started);
+                    // The other end gives the addresses of a call that was placed.
+                    let Some(pair) = assignment.inside else { continue };
+                    let address = pair.remote.to_string();
                     assert!(
                         self.addresses.iter().all(|(_, other)| *other != address),
                         "an address is used once at a time"
                     );
                     self.addresses.push((self.started, address));
-                    self.running.push(self.started);
                 }
                 Deed::Terminate(process) | Deed::Kill(process) => assert!(self.running.contains(&process)),
                 Deed::HangUp(id) => assert!(self.open.contains(&id)),
@@ -107,6 +115,7 @@ impl Ledger {
 fn run(steps: Vec<Step>) {
     let mut office = Office::new(Config { max_sessions: Some(CALLS), max_per_address: CALLS_OF_ONE, ..config() });
     let (mut clients, mut ledger): (Vec<ClientId>, _) = (Vec::new(), Ledger::default());
+    let mut orders = 0;
     for step in steps {
         let now = office.now;
         match step {
@@ -125,12 +134,28 @@ fn run(steps: Vec<Step>) {
                 ledger.ended(process);
                 office.end(process, 16);
             }
+            Step::Place(last) => {
+                let to = format!("192.0.2.{last}");
+                let Ok(Request::Call(order)) = Request::from_words(&["call", &to]) else { panic!("an order") };
+                office.exchange.place(order, now);
+                orders += 1;
+            }
+            Step::Open(works) => {
+                let Some((id, _)) = office.wanted.pop() else { continue };
+                if works {
+                    office.exchange.handle_open(id, SERVER.parse().unwrap(), now);
+                    clients.push(id);
+                } else {
+                    office.exchange.handle_unreachable(id, "connection refused", now);
+                }
+            }
             Step::Pass(seconds) => office.pass(Duration::from_secs(u64::from(seconds % 70))),
         }
         office.pump();
         clients.retain(|client| !office.closed.contains(client));
         ledger.note(office.deeds());
     }
+    office.wanted.clear();
     office.exchange.drain(office.now);
     office.pump();
     office.pass(Duration::from_secs(60));
@@ -142,6 +167,8 @@ fn run(steps: Vec<Step>) {
     ledger.note(office.deeds());
     assert!(office.exchange.is_over() && ledger.open.is_empty());
     assert_eq!(office.exchange.next_timeout(), None);
+    let outcomes = std::iter::from_fn(|| office.exchange.poll_outcome()).count();
+    assert_eq!(outcomes, orders, "something comes of every order, once");
 }
 
 proptest! {

@@ -1,0 +1,51 @@
+//! Calls that operators want placed, until they are connected or are not.
+
+use std::collections::VecDeque;
+
+use log::{info, warn};
+
+use super::session::SessionId;
+use crate::control::Order;
+
+/// The number of an order: no two of one run of the server have the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Ticket(pub(super) u64);
+
+/// An order that is being carried out.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Placing {
+    pub(super) ticket: Ticket,
+    pub(super) order: Order,
+}
+
+/// What has come of an order: its session, or why there is none, in one line.
+pub(super) type Outcome = Result<SessionId, String>;
+
+/// Outcomes that nobody has heard yet.
+#[derive(Debug, Default)]
+pub(super) struct Outcomes(VecDeque<(Ticket, Outcome)>);
+
+impl Outcomes {
+    /// The order is carried out.
+    pub(super) fn connected(&mut self, placing: &Placing, session: SessionId) {
+        self.0.push_back((placing.ticket, Ok(session)));
+    }
+
+    /// It is not, and this is why.
+    pub(super) fn failed(&mut self, placing: &Placing, why: &str) {
+        let what = format!("the call to {} was not connected: {why}", placing.order.to);
+        warn!("{what}");
+        self.0.push_back((placing.ticket, Err(what)));
+    }
+
+    pub(super) fn poll(&mut self) -> Option<(Ticket, Outcome)> {
+        self.0.pop_front()
+    }
+}
+
+impl Placing {
+    pub(super) fn new(ticket: Ticket, order: Order) -> Self {
+        info!("an operator has a call placed: {order}");
+        Self { ticket, order }
+    }
+}

@@ -1,0 +1,122 @@
+//! Calls that the daemon places, as PAC, at another daemon or at a PNS that says what it likes.
+#![expect(clippy::unwrap_used, reason = "the helpers of a test may fail like the test")]
+
+use std::net::{Ipv4Addr, TcpListener};
+use std::os::fd::AsFd;
+use std::thread::JoinHandle;
+
+use pptp_io::seqpacket;
+
+use crate::harness::{Client, Daemon, eventually};
+use crate::operators::{complaint, operator, shown};
+
+/// A PNS at the address next to the daemon's client's; it takes one connection.
+fn listen(daemon: &Daemon) -> (Ipv4Addr, TcpListener) {
+    let [a, b, c, _] = daemon.near.octets();
+    let address = Ipv4Addr::new(a, b, c, 3);
+    (address, TcpListener::bind((address, 1723)).unwrap())
+}
+
+/// The start of the connection is answered.
+fn take(listener: &TcpListener) -> Client {
+    let mut peer = Client::new(listener.accept().unwrap().0);
+    peer.expect("sccrq");
+    peer.send("sccrp", &[("result", 1)]);
+    peer
+}
+
+/// A PNS that accepts the connection, and does this with it.
+fn pns(daemon: &Daemon, what: impl FnOnce(Client) + Send + 'static) -> (Ipv4Addr, JoinHandle<()>) {
+    let (address, listener) = listen(daemon);
+    (address, std::thread::spawn(move || what(take(&listener))))
+}
+
+#[test]
+fn what_one_daemon_places_the_other_takes() {
+    let (pac, pns) = (Daemon::start("", ""), Daemon::start("remoteip 10.0.0.2-9", ""));
+    let idle = [pac.descriptors(), pns.descriptors()];
+    let options = pac.path("other");
+    std::fs::copy(pac.path("options"), &options).unwrap();
+    let line = format!("call {} --number 555 --option-file {}", pns.address, options.display());
+    assert_eq!(shown(&pac, &line), format!("session 1 is connected to {}:1723\n", pns.address));
+    pns.wait_for("pppd", 1);
+    // Over the same connection.
+    let json = shown(&pac, &format!("--json call {}", pns.address));
+    assert!(json.starts_with(r#"{"id":2,"state":"running","#), "{json}");
+    eventually("both ends have two pppds", || (pac.children().len() == 2 && pns.children().len() == 2).then_some(()));
+    let traces = pac.traces();
+    let with =
+        |path: &std::path::Path| traces.iter().filter(|trace| trace.contains(&path.display().to_string())).count();
+    assert_eq!([with(&options), with(&pac.path("options"))], [1, 1]);
+    assert!(traces.iter().all(|trace| !trace.contains("10.0.0.1:")), "{traces:?}");
+    assert_eq!((pns.count("call id"), pns.count("addresses 10.0.0.1:10.0.0.2")), (4, 1));
+    // Either end may end a call.
+    assert_eq!(shown(&pac, "disconnect 1"), "1 session told to end\n");
+    pns.wait_for("has ended after", 1);
+    assert_eq!(shown(&pns, "disconnect 2"), "1 session told to end\n");
+    pac.wait_for("has ended after", 2);
+    pns.wait_for("has ended after", 2);
+    pac.wait_until_idle(idle[0]);
+    pns.wait_until_idle(idle[1]);
+}
+
+#[test]
+fn a_pns_that_cannot_be_reached_is_told_apart() {
+    let daemon = Daemon::start("stimeout 1", "");
+    let idle = daemon.descriptors();
+    let (address, listener) = listen(&daemon);
+    let failure =
+        |words: &str| (Some(1), format!("pptp-rsctl: the call to {address}:1723 was not connected: {words}\n"));
+    // It listens and does not answer.
+    let line = format!("call {address}");
+    assert_eq!(complaint(&daemon, &line), failure("no answer to the start request within 1 s (stimeout)"));
+    drop(listener);
+    assert_eq!(complaint(&daemon, &line), failure("cannot connect: connection refused"));
+    daemon.wait_until_idle(idle);
+}
+
+#[test]
+fn what_a_pns_says_reaches_the_operator() {
+    let daemon = Daemon::start("", "");
+    let idle = daemon.descriptors();
+    let (address, peer) = pns(&daemon, |mut peer| {
+        let request = peer.expect("icrq");
+        peer.send("icrp", &[("peer", request.value("id").unwrap()), ("result", 3)]);
+        assert_eq!(peer.expect("stop").value("reason"), Some(1));
+        peer.send("stop-reply", &[("result", 1)]);
+        peer.expect_end();
+    });
+    let (status, text) = complaint(&daemon, &format!("call {address}"));
+    assert_eq!(
+        (status, text.ends_with("was not connected: call refused: not accepted (3)\n")),
+        (Some(1), true),
+        "{text}"
+    );
+    peer.join().unwrap();
+    daemon.wait_until_idle(idle);
+}
+
+#[test]
+fn an_operator_who_does_not_wait_does_no_harm() {
+    let daemon = Daemon::start("", "");
+    let idle = daemon.descriptors();
+    let (gone, has_gone) = std::sync::mpsc::channel();
+    let (address, peer) = pns(&daemon, move |mut peer| {
+        let id = peer.expect("icrq").value("id").unwrap();
+        has_gone.recv().unwrap();
+        peer.send("icrp", &[("id", 9), ("peer", id), ("result", 1)]);
+        assert_eq!(peer.expect("iccn").value("peer"), Some(9));
+        peer.send("clear", &[("id", 9)]);
+        assert_eq!(peer.expect("cdn").value("result"), Some(4));
+        peer.expect("stop");
+    });
+    let asker = operator(&daemon);
+    seqpacket::send(asker.as_fd(), format!("call {address}").as_bytes(), &[]).unwrap();
+    daemon.wait_for("an operator has a call placed", 1);
+    drop(asker);
+    assert_eq!(shown(&daemon, "--json sessions"), "[]\n");
+    gone.send(()).unwrap();
+    peer.join().unwrap();
+    daemon.wait_for("has ended after", 1);
+    daemon.wait_until_idle(idle);
+}
