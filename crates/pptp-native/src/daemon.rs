@@ -1,7 +1,8 @@
 //! The server daemon on a machine.
 
+use std::collections::BTreeSet;
 use std::fs;
-use std::process::Child;
+use std::process::{Child, Command};
 use std::time::Duration;
 
 use crate::machine::program;
@@ -26,6 +27,7 @@ debug";
 pub struct Daemon<'a> {
     machine: &'a Machine,
     child: Child,
+    number: u32,
 }
 
 impl<'a> Daemon<'a> {
@@ -40,8 +42,12 @@ impl<'a> Daemon<'a> {
         fs::write(machine.path("/run/test/options"), format!("{PPPD} {options}\n")).unwrap();
         fs::write(machine.path("/run/test/daemon.conf"), format!("{settings}\n{ALWAYS}\n")).unwrap();
         let line = format!("exec /run/test/{NAME} -f -c /run/test/daemon.conf > /run/test/daemon.log 2>&1");
-        let daemon = Self { machine, child: machine.command(&line).spawn().unwrap() };
+        let mut daemon = Self { machine, child: machine.command(&line).spawn().unwrap(), number: 0 };
         daemon.wait_for("listening on", 1, SOON);
+        // Later it may be there twice for a moment, before a child is pppd.
+        let numbers = machine.processes(NAME);
+        assert_eq!(numbers.len(), 1, "one daemon: {numbers:?}");
+        daemon.number = numbers[0];
         daemon
     }
 
@@ -70,14 +76,9 @@ impl<'a> Daemon<'a> {
     }
 
     /// Its number in the machine.
-    ///
-    /// # Panics
-    /// It does not run.
     #[must_use]
     pub fn number(&self) -> u32 {
-        let numbers = self.machine.processes(NAME);
-        assert_eq!(numbers.len(), 1, "one daemon: {numbers:?}");
-        numbers[0]
+        self.number
     }
 
     /// How many descriptors it has.
@@ -86,9 +87,59 @@ impl<'a> Daemon<'a> {
         self.machine.run(&format!("ls /proc/{}/fd | wc -l", self.number())).trim().parse().unwrap_or(0)
     }
 
+    /// Its children, by their numbers in the machine; the dead included, if it has not noticed.
+    #[must_use]
+    pub fn children(&self) -> BTreeSet<u32> {
+        let number = self.number();
+        let text = self.machine.read(&format!("/proc/{number}/task/{number}/children"));
+        text.split_whitespace().map_while(|word| word.parse().ok()).collect()
+    }
+
+    /// The memory that is its own, KiB.
+    #[must_use]
+    pub fn memory(&self) -> u64 {
+        let text = self.machine.read(&format!("/proc/{}/smaps_rollup", self.number()));
+        let line = text.lines().find_map(|line| line.strip_prefix("Anonymous:"));
+        line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or(0)
+    }
+
+    /// The time that it has had the processor, in hundredths of a second.
+    #[must_use]
+    pub fn ticks(&self) -> u64 {
+        let stat = self.machine.read(&format!("/proc/{}/stat", self.number()));
+        let rest = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
+        // The 14th and the 15th number of all, the first being before the name.
+        rest.split_whitespace().skip(11).take(2).map_while(|word| word.parse::<u64>().ok()).sum()
+    }
+
+    /// Allows it so many descriptors more than it has; `None`: as many as before.
+    ///
+    /// # Panics
+    /// That is not possible.
+    pub fn limit_descriptors(&self, more: Option<usize>) {
+        let most = more.map(|more| self.descriptors() + more);
+        let most = most.map_or(String::from("4096"), |most| most.to_string());
+        // prlimit(1) is this machine's; nsenter(1), which stands for the daemon, is its parent.
+        let children = format!("/proc/{0}/task/{0}/children", self.child.id());
+        let number = fs::read_to_string(children).unwrap();
+        let limits = format!("--nofile={most}:");
+        let status = Command::new("prlimit").args(["--pid", number.trim(), &limits]).status().unwrap();
+        assert!(status.success(), "prlimit {limits}");
+    }
+
+    /// Other options for pppds that are started from here on.
+    pub fn change_options(&self, options: &str) {
+        fs::write(self.machine.path("/run/test/options"), format!("{PPPD} {options}\n")).unwrap();
+    }
+
     /// Sends it a signal.
     pub fn signal(&self, signal: &str) {
         self.machine.signal(signal, self.number());
+    }
+
+    /// Sends a signal to one of its children.
+    pub fn signal_to(&self, signal: &str, child: u32) {
+        self.machine.signal(signal, child);
     }
 
     /// Its exit status.

@@ -19,6 +19,7 @@ pub mod ppp;
 mod pppd;
 mod radius;
 pub mod relaying;
+mod steady;
 mod strangers;
 mod traffic;
 
@@ -28,6 +29,7 @@ pub use middle::{Middle, Way};
 pub use network::{CLIENT, Network, SERVER};
 pub use pppd::Pppd;
 pub use radius::Radius;
+pub use steady::{Flow, Steady};
 pub use strangers::{Strangers, Tried};
 pub use traffic::{Pace, Seen};
 

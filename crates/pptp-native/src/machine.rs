@@ -59,6 +59,7 @@ pub struct Machine {
     holder: Child,
     /// Process 1 of the machine, by its number here.
     init: u32,
+    version: Version,
     /// What the machine has as /run/test.
     directory: PathBuf,
     devices: BTreeSet<PathBuf>,
@@ -91,7 +92,7 @@ impl Machine {
         assert_eq!(line, "ready\n", "the machine {name} has not started");
         let children = fs::read_to_string(format!("/proc/{0}/task/{0}/children", holder.id())).unwrap();
         let init = children.trim().parse().unwrap();
-        let mut machine = Self { holder, init, directory, devices: BTreeSet::new() };
+        let mut machine = Self { holder, init, version, directory, devices: BTreeSet::new() };
         machine.devices = machine.files("/dev");
         machine.run("ip link set lo up");
         machine
@@ -100,6 +101,12 @@ impl Machine {
     /// What the machine has as /run/test.
     pub(crate) fn directory(&self) -> &Path {
         &self.directory
+    }
+
+    /// Which pppd it has.
+    #[must_use]
+    pub fn version(&self) -> Version {
+        self.version
     }
 
     /// Where a file of the machine is found from here.

@@ -1,6 +1,6 @@
 //! A client and a server.
 
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use crate::machine::{Machine, Version, program};
 use crate::pppd::ENVIRONMENT;
@@ -213,8 +213,13 @@ impl Drop for Network {
     }
 }
 
-pub(crate) fn traffic_command(machine: &Machine, arguments: &str) -> std::process::Command {
-    let mut command = machine.network_command(&program("native-traffic"));
+pub(crate) fn traffic_command(machine: &Machine, arguments: &str) -> Command {
+    program_command(machine, "native-traffic", arguments)
+}
+
+/// A program of this package, on a machine's network.
+pub(crate) fn program_command(machine: &Machine, name: &str, arguments: &str) -> Command {
+    let mut command = machine.network_command(&program(name));
     command.args(arguments.split_whitespace()).stdout(Stdio::piped());
     command
 }

@@ -7,5 +7,6 @@ mod hostile;
 mod impaired;
 mod own_ccp;
 mod recovery;
+mod siege;
 mod silence;
 mod volume;
