@@ -60,8 +60,8 @@ uninstall: ## remove it again
 	rm -f $(DESTDIR)$(PLUGIN_DIR)/pptp-rs.so
 	@[ "$$(readlink $(DESTDIR)$(PLUGIN_DIR)/pptp.so)" != pptp-rs.so ] || rm -fv $(DESTDIR)$(PLUGIN_DIR)/pptp.so
 
-bench: setup plugins ## how long connecting takes, and what packets cost, next to pptp-linux and to simpler ways
-	@status=0; scripts/bench.sh || status=1; scripts/bench_native.sh || status=1; exit $$status
+bench: setup plugins ## how long connecting takes, what packets cost, and the server next to pptpd
+	@status=0; for part in bench bench_native bench_server; do scripts/$$part.sh || status=1; done; exit $$status
 
 fuzz: ## each fuzz target for a minute
 	scripts/fuzz.sh

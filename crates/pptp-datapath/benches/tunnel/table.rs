@@ -60,7 +60,8 @@ impl Table {
     }
 }
 
-fn median(figures: &[f64]) -> f64 {
+/// The one in the middle.
+pub(crate) fn median(figures: &[f64]) -> f64 {
     let mut sorted = figures.to_vec();
     sorted.sort_by(f64::total_cmp);
     sorted.get(sorted.len() / 2).copied().unwrap_or(f64::NAN)
