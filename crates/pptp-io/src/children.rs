@@ -34,19 +34,19 @@ pub enum Ending {
 }
 
 /// Starts a program, in a process group of its own, without standard input and output and with no signal held back, and gives
-/// it `inherited`, under the same number. All other descriptors of this process that are close-on-exec stay its own. When
+/// it what is `inherited`, under the same numbers. All other descriptors of this process that are close-on-exec stay its own. When
 /// this process ends, however it ends, the program gets SIGTERM.
 ///
 /// Only for a process with one thread.
 ///
 /// # Errors
 /// The program cannot be run. Out of processes (`EAGAIN`), memory or descriptors.
-pub fn start<S: AsRef<OsStr>>(program: &OsStr, arguments: &[S], inherited: BorrowedFd<'_>) -> io::Result<Child> {
+pub fn start<S: AsRef<OsStr>>(program: &OsStr, arguments: &[S], inherited: &[BorrowedFd<'_>]) -> io::Result<Child> {
     let mut command = Command::new(program);
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     // pppd signals its whole group when a link ends.
     command.process_group(0);
-    sys::prepare_child(&mut command, inherited.as_raw_fd());
+    sys::prepare_child(&mut command, inherited.iter().map(AsRawFd::as_raw_fd).collect());
     // Waited for by `reap`.
     Ok(Child(command.spawn()?.id()))
 }

@@ -1,7 +1,7 @@
 //! Waiting for many descriptors of which few are ready.
 
 use std::io;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -37,6 +37,11 @@ impl EventSet {
     pub fn new() -> io::Result<Self> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
         Ok(Self { epoll, events: vec![EpollEvent::empty(); MOST_EVENTS] })
+    }
+
+    /// Readable when something in the set is ready: a set can be in another one.
+    pub fn fd(&self) -> BorrowedFd<'_> {
+        self.epoll.0.as_fd()
     }
 
     /// Puts a descriptor into the set.

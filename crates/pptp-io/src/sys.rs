@@ -217,16 +217,18 @@ pub(crate) fn limit_descriptors(pid: libc::pid_t, limit: libc::rlimit) -> io::Re
 }
 
 /// Lets the program that `command` starts inherit `fd` and no signal that is held back, and get SIGTERM when this thread ends.
-pub(crate) fn prepare_child(command: &mut std::process::Command, fd: RawFd) {
+pub(crate) fn prepare_child(command: &mut std::process::Command, fds: Vec<RawFd>) {
     let prepare = move || {
-        // SAFETY: F_SETFD takes a number, no pointer.
-        check(unsafe { libc::fcntl(fd, libc::F_SETFD, 0) })?;
+        for &fd in &fds {
+            // SAFETY: F_SETFD takes a number, no pointer.
+            check(unsafe { libc::fcntl(fd, libc::F_SETFD, 0) })?;
+        }
         // SAFETY: PR_SET_PDEATHSIG takes a number, no pointer.
         check(unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGTERM) })?;
         let none = nix::sys::signal::SigSet::empty();
         Ok(nix::sys::signal::sigprocmask(nix::sys::signal::SigmaskHow::SIG_SETMASK, Some(&none), None)?)
     };
-    // SAFETY: the closure makes three system calls, all of them async-signal-safe, and allocates nothing: its errors are
+    // SAFETY: the closure makes a few system calls, all of them async-signal-safe, and allocates nothing: its errors are
     // numbers.
     unsafe { std::os::unix::process::CommandExt::pre_exec(command, prepare) };
 }

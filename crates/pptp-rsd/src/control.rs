@@ -1,8 +1,9 @@
 //! What `pptp-rsctl` and the server say to each other on the control socket (`SOCK_SEQPACKET`).
 //!
 //! A request is one message: words with blanks between them. The answer is one message or more, each of whole lines. A line is
-//! a record, its kind and `name=value` fields without blanks in them, or the last line of the answer: `end COUNT`, or
-//! `error CODE TEXT`. What is not known has no field.
+//! a record, its kind and `name=value` fields, or the last line of the answer: `end COUNT`, or `error CODE TEXT`. What is not
+//! known has no field. In values, and in the words of a request, blanks and all but ASCII's visible characters are
+//! written as `%XX`, byte by byte, and so is `%`.
 
 use core::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddrV4};
@@ -91,6 +92,29 @@ impl Request {
         let text = std::str::from_utf8(message).map_err(|_| String::from("it is no text"))?;
         Self::from_words(&text.split_ascii_whitespace().collect::<Vec<_>>())
     }
+}
+
+/// A value or a word as it is written.
+pub(crate) fn encode(text: &str) -> String {
+    text.bytes().fold(String::new(), |written, byte| match byte {
+        b'%' => written + "%25",
+        _ if byte.is_ascii_graphic() => written + char::from(byte).encode_utf8(&mut [0; 4]),
+        _ => written + &format!("%{byte:02X}"),
+    })
+}
+
+/// The opposite; `None`: it was not written so.
+fn decode(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut parts = text.split('%');
+    bytes.extend(parts.next()?.bytes());
+    for part in parts {
+        let (digits, rest) =
+            part.split_at_checked(2).filter(|(digits, _)| digits.bytes().all(|digit| digit.is_ascii_hexdigit()))?;
+        bytes.push(u8::from_str_radix(digits, 16).ok()?);
+        bytes.extend(rest.bytes());
+    }
+    String::from_utf8(bytes).ok()
 }
 
 fn session(text: &str) -> Result<u64, String> {
@@ -195,11 +219,20 @@ pub enum Line {
 pub struct Record(pub Vec<(String, String)>);
 
 impl Record {
-    /// Adds a field. A value with blanks would be several.
+    /// Adds a field.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl fmt::Display) -> Self {
         self.0.push((name.to_owned(), value.to_string()));
         self
+    }
+
+    /// The same, of what may not be known.
+    #[must_use]
+    pub fn with_known(self, name: &str, value: Option<impl fmt::Display>) -> Self {
+        match value {
+            Some(value) => self.with(name, value),
+            None => self,
+        }
     }
 
     /// The value of a field.
@@ -214,7 +247,10 @@ impl Line {
         let (kind, rest) = text.split_once(' ').unwrap_or((text, ""));
         match kind {
             "record" => {
-                let field = |word: &str| word.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned()));
+                let field = |word: &str| {
+                    let (name, value) = word.split_once('=')?;
+                    Some((name.to_owned(), decode(value)?))
+                };
                 rest.split_ascii_whitespace()
                     .map(field)
                     .collect::<Option<_>>()
@@ -237,7 +273,7 @@ impl fmt::Display for Line {
         match self {
             Self::Record(Record(fields)) => {
                 write!(f, "record")?;
-                fields.iter().try_for_each(|(name, value)| write!(f, " {name}={value}"))
+                fields.iter().try_for_each(|(name, value)| write!(f, " {name}={}", encode(value)))
             }
             Self::End(count) => write!(f, "end {count}"),
             Self::Error(code, text) => write!(f, "error {} {text}", code.name()),

@@ -1,6 +1,5 @@
 //! `pptp-rsctl`: asks a server that runs, and tells.
 
-mod interfaces;
 mod show;
 
 use std::ffi::OsString;
@@ -13,7 +12,6 @@ use std::time::Duration;
 use pptp_io::poller::{self, Interest};
 use pptp_io::{seqpacket, words};
 
-use self::interfaces::Interfaces;
 use crate::config::{Config, printable};
 use crate::control::{Code, LONGEST_PART, LONGEST_REQUEST, Line, PLACING, Record, Request};
 
@@ -36,9 +34,6 @@ Usage: pptp-rsctl [--json] [--socket FILE] COMMAND
   -s, --socket FILE       the server's control-socket, in place of /run/pptp-rsd.sock
   -h, --help              show this
   -v, --version           show the version
-
-The server does not know the names of users: they are in pppd's own log, next to pppd's number, which is shown here.
-Interface and bytes are shown where pppd has written the interface's name next to its number (/run/pppN.pid).
 
 Exit status: 0 done, 1 there is no such session, or the call was not connected, 2 the command line is wrong, 3 no server answers.
 ";
@@ -88,11 +83,7 @@ fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<String, Failure>
         Wish::Help => Ok(HELP.into()),
         Wish::Version => Ok(format!("pptp-rsctl v{}\n", env!("CARGO_PKG_VERSION"))),
         Wish::Ask { socket, request, form } => {
-            let (mut records, count) = ask(&socket, &request)?;
-            if matches!(request, Request::Sessions | Request::Show(_)) {
-                let interfaces = Interfaces::of_this_machine();
-                records.iter_mut().for_each(|record| interfaces.add_to(record));
-            }
+            let (records, count) = ask(&socket, &request)?;
             Ok(show::show(&request, &records, count, form))
         }
     }

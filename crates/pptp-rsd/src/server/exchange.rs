@@ -25,7 +25,7 @@ use super::lines::Lines;
 use super::orders::Ticket;
 use super::presence::Presence;
 use super::quota::Quotas;
-use super::session::ClientId;
+use super::session::{ClientId, SessionId};
 use super::switchboard::Switchboard;
 use super::tally::{Figures, Suppressed};
 use crate::config::Config;
@@ -135,6 +135,21 @@ impl<L: Lines> Exchange<L> {
             client.connection.handle_disconnect(now);
             self.settle(id, now);
         }
+    }
+
+    /// A pppd may have told something of its session.
+    pub(super) fn handle_news(&mut self, process: L::Process, now: Instant) {
+        self.calls.hear(process, now);
+    }
+
+    /// Asks all sessions for news, or one.
+    pub(super) fn inquire(&mut self, which: Option<SessionId>) {
+        self.calls.inquire(which);
+    }
+
+    /// Whether everybody who was asked for news has answered.
+    pub(super) fn has_news(&self) -> bool {
+        self.calls.has_news()
     }
 
     /// A pppd has ended.

@@ -7,6 +7,8 @@ use std::path::Path;
 
 use pptp_core::wire::{CallId, PeerCallId};
 
+use pptp_datapath::report::Report;
+
 use super::refusal::Refusal;
 use crate::pool::Pair;
 
@@ -63,6 +65,15 @@ pub(super) trait Lines {
 
     /// Closes the way: pppd ends if it notices.
     fn hang_up(&mut self, line: &mut Self::Line) -> HangUp;
+
+    /// Asks pppd what it knows of its call; whether an answer may come ([`Lines::hear`]).
+    fn ask(&mut self, process: Self::Process) -> bool;
+
+    /// The last of what pppd has told since it was heard last.
+    fn hear(&mut self, process: Self::Process) -> Option<Report>;
+
+    /// pppd has ended, and its end was reported.
+    fn forget(&mut self, process: Self::Process);
 
     /// Asks pppd to end.
     fn terminate(&mut self, process: Self::Process);

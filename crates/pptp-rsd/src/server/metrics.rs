@@ -2,7 +2,16 @@
 
 use core::fmt::{Display, Write};
 
+use pptp_core::time::Instant;
+use pptp_datapath::report::{Gre, Statistics};
+
+use super::exchange::Exchange;
+use super::lines::Lines;
+use super::session::{Facts, SessionId};
 use super::tally::Figures;
+
+/// A part of an answer ends when it is this long, bytes.
+const PART: usize = 16 * 1024;
 
 /// A request's head is no longer, in bytes.
 pub(super) const LONGEST_HEAD: usize = 4096;
@@ -54,9 +63,13 @@ fn of_target(method: &[u8], target: &[u8]) -> Asked {
     }
 }
 
-/// A whole answer with these metrics.
-pub(super) fn answer(figures: &Figures) -> String {
-    response("200 OK", "text/plain; version=0.0.4; charset=utf-8", "", &text(figures))
+/// The first part of an answer: its head, and all that is not about one session. What follows is [`Telling::part`], and the
+/// end of the connection is the answer's.
+pub(super) fn begin(figures: &Figures) -> String {
+    format!(
+        "HTTP/1.0 200 OK\r\nContent-Type: text/plain; version=0.0.4; charset=utf-8\r\nConnection: close\r\n\r\n{}",
+        text(figures)
+    )
 }
 
 /// A whole answer without metrics.
@@ -85,12 +98,20 @@ struct Family<'a> {
 
 impl Family<'_> {
     fn write<V: Display>(&self, text: &mut String, samples: impl IntoIterator<Item = (String, V)>) {
+        self.head(text);
+        for (labels, value) in samples {
+            self.sample(text, &labels, &value);
+        }
+    }
+
+    fn head(&self, text: &mut String) {
         let Self { name, kind, help } = self;
         // Writing to memory does not fail.
         let _ = writeln!(text, "# HELP pptp_rsd_{name} {help}\n# TYPE pptp_rsd_{name} {kind}");
-        for (labels, value) in samples {
-            let _ = writeln!(text, "pptp_rsd_{name}{labels} {value}");
-        }
+    }
+
+    fn sample(&self, text: &mut String, labels: &str, value: &dyn Display) {
+        let _ = writeln!(text, "pptp_rsd_{}{labels} {value}", self.name);
     }
 }
 
@@ -103,7 +124,26 @@ fn counter<'a>(name: &'a str, help: &'a str) -> Family<'a> {
 }
 
 fn label(name: &str, value: &str) -> String {
-    format!("{{{name}=\"{value}\"}}")
+    labels([(name, value)])
+}
+
+/// Labels by Prometheus' rules: a backslash, a quote and the end of a line are escaped. No other character may move a cursor
+/// on who looks at it.
+fn labels<'a>(all: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
+    let mut text = String::new();
+    for (name, value) in all {
+        let _ = write!(text, "{}{name}=\"", if text.is_empty() { '{' } else { ',' });
+        for letter in value.chars() {
+            match letter {
+                '\\' | '"' => text.extend(['\\', letter]),
+                '\n' => text.push_str("\\n"),
+                control if control.is_control() => text.push(char::REPLACEMENT_CHARACTER),
+                other => text.push(other),
+            }
+        }
+        text.push('"');
+    }
+    text + "}"
 }
 
 fn plain<V>(value: V) -> [(String, V); 1] {
@@ -133,9 +173,129 @@ fn text(figures: &Figures) -> String {
     counter("calls_refused_total", "Calls that were refused.")
         .write(out, tally.refused.iter().map(|(reason, count)| (label("reason", reason), count)));
     let lines = [("strangers", suppressed.strangers), ("refusals", suppressed.refusals)];
+    let Statistics { received, sent, gre } = tally.traffic;
+    let both =
+        |received, sent| [("received", received), ("sent", sent)].map(|(way, count)| (label("direction", way), count));
+    counter("traffic_bytes_total", "Bytes of IP packets from and to all clients.")
+        .write(out, both(received.bytes, sent.bytes));
+    counter("traffic_packets_total", "IP packets from and to all clients.")
+        .write(out, both(received.packets, sent.packets));
+    let Gre { lost, reordered, late, duplicate, .. } = gre.unwrap_or_default();
+    let fates = [("lost", lost), ("reordered", reordered), ("late", late), ("duplicate", duplicate)];
+    counter("gre_packets_total", "GRE packets of all clients that did not come as they were sent.")
+        .write(out, fates.map(|(fate, count)| (label("fate", fate), count)));
     counter("log_lines_suppressed_total", "Lines that were not logged because there were too many of their kind.")
         .write(out, lines.map(|(about, count)| (label("about", about), count)));
     text
+}
+
+/// A family of metrics with a sample for each session of which there is a value.
+struct OfSessions {
+    family: Family<'static>,
+    value: fn(&Facts<'_>) -> Option<String>,
+}
+
+const fn of_sessions([name, kind, help]: [&'static str; 3], value: fn(&Facts<'_>) -> Option<String>) -> OfSessions {
+    OfSessions { family: Family { name, kind, help }, value }
+}
+
+fn counted(facts: &Facts<'_>, count: fn(&Statistics) -> u64) -> Option<String> {
+    facts.report.statistics.as_ref().map(|statistics| count(statistics).to_string())
+}
+
+fn counted_gre(facts: &Facts<'_>, count: fn(&Gre) -> u64) -> Option<String> {
+    facts.report.statistics.and_then(|statistics| statistics.gre).map(|gre| count(&gre).to_string())
+}
+
+const OF_SESSIONS: [OfSessions; 11] = [
+    of_sessions(["session_info", "gauge", "What is known of a session."], |_| Some("1".into())),
+    of_sessions(["session_uptime_seconds", "gauge", "Time since pppd was started."], |facts| {
+        Some(facts.uptime.as_secs().to_string())
+    }),
+    of_sessions(["session_received_bytes_total", "counter", "Bytes of IP packets from the client."], |facts| {
+        counted(facts, |all| all.received.bytes)
+    }),
+    of_sessions(["session_sent_bytes_total", "counter", "Bytes of IP packets to the client."], |facts| {
+        counted(facts, |all| all.sent.bytes)
+    }),
+    of_sessions(["session_received_packets_total", "counter", "IP packets from the client."], |facts| {
+        counted(facts, |all| all.received.packets)
+    }),
+    of_sessions(["session_sent_packets_total", "counter", "IP packets to the client."], |facts| {
+        counted(facts, |all| all.sent.packets)
+    }),
+    of_sessions(["session_lost_packets_total", "counter", "GRE packets of the client that never came."], |facts| {
+        counted_gre(facts, |gre| gre.lost)
+    }),
+    of_sessions(["session_reordered_packets_total", "counter", "GRE packets that came late, in time."], |facts| {
+        counted_gre(facts, |gre| gre.reordered)
+    }),
+    of_sessions(["session_late_packets_total", "counter", "GRE packets that came too late, or once more."], |facts| {
+        counted_gre(facts, |gre| gre.late)
+    }),
+    of_sessions(["session_duplicate_packets_total", "counter", "GRE packets that came twice."], |facts| {
+        counted_gre(facts, |gre| gre.duplicate)
+    }),
+    of_sessions(
+        ["session_round_trip_seconds", "gauge", "Estimated time from a packet to its acknowledgement."],
+        |facts| {
+            let time = facts.report.statistics.and_then(|statistics| statistics.gre)?.round_trip?;
+            Some(time.as_secs_f64().to_string())
+        },
+    ),
+];
+
+/// What has still to be told of sessions.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Telling {
+    family: usize,
+    next: SessionId,
+}
+
+impl Telling {
+    /// All of it.
+    pub(super) const ALL: Self = Self { family: 0, next: SessionId(0) };
+
+    /// The next part, and what is left then.
+    pub(super) fn part<L: Lines>(mut self, exchange: &Exchange<L>, now: Instant) -> (String, Option<Self>) {
+        let mut text = String::new();
+        while let Some(of) = OF_SESSIONS.get(self.family) {
+            if self.next == SessionId(0) {
+                of.family.head(&mut text);
+            }
+            while let Some(session) = exchange.calls().session_from(self.next) {
+                self.next = SessionId(session.name.id.0 + 1);
+                let facts = session.facts(now);
+                if let Some(value) = (of.value)(&facts) {
+                    of.family.sample(&mut text, &session_labels(&facts, self.family == 0), &value);
+                }
+                if text.len() >= PART {
+                    return (text, Some(self));
+                }
+            }
+            self = Self { family: self.family + 1, next: SessionId(0) };
+        }
+        (text, None)
+    }
+}
+
+/// Who a session is; with `all`, all that is known of it.
+fn session_labels(facts: &Facts<'_>, all: bool) -> String {
+    let Facts { report, .. } = facts;
+    let text = |value: Option<&dyn Display>| value.map(ToString::to_string).unwrap_or_default();
+    let [local, remote] = facts.inside.map(|address| text(address.as_ref().map(|address| address as &dyn Display)));
+    let (id, client) = (facts.name.id.0.to_string(), facts.name.client.ip().to_string());
+    let mppe = text(report.encryption.as_ref().map(|encryption| encryption as &dyn Display));
+    let who = [("id", &*id), ("user", report.user.as_deref().unwrap_or_default()), ("client", &*client)];
+    let what = [
+        ("state", facts.state),
+        ("interface", report.interface.as_deref().unwrap_or_default()),
+        ("local", &*local),
+        ("remote", &*remote),
+        ("datapath", facts.datapath),
+        ("mppe", &*mppe),
+    ];
+    labels(who.into_iter().chain(what.into_iter().filter(|_| all)))
 }
 
 #[cfg(test)]
@@ -143,6 +303,7 @@ mod tests {
     use super::super::tally::{Stages, Suppressed, Tally};
     use super::*;
     use core::time::Duration;
+    use pptp_datapath::command::Traffic;
     use proptest::prelude::*;
 
     #[test]
@@ -150,6 +311,9 @@ mod tests {
         let mut tally =
             Tally { connections: 6, unheard: 7, starts: 8, refused_starts: 9, calls: 10, ..Tally::default() };
         tally.refused = [("full", 11), ("machine", 0)].into();
+        let traffic = |packets| Traffic { packets, bytes: packets * 100 };
+        let gre = Gre { lost: 16, reordered: 17, late: 18, duplicate: 19, round_trip: None };
+        tally.traffic = Statistics { received: traffic(14), sent: traffic(15), gre: Some(gre) };
         let figures = Figures {
             uptime: Duration::from_secs(1),
             sessions: Stages { waiting: 1, running: 2, ending: 3 },
@@ -189,6 +353,20 @@ pptp_rsd_calls_accepted_total 10
 # TYPE pptp_rsd_calls_refused_total counter
 pptp_rsd_calls_refused_total{{reason="full"}} 11
 pptp_rsd_calls_refused_total{{reason="machine"}} 0
+# HELP pptp_rsd_traffic_bytes_total Bytes of IP packets from and to all clients.
+# TYPE pptp_rsd_traffic_bytes_total counter
+pptp_rsd_traffic_bytes_total{{direction="received"}} 1400
+pptp_rsd_traffic_bytes_total{{direction="sent"}} 1500
+# HELP pptp_rsd_traffic_packets_total IP packets from and to all clients.
+# TYPE pptp_rsd_traffic_packets_total counter
+pptp_rsd_traffic_packets_total{{direction="received"}} 14
+pptp_rsd_traffic_packets_total{{direction="sent"}} 15
+# HELP pptp_rsd_gre_packets_total GRE packets of all clients that did not come as they were sent.
+# TYPE pptp_rsd_gre_packets_total counter
+pptp_rsd_gre_packets_total{{fate="lost"}} 16
+pptp_rsd_gre_packets_total{{fate="reordered"}} 17
+pptp_rsd_gre_packets_total{{fate="late"}} 18
+pptp_rsd_gre_packets_total{{fate="duplicate"}} 19
 # HELP pptp_rsd_log_lines_suppressed_total Lines that were not logged because there were too many of their kind.
 # TYPE pptp_rsd_log_lines_suppressed_total counter
 pptp_rsd_log_lines_suppressed_total{{about="strangers"}} 12
@@ -197,11 +375,15 @@ pptp_rsd_log_lines_suppressed_total{{about="refusals"}} 13
             env!("CARGO_PKG_VERSION")
         );
         assert_eq!(text(&figures), expected);
-        let answer = answer(&figures);
+        let answer = begin(&figures);
         let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-        assert!(
-            head.contains(&format!("Content-Length: {}\r\n", body.len())) && head.starts_with("HTTP/1.0 200 OK\r\n")
-        );
+        assert!(head.starts_with("HTTP/1.0 200 OK\r\n") && head.ends_with("\r\nConnection: close") && body == expected);
+    }
+
+    #[test]
+    fn labels_are_escaped_and_have_no_control_characters() {
+        let text = labels([("user", "a\\b\"c\nd\u{1b}[2J\u{9b}é"), ("id", "1")]);
+        assert_eq!(text, "{user=\"a\\\\b\\\"c\\nd\u{fffd}[2J\u{fffd}é\",id=\"1\"}");
     }
 
     #[test]

@@ -7,11 +7,13 @@ mod answers;
 mod client;
 mod deadlines;
 mod desk;
+mod ears;
 mod exchange;
 mod ids;
 mod lines;
 mod link;
 mod metrics;
+mod news;
 mod orders;
 mod path;
 mod presence;
@@ -44,6 +46,7 @@ use pptp_io::{clock, daemon, gre_socket, listener, process, random, words};
 
 use self::deadlines::Deadlines;
 use self::desk::Desk;
+use self::ears::Ears;
 use self::exchange::{Exchange, Work};
 use self::link::{Input, Link};
 use self::path::Carrier;
@@ -72,8 +75,12 @@ const MOST_ACCEPTED: usize = 64;
 const READ: usize = 2048;
 
 const SIGNALS: u64 = 0;
-/// Listeners have the tokens before this one, clients those from it on, up to [`desk::TOKENS`] and [`scrape::TOKENS`].
+/// Listeners have the tokens before this one, clients those from it on, up to [`EARS`], [`desk::TOKENS`] and
+/// [`scrape::TOKENS`].
 const CLIENTS: u64 = 1 << 16;
+
+/// What pppds have to tell.
+const EARS: u64 = 1 << 61;
 
 /// Listens, and serves nobody yet.
 pub struct Server {
@@ -107,8 +114,12 @@ impl Server {
             warn!("cannot raise the limit of descriptors: {}", words(error));
         });
         daemon::keep_descriptors();
-        let pppds =
-            Pppds { config: Arc::clone(&self.config), carrier: carrier(&self.config), descriptors: descriptors.ok() };
+        let pppds = Pppds {
+            config: Arc::clone(&self.config),
+            carrier: carrier(&self.config),
+            ears: Ears::new()?,
+            descriptors: descriptors.ok(),
+        };
         Loop::new(self, pppds, reload)?.run()
     }
 }
@@ -145,6 +156,7 @@ impl Loop {
             events.add(listener.as_fd(), token, Interest::Read, Trigger::Level)?;
         }
         let metrics = metrics.map(|listener| Metrics::new(listener, &events, clock::now())).transpose()?;
+        events.add(pppds.ears.fd(), EARS, Interest::Read, Trigger::Level)?;
         let exchange = Exchange::new(Arc::clone(&config), daemon::host_name(), pppds, Box::new(random::number));
         Ok(Self {
             desk: open_desk(&config, &events),
@@ -195,6 +207,7 @@ impl Loop {
         for (token, ready) in ready {
             match token {
                 SIGNALS => self.hear_signals(now),
+                EARS => self.hear_news(now),
                 observer if observer >= desk::TOKENS => self.observe((observer, ready), now),
                 listener if listener < CLIENTS => self.accept(listener, now),
                 client => self.serve(ClientId(client - CLIENTS), ready, now),
@@ -207,6 +220,7 @@ impl Loop {
             desk.handle_timeout(now);
         }
         if let Some(metrics) = &mut self.metrics {
+            metrics.handle_news(&self.events, &self.exchange, now);
             metrics.handle_timeout(now);
         }
         while let Some(late) = self.closing.pop_expired(now) {
@@ -221,6 +235,12 @@ impl Loop {
         }
         self.tell(now);
         Ok(())
+    }
+
+    fn hear_news(&mut self, now: Instant) {
+        for process in self.exchange.lines().ears.ready() {
+            self.exchange.handle_news(process, now);
+        }
     }
 
     fn hear_signals(&mut self, now: Instant) {

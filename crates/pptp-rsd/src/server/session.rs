@@ -2,14 +2,16 @@
 
 use core::fmt;
 use core::time::Duration;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use pptp_core::time::Instant;
 use pptp_core::wire::CallId;
+use pptp_datapath::report::{DataPath, Gre, Report, Statistics};
 
 use super::lines::{Ends, HangUp};
-use crate::control::Record;
+use super::news::News;
+use crate::control::{Record, encode};
 use crate::pool::Lease;
 
 /// The number of a call for the log: no two calls of one run of the server have the same.
@@ -39,6 +41,9 @@ pub(super) struct Session<Line, Process> {
     pub(super) begin: Instant,
     /// That it ends early is not the client's fault.
     pub(super) excused: bool,
+    pub(super) news: News,
+    /// Why the call is over, if it is.
+    pub(super) over: Option<String>,
     /// Line errors that the client has reported, of all kinds.
     pub(super) line_errors: u64,
     pub(super) origin: Origin,
@@ -63,6 +68,73 @@ pub(super) struct Name {
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "session {}: {}", self.id.0, self.client.ip())
+    }
+}
+
+/// What is to be told of a session.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Facts<'a> {
+    pub(super) name: Name,
+    pub(super) state: &'static str,
+    /// Our address inside the tunnel, and the client's.
+    pub(super) inside: [Option<Ipv4Addr>; 2],
+    pub(super) datapath: &'static str,
+    pub(super) uptime: Duration,
+    pub(super) report: &'a Report,
+}
+
+impl<Line, Process> Session<Line, Process> {
+    pub(super) fn facts(&self, now: Instant) -> Facts<'_> {
+        Facts {
+            name: self.name,
+            state: self.state(),
+            inside: self.inside(),
+            datapath: self.datapath(),
+            uptime: now.since(self.begin),
+            report: self.news.report(),
+        }
+    }
+
+    fn state(&self) -> &'static str {
+        match self.stage {
+            Stage::Open => "waiting",
+            Stage::Up(_) => "running",
+            Stage::Ending(..) => "ending",
+        }
+    }
+
+    /// Its addresses inside the tunnel, ours first.
+    pub(super) fn inside(&self) -> [Option<Ipv4Addr>; 2] {
+        let report = self.news.report();
+        let pair = self.lease.as_ref().map(Lease::pair);
+        [report.local.or(pair.map(|pair| pair.local)), report.remote.or(pair.map(|pair| pair.remote))]
+    }
+
+    pub(super) fn datapath(&self) -> &'static str {
+        self.news.report().path.map_or(self.datapath, DataPath::name)
+    }
+
+    /// The line that is logged at its end, always with the same fields in the same order; what is not known is `-`.
+    pub(super) fn epitaph(&self, last_words: &str, now: Instant) -> String {
+        fn known(value: Option<impl fmt::Display>) -> String {
+            value.map_or_else(|| "-".into(), |value| encode(&value.to_string()))
+        }
+        let report = self.news.report();
+        let [local, remote] = self.inside().map(known);
+        let [received, sent] =
+            [report.statistics.map(|all| all.received.bytes), report.statistics.map(|all| all.sent.bytes)];
+        format!(
+            "session {} ended: user={} client={} local={local} remote={remote} interface={} seconds={} bytes-received={} \
+             bytes-sent={} reason={}",
+            self.name.id.0,
+            known(self.news.user()),
+            self.name.client.ip(),
+            known(report.interface.as_deref()),
+            now.since(self.begin).as_secs(),
+            known(received),
+            known(sent),
+            self.over.as_deref().unwrap_or(last_words),
+        )
     }
 }
 
@@ -113,36 +185,35 @@ impl Push {
 }
 
 impl<Line, Process: Copy + fmt::Display> Session<Line, Process> {
-    /// What is known of it, for operators. Users and interfaces are pppd's to know.
+    /// What is known of it, for operators.
     pub(super) fn record(&self, now: Instant) -> Record {
-        let state = match self.stage {
-            Stage::Open => "waiting",
-            Stage::Up(_) => "running",
-            Stage::Ending(..) => "ending",
-        };
-        let mut record = Record::default()
+        let report = self.news.report();
+        let [local, remote] = self.inside();
+        let record = Record::default()
             .with("id", self.name.id.0)
-            .with("state", state)
+            .with("state", self.state())
+            .with_known("user", self.news.user())
             .with("client", self.name.client)
             .with("connection", self.client.0)
             .with("call-id", self.ends.call.0)
             .with("peer-call-id", self.ends.peer_call.0)
             .with("uptime", now.since(self.begin).as_secs())
-            .with("datapath", self.datapath)
-            .with("line-errors", self.line_errors);
-        if let Some(pair) = self.lease.as_ref().map(Lease::pair) {
-            record = record.with("local", pair.local).with("remote", pair.remote);
-        }
-        match self.process() {
-            Some(process) => record.with("pppd", process),
-            None => record,
-        }
+            .with("datapath", self.datapath())
+            .with("line-errors", self.line_errors)
+            .with_known("local", local)
+            .with_known("remote", remote)
+            .with_known("pppd", self.process())
+            .with_known("interface", report.interface.as_deref())
+            .with_known("mppe", report.encryption);
+        let Some(statistics) = report.statistics else { return record };
+        let age = self.news.age(now).map(|age| age.as_secs());
+        with_statistics(record, &statistics).with_known("counted-seconds-ago", age)
     }
 
     /// Whether it is of the client with this address, outside or inside the tunnel.
     pub(super) fn is_of(&self, address: IpAddr) -> bool {
-        let inside = self.lease.as_ref().is_some_and(|lease| address == lease.pair().remote);
-        inside || self.name.client.ip() == address
+        let [_, inside] = self.inside();
+        inside.is_some_and(|inside| address == inside) || self.name.client.ip() == address
     }
 }
 
@@ -161,4 +232,21 @@ impl<Line, Process: Copy> Session<Line, Process> {
             Stage::Ending(..) => None,
         }
     }
+}
+
+/// Adds what has passed.
+pub(super) fn with_statistics(record: Record, statistics: &Statistics) -> Record {
+    let Statistics { received, sent, gre } = statistics;
+    let record = record
+        .with("bytes-received", received.bytes)
+        .with("bytes-sent", sent.bytes)
+        .with("packets-received", received.packets)
+        .with("packets-sent", sent.packets);
+    let Some(Gre { lost, reordered, late, duplicate, round_trip }) = gre else { return record };
+    record
+        .with("lost", lost)
+        .with("reordered", reordered)
+        .with("late", late)
+        .with("duplicate", duplicate)
+        .with_known("round-trip-us", round_trip.map(|time| time.as_micros()))
 }

@@ -1,23 +1,26 @@
 //! The ways of calls on this machine, and the pppds on them.
 //!
 //! pppd is told what is no secret on its command line; the call comes by an inherited socket: an AF_PPPOX socket of the
-//! kernel's, or one that brings an offer (`pptp_datapath::offer`).
+//! kernel's, or one that brings an offer (`pptp_datapath::offer`). What pppd knows of the call comes back by the latter, or by
+//! one of its own.
 
 use core::fmt;
 use core::time::Duration;
 use std::ffi::OsString;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::Path;
 use std::sync::Arc;
 
 use pptp_datapath::command::{CallConfig, TransmitWindow};
 use pptp_datapath::offer;
+use pptp_datapath::report::Report;
 use pptp_io::children::{self, Child};
 use pptp_io::gre_socket::{self, Calls};
 use pptp_io::{pppox, seqpacket, tcp, words};
 
 use super::client::RECEIVE_WINDOW;
+use super::ears::Ears;
 use super::lines::{Assignment, Ends, HangUp, Lines};
 use super::path::Carrier;
 use super::refusal::Refusal;
@@ -28,6 +31,7 @@ use crate::pool::Pair;
 pub(super) struct Pppds {
     pub(super) config: Arc<Config>,
     pub(super) carrier: Carrier,
+    pub(super) ears: Ears<Pppd>,
     /// How many descriptors a pppd may have; `None`: as many as this process.
     pub(super) descriptors: Option<u64>,
 }
@@ -82,21 +86,23 @@ impl Lines for Pppds {
     }
 
     fn start(&mut self, line: &mut Line, assignment: &Assignment, option_file: Option<&Path>) -> Result<Pppd, Refusal> {
+        let failed = |error: io::Error| Refusal::Machine(format!("cannot offer the call to pppd: {}", words(&error)));
+        let (ear, pppds) = seqpacket::pair().map_err(failed)?;
         let (inherited, next) = match std::mem::replace(line, Line::Given) {
             Line::Gre(gre) => {
-                let (inherited, life_line) = make_offer(&gre, assignment)
-                    .map_err(|error| Refusal::Machine(format!("cannot offer the call to pppd: {}", words(&error))))?;
-                (inherited, Line::Engine(life_line))
+                let life_line = make_offer(&ear, &gre, assignment).map_err(failed)?;
+                (Inherited { call: None, talk: pppds }, Line::Engine(life_line))
             }
-            Line::Kernel(socket) => (socket, Line::Given),
+            Line::Kernel(socket) => (Inherited { call: Some(socket), talk: pppds }, Line::Given),
             Line::Given | Line::Engine(_) => {
                 return Err(Refusal::Machine(String::from("the call has a pppd already")));
             }
         };
         let option_file = option_file.or(self.config.option_file.as_deref());
-        let arguments = arguments(&self.config, option_file, assignment, inherited.as_raw_fd());
+        let arguments = arguments(&self.config, option_file, assignment, &inherited);
         let program = self.config.pppd.as_os_str();
-        let started = children::start(program, &arguments, inherited.as_fd());
+        let all: Vec<_> = inherited.call.iter().chain([&inherited.talk]).map(AsFd::as_fd).collect();
+        let started = children::start(program, &arguments, &all);
         let child = started.map_err(|error| {
             Refusal::Machine(format!("cannot start {}: {}", self.config.pppd.display(), words(&error)))
         })?;
@@ -105,6 +111,7 @@ impl Lines for Pppds {
             // One that has ended by now needs no limit.
             let _ = children::limit_descriptors(child, most);
         }
+        self.ears.add(Pppd(child), ear);
         Ok(Pppd(child))
     }
 
@@ -113,6 +120,18 @@ impl Lines for Pppds {
             Line::Engine(_) | Line::Gre(_) => HangUp::Noticed,
             Line::Kernel(_) | Line::Given => HangUp::Unnoticed,
         }
+    }
+
+    fn ask(&mut self, process: Pppd) -> bool {
+        self.ears.ask(process)
+    }
+
+    fn hear(&mut self, process: Pppd) -> Option<Report> {
+        self.ears.hear(process)
+    }
+
+    fn forget(&mut self, process: Pppd) {
+        self.ears.forget(process);
     }
 
     fn terminate(&mut self, process: Pppd) {
@@ -157,8 +176,16 @@ fn open_kernel(ends: &Ends, device: Option<&str>) -> Result<OwnedFd, Refusal> {
     Ok(socket)
 }
 
-/// What pppd inherits, with the offer in it, and our end of the life line.
-fn make_offer(gre: &OwnedFd, assignment: &Assignment) -> io::Result<(OwnedFd, OwnedFd)> {
+/// What pppd inherits.
+struct Inherited {
+    /// The kernel's socket of the call.
+    call: Option<OwnedFd>,
+    /// On which an offer comes if there is none, and pppd tells what it knows.
+    talk: OwnedFd,
+}
+
+/// Puts the offer on our end of the socket that pppd inherits, and gives our end of the life line.
+fn make_offer(ours: &OwnedFd, gre: &OwnedFd, assignment: &Assignment) -> io::Result<OwnedFd> {
     let Ends { local, client, call, peer_call } = assignment.ends;
     let call = CallConfig {
         local,
@@ -172,13 +199,18 @@ fn make_offer(gre: &OwnedFd, assignment: &Assignment) -> io::Result<(OwnedFd, Ow
         reorder_time: Duration::ZERO,
         reorder_packets: 0,
     };
-    let ((ours, pppds), (life_line, engines)) = (seqpacket::pair()?, seqpacket::pair()?);
+    let (life_line, engines) = seqpacket::pair()?;
     offer::send(ours.as_fd(), &call, gre.as_fd(), engines.as_fd())?;
-    Ok((pppds, life_line))
+    Ok(life_line)
 }
 
 /// pppd's command line, as pptpd's is, with the plugin in place of a terminal: before the file, which may have its options.
-fn arguments(config: &Config, option_file: Option<&Path>, assignment: &Assignment, socket: RawFd) -> Vec<OsString> {
+fn arguments(
+    config: &Config,
+    option_file: Option<&Path>,
+    assignment: &Assignment,
+    inherited: &Inherited,
+) -> Vec<OsString> {
     let mut arguments = vec!["plugin".into(), OsString::from(&config.plugin)];
     if let Some(file) = option_file {
         arguments.extend(["file".into(), OsString::from(file)]);
@@ -190,8 +222,15 @@ fn arguments(config: &Config, option_file: Option<&Path>, assignment: &Assignmen
     if !config.no_ipparam {
         arguments.extend(["ipparam", &client].map(OsString::from));
     }
-    arguments.extend(["remotenumber", &client, "nodetach"].map(OsString::from));
-    arguments.extend(["pptp_client", &client, "pptp_sock", &socket.to_string()].map(OsString::from));
+    arguments.extend(["remotenumber", &client, "nodetach", "pptp_client", &client].map(OsString::from));
+    let number = |socket: &OwnedFd| socket.as_raw_fd().to_string();
+    let sockets = match inherited {
+        Inherited { call: None, talk } => vec!["pptp_sock".into(), number(talk)],
+        Inherited { call: Some(call), talk } => {
+            vec!["pptp_sock".into(), number(call), "pptp_report".into(), number(talk)]
+        }
+    };
+    arguments.extend(sockets.into_iter().map(OsString::from));
     if config.datapath != Datapath::Auto {
         arguments.extend(["pptp_datapath", config.datapath.name()].map(OsString::from));
     }
@@ -218,13 +257,18 @@ mod tests {
     }
 
     fn line(config: &Config, assignment: &Assignment) -> String {
-        arguments(config, config.option_file.as_deref(), assignment, 12).join(OsStr::new(" ")).into_string().unwrap()
+        let talk = seqpacket::pair().unwrap().0;
+        let number = talk.as_raw_fd().to_string();
+        let inherited = Inherited { call: None, talk };
+        let arguments = arguments(config, config.option_file.as_deref(), assignment, &inherited).join(OsStr::new(" "));
+        arguments.into_string().unwrap().replace(&format!("pptp_sock {number}"), "pptp_sock FD")
     }
 
     #[test]
     fn an_option_file_has_the_name_that_it_has() {
         let name = OsStr::from_bytes(b"/etc/ppp/\xe9t\xe9");
-        let arguments = arguments(&Config::default(), Some(name.as_ref()), &assignment(), 12);
+        let inherited = Inherited { call: None, talk: seqpacket::pair().unwrap().0 };
+        let arguments = arguments(&Config::default(), Some(name.as_ref()), &assignment(), &inherited);
         assert_eq!(arguments[2..4], [OsStr::new("file"), name]);
     }
 
@@ -234,7 +278,7 @@ mod tests {
         assert_eq!(
             line(&config, &assignment()),
             "plugin pptp-rs.so file /etc/ppp/pptpd-options 10.0.0.1:10.0.0.2 ipparam 192.0.2.2 remotenumber 192.0.2.2 \
-             nodetach pptp_client 192.0.2.2 pptp_sock 12"
+             nodetach pptp_client 192.0.2.2 pptp_sock FD"
         );
     }
 
@@ -244,7 +288,17 @@ mod tests {
         let open = Assignment { inside: None, ..assignment() };
         assert_eq!(
             line(&config, &open),
-            "plugin pptp-rs.so remotenumber 192.0.2.2 nodetach pptp_client 192.0.2.2 pptp_sock 12 pptp_datapath tun"
+            "plugin pptp-rs.so remotenumber 192.0.2.2 nodetach pptp_client 192.0.2.2 pptp_sock FD pptp_datapath tun"
         );
+    }
+
+    #[test]
+    fn a_call_of_the_kernels_has_a_socket_of_its_own_for_reports() {
+        let (call, talk) = seqpacket::pair().unwrap();
+        let numbers = [call.as_raw_fd(), talk.as_raw_fd()];
+        let arguments = arguments(&Config::default(), None, &assignment(), &Inherited { call: Some(call), talk });
+        let arguments = arguments.join(OsStr::new(" ")).into_string().unwrap();
+        let end = format!("pptp_client 192.0.2.2 pptp_sock {} pptp_report {}", numbers[0], numbers[1]);
+        assert!(arguments.ends_with(&end), "{arguments}");
     }
 }

@@ -15,6 +15,7 @@ use pptp_io::children::Ending;
 use super::deadlines::Deadlines;
 use super::ids::CallIds;
 use super::lines::{Assignment, Ends, HangUp, Lines};
+use super::news::{self, Inquiry, News};
 use super::orders::Outcomes;
 use super::quota::Quota;
 use super::refusal::Refusal;
@@ -65,6 +66,7 @@ pub(super) struct Switchboard<L: Lines> {
     /// Of lines about calls that were over before they were connected.
     unconnected: Quota,
     deadlines: Deadlines<SessionId>,
+    inquiry: Inquiry,
     last: u64,
 }
 
@@ -83,6 +85,7 @@ impl<L: Lines> Switchboard<L> {
             processes: HashMap::new(),
             from: HashMap::new(),
             deadlines: Deadlines::default(),
+            inquiry: Inquiry::default(),
             last: 0,
         }
     }
@@ -143,6 +146,8 @@ impl<L: Lines> Switchboard<L> {
             stage: Stage::Open,
             begin: now,
             excused: false,
+            news: News::default(),
+            over: None,
             line_errors: 0,
             origin,
         };
@@ -243,6 +248,7 @@ impl<L: Lines> Switchboard<L> {
             }
             Stage::Up(process) => {
                 info!("{}: call over: {reason}", session.name);
+                session.over = Some(reason.to_owned());
                 let hang_up = self.lines.hang_up(&mut session.line);
                 session.stage = Stage::Ending(process, Push::first(hang_up));
                 if hang_up == HangUp::Unnoticed {
@@ -269,12 +275,15 @@ impl<L: Lines> Switchboard<L> {
         ending: Ending,
         now: Instant,
     ) -> Option<(ClientId, CallId)> {
+        self.hear(process, now);
+        self.lines.forget(process);
         let id = self.processes.remove(&process)?;
         let session = self.sessions.get(&id)?;
         let words = Words(ending);
         let age = now.since(session.begin);
         let seconds = age.as_secs();
         info!("{}: pppd {process} has ended after {seconds} s: {words}", session.name);
+        info!("{}", session.epitaph(&words.to_string(), now));
         if session.line_errors > 0 {
             info!("{}: the client has reported {} line errors", session.name, session.line_errors);
         }
@@ -289,6 +298,7 @@ impl<L: Lines> Switchboard<L> {
     fn remove(&mut self, id: SessionId) {
         let Some(session) = self.sessions.remove(&id) else { return };
         self.deadlines.set(id, None);
+        self.inquiry.answered(id);
         if let Some(process) = session.process() {
             self.processes.remove(&process);
         }
@@ -305,6 +315,33 @@ impl<L: Lines> Switchboard<L> {
         if *calls == 0 {
             self.from.remove(&address);
         }
+    }
+
+    /// A pppd may have told something of its session.
+    pub(super) fn hear(&mut self, process: L::Process, now: Instant) {
+        while let Some(report) = self.lines.hear(process) {
+            let Some(id) = self.processes.get(&process) else { continue };
+            let Some(session) = self.sessions.get_mut(id) else { continue };
+            let passed = session.news.take(report, now);
+            news::add(&mut self.tally.traffic, &passed);
+            self.inquiry.answered(*id);
+        }
+    }
+
+    /// Asks all sessions for news, or one.
+    pub(super) fn inquire(&mut self, which: Option<SessionId>) {
+        let all = self.sessions.iter().filter(|(id, _)| which.is_none_or(|which| which == **id));
+        for (id, session) in all {
+            let Stage::Up(process) = session.stage else { continue };
+            if !self.inquiry.owes(*id) && self.lines.ask(process) {
+                self.inquiry.asked(*id);
+            }
+        }
+    }
+
+    /// Whether everybody who was asked has answered.
+    pub(super) fn has_news(&self) -> bool {
+        self.inquiry.is_over()
     }
 
     pub(super) fn next_timeout(&self) -> Option<Instant> {

@@ -3,6 +3,8 @@
 use core::time::Duration;
 use std::collections::BTreeMap;
 
+use pptp_datapath::report::Statistics;
+
 use super::refusal::Refusal;
 use crate::control::Record;
 
@@ -22,6 +24,8 @@ pub(super) struct Tally {
     pub(super) refused_starts: u64,
     /// Calls for which pppd was started.
     pub(super) calls: u64,
+    /// What has passed through all sessions.
+    pub(super) traffic: Statistics,
     /// Calls that were refused, by reason. Each reason has an entry.
     pub(super) refused: BTreeMap<&'static str, u64>,
 }
@@ -29,7 +33,15 @@ pub(super) struct Tally {
 impl Default for Tally {
     fn default() -> Self {
         let refused = Refusal::REASONS.into_iter().chain([CONNECTION_FULL]).map(|reason| (reason, 0)).collect();
-        Self { connections: 0, unheard: 0, starts: 0, refused_starts: 0, calls: 0, refused }
+        Self {
+            connections: 0,
+            unheard: 0,
+            starts: 0,
+            refused_starts: 0,
+            calls: 0,
+            traffic: Statistics::default(),
+            refused,
+        }
     }
 }
 

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use pptp_core::control::{self, Connection, Event, OutgoingCall};
 use pptp_core::time::Instant;
 use pptp_core::wire::CallId;
+use pptp_datapath::report::Report;
 use pptp_io::children::Ending;
 
 use super::super::exchange::{Exchange, Work};
@@ -25,6 +26,7 @@ pub(super) enum Deed {
     Open(u16),
     Start(Assignment),
     HangUp(u16),
+    Ask(u32),
     Terminate(u32),
     Kill(u32),
     Close(u16),
@@ -37,6 +39,8 @@ pub(super) struct Machine {
     pub(super) broken_pppd: bool,
     /// The last pppd's.
     pub(super) option_file: Option<PathBuf>,
+    /// What pppds have told.
+    told: BTreeMap<u32, Report>,
     next: u32,
 }
 
@@ -51,7 +55,15 @@ impl Drop for Wire {
 
 impl Machine {
     pub(super) fn new(deeds: Rc<RefCell<Vec<Deed>>>) -> Self {
-        Self { deeds, hang_up: HangUp::Noticed, obstacle: None, broken_pppd: false, option_file: None, next: 0 }
+        Self {
+            deeds,
+            hang_up: HangUp::Noticed,
+            obstacle: None,
+            broken_pppd: false,
+            option_file: None,
+            told: BTreeMap::new(),
+            next: 0,
+        }
     }
 
     fn note(&self, deed: Deed) {
@@ -86,6 +98,19 @@ impl Lines for Machine {
     fn hang_up(&mut self, line: &mut Wire) -> HangUp {
         self.note(Deed::HangUp(line.0));
         self.hang_up
+    }
+
+    fn ask(&mut self, process: u32) -> bool {
+        self.note(Deed::Ask(process));
+        true
+    }
+
+    fn hear(&mut self, process: u32) -> Option<Report> {
+        self.told.remove(&process)
+    }
+
+    fn forget(&mut self, process: u32) {
+        self.told.remove(&process);
     }
 
     fn terminate(&mut self, process: u32) {
@@ -228,6 +253,18 @@ impl Office {
             self.pump();
         }
         self.now = end;
+    }
+
+    /// A pppd tells something.
+    pub(super) fn tell(&mut self, process: u32, report: Report) {
+        self.exchange.lines().told.insert(process, report);
+        self.exchange.handle_news(process, self.now);
+    }
+
+    /// A pppd tells something and ends before anybody has listened.
+    pub(super) fn tell_last(&mut self, process: u32, report: Report) {
+        self.exchange.lines().told.insert(process, report);
+        self.end(process, 16);
     }
 
     /// A pppd ends.

@@ -3,9 +3,14 @@
 use core::time::Duration;
 
 use pptp_core::control::Event;
+use pptp_core::mppe::{Config as Mppe, KeyLength, Mode};
+use pptp_datapath::command::Traffic;
+use pptp_datapath::report::{DataPath, Encryption, Gre, Report, Statistics};
 use proptest::prelude::*;
 
 use super::super::answers::{Answer, answer};
+use super::super::metrics::{Telling, begin};
+use super::super::session::SessionId;
 use super::office::{Deed, Office, config};
 use crate::config::Config;
 use crate::control::LONGEST_PART;
@@ -45,6 +50,117 @@ fn a_session_is_told_with_all_that_is_known() {
     assert_eq!(hear(&mut office, "show 2"), "error not-found there is no session 2\n");
     assert_eq!(hear(&mut office, "show 0"), "error not-found there is no session 0\n");
     assert_eq!(hear(&mut office, "hello\n\u{7}"), "error wrong there is no command 'hello'\n");
+}
+
+/// What a plugin tells of a session through which so much has passed.
+fn report(user: &str, bytes: u64) -> Report {
+    let traffic = |packets| Traffic { packets, bytes: packets * bytes };
+    let mppe = Some(Mppe { key_length: KeyLength::Bits128, mode: Mode::Stateless });
+    let gre = Gre { lost: 1, reordered: 2, late: 3, duplicate: 4, round_trip: Some(Duration::from_micros(1500)) };
+    Report {
+        user: Some(user.into()),
+        interface: Some("ppp0".into()),
+        local: Some([10, 9, 8, 1].into()),
+        remote: Some([10, 9, 8, 2].into()),
+        path: Some(DataPath::Pty),
+        encryption: Some(Encryption { receive: mppe, send: mppe }),
+        statistics: Some(Statistics { received: traffic(1), sent: traffic(2), gre: Some(gre) }),
+    }
+}
+
+#[test]
+fn what_pppd_has_told_is_told() {
+    let mut office = Office::new(Config { delegate: true, ..config() });
+    let client = office.join("192.0.2.2:4000");
+    let ours = office.dial(client).0;
+    office.tell(1, report("al ice\u{1b}", 1000));
+    office.pass(Duration::from_secs(7));
+    let record = format!(
+        "record id=1 state=running user=al%20ice%1B client=192.0.2.2:4000 connection=1 call-id=1 peer-call-id={ours} uptime=7 \
+         datapath=pty line-errors=0 local=10.9.8.1 remote=10.9.8.2 pppd=1 interface=ppp0 mppe=MPPE-128%20stateless \
+         bytes-received=1000 bytes-sent=2000 packets-received=1 packets-sent=2 lost=1 reordered=2 late=3 duplicate=4 \
+         round-trip-us=1500 counted-seconds-ago=7\nend 1\n"
+    );
+    assert_eq!(hear(&mut office, "show 1"), record);
+    assert_eq!(hear(&mut office, "disconnect 10.9.8.2"), "end 1\n");
+}
+
+#[test]
+fn news_are_asked_for_once_and_only_of_who_may_answer() {
+    let mut office = Office::new(config());
+    let client = office.join("192.0.2.2:4000");
+    for _ in 0..3 {
+        office.dial(client);
+    }
+    hear(&mut office, "disconnect 3");
+    office.deeds();
+    let asked = |office: &mut Office, which| {
+        office.exchange.inquire(which);
+        office.deeds()
+    };
+    assert_eq!(asked(&mut office, Some(SessionId(2))), [Deed::Ask(2)]);
+    assert_eq!(asked(&mut office, None), [Deed::Ask(1)]);
+    assert!(!office.exchange.has_news() && asked(&mut office, None).is_empty());
+    office.tell(2, report("bob", 1));
+    assert!(!office.exchange.has_news());
+    // One that has ended owes nothing.
+    office.end(1, 16);
+    assert!(office.exchange.has_news());
+}
+
+#[test]
+fn totals_survive_the_sessions_and_metrics_tell_of_those_that_are_there() {
+    let mut office = Office::new(config());
+    let client = office.join("192.0.2.2:4000");
+    for _ in 0..2 {
+        office.dial(client);
+    }
+    office.tell(1, report("alice", 1000));
+    office.tell(2, report("b\"ob\n", 10));
+    office.tell(1, report("alice", 1500));
+    office.tell_last(1, report("alice", 3000));
+    let total = office.exchange.figures().tally.traffic;
+    assert_eq!((total.received.bytes, total.sent.bytes, total.gre.unwrap().lost), (3010, 6020, 2));
+    let text = metrics(&office);
+    assert!(!text.contains("alice"), "{text}");
+    for line in [
+        "pptp_rsd_session_info{id=\"2\",user=\"b\\\"ob\\n\",client=\"192.0.2.2\",state=\"running\",interface=\"ppp0\",\
+         local=\"10.9.8.1\",remote=\"10.9.8.2\",datapath=\"pty\",mppe=\"MPPE-128 stateless\"} 1",
+        "pptp_rsd_session_sent_bytes_total{id=\"2\",user=\"b\\\"ob\\n\",client=\"192.0.2.2\"} 20",
+        "pptp_rsd_session_round_trip_seconds{id=\"2\",user=\"b\\\"ob\\n\",client=\"192.0.2.2\"} 0.0015",
+        "pptp_rsd_traffic_bytes_total{direction=\"received\"} 3010",
+    ] {
+        assert!(text.lines().any(|other| other == line), "{line} in {text}");
+    }
+}
+
+/// All parts of the metrics, of which none is long.
+fn metrics(office: &Office) -> String {
+    let (mut text, mut rest) = (begin(&office.exchange.figures()), Some(Telling::ALL));
+    while let Some(telling) = rest {
+        let (part, next) = telling.part(&office.exchange, office.now);
+        assert!(part.len() < 20_000);
+        text += &part;
+        rest = next;
+    }
+    text
+}
+
+#[test]
+fn each_session_has_one_sample_in_a_family_however_many_there_are() {
+    let mut office = Office::new(Config { delegate: true, connections: 1000, max_per_address: 1000, ..config() });
+    for number in 1..=60 {
+        let client = office.join(&format!("192.0.2.2:{number}"));
+        for _ in 0..9 {
+            office.dial(client);
+        }
+    }
+    (1..=540).for_each(|process| office.tell(process, report("alice", 5)));
+    let text = metrics(&office);
+    for family in ["info", "uptime_seconds", "received_bytes_total", "lost_packets_total", "round_trip_seconds"] {
+        assert_eq!(text.matches(&format!("\npptp_rsd_session_{family}{{id=")).count(), 540, "{family}");
+        assert_eq!(text.matches(&format!("# TYPE pptp_rsd_session_{family} ")).count(), 1, "{family}");
+    }
 }
 
 #[test]

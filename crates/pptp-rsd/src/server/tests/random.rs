@@ -100,6 +100,7 @@ impl Ledger {
                     self.addresses.push((self.started, address));
                 }
                 Deed::Terminate(process) | Deed::Kill(process) => assert!(self.running.contains(&process)),
+                Deed::Ask(_) => {}
                 Deed::HangUp(id) => assert!(self.open.contains(&id)),
             }
         }
