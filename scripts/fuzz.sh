@@ -1,90 +1,99 @@
-#!/bin/sh
-# Runs every fuzz target for FUZZ_SECONDS (60) seconds, beginning with the packets in fuzz/seeds. Fails on a finding.
+#!/bin/bash
+# fuzz.sh - run every fuzz target for FUZZ_SECONDS (60) seconds, beginning with the packets in fuzz/seeds; FUZZ_JOBS at a time
+# (as many as there are processors). Fails on a finding.
 #
 # FUZZ_TARGETS: only these targets. FUZZ_SANITIZER: address or none. Without it the address sanitizer is used if this
 # compiler can build it and the result runs; it is an unstable option, hence RUSTC_BOOTSTRAP.
-set -eu
-cd "$(dirname "$0")/.."
+set -euo pipefail
+cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.."
+seconds=${FUZZ_SECONDS:-60} jobs=${FUZZ_JOBS:-$(nproc)}
 
-seconds=${FUZZ_SECONDS:-60}
+say() { echo "fuzz: $*"; }
+need() { command -v "$1" > /dev/null || { say "$1 is missing: $2" >&2; exit 1; }; }
 
-say() {
-    echo "fuzz: $*"
-}
-
-need() {
-    command -v "$1" >/dev/null 2>&1 || {
-        say "$1 is missing: $2" >&2
-        exit 1
-    }
-}
-
-build() {
-    if [ "$1" = none ]; then
-        cargo fuzz build -s none
-    else
-        RUSTC_BOOTSTRAP=1 cargo fuzz build -s "$1"
-    fi
-}
-
-run() {
-    sanitizer=$1
-    shift
-    if [ "$sanitizer" = none ]; then
-        cargo fuzz run -s none "$@"
-    else
-        RUSTC_BOOTSTRAP=1 cargo fuzz run -s "$sanitizer" "$@"
-    fi
+# cargo_fuzz COMMAND SANITIZER ARGS...
+cargo_fuzz() {
+  [ "$2" = none ] || local -x RUSTC_BOOTSTRAP=1
+  cargo fuzz "$1" --sanitizer "$2" "${@:3}"
 }
 
 # A sanitizer can build and still not start, for example where address space is limited.
 starts() {
-    run "$1" "$2" "$(ls -d fuzz/seeds/"$2"/* | head -n 1)" >"$log" 2>&1
+  local seeds=(fuzz/seeds/"$2"/*)
+  cargo_fuzz run "$1" "$2" "${seeds[0]}"
 }
-
+# choose_sanitizer TARGET
 choose_sanitizer() {
-    if build address >"$log" 2>&1 && starts address "$1"; then
-        echo address
-    else
-        say "the address sanitizer is not possible here, going on without:" >&2
-        tail -n 5 "$log" >&2
-        echo none
-    fi
+  if cargo_fuzz build address > "$logs/build" 2>&1 && starts address "$1" > "$logs/build" 2>&1; then
+    echo address
+  else
+    say "the address sanitizer is not possible here, going on without:" >&2
+    tail -n 5 "$logs/build" >&2
+    echo none
+  fi
 }
 
+# fuzz TARGET
 fuzz() {
-    mkdir -p "fuzz/corpus/$1"
-    cp fuzz/seeds/"$1"/* "fuzz/corpus/$1/"
-    run "$sanitizer" "$1" -- -max_total_time="$seconds" -max_len=2048 -timeout=5 -rss_limit_mb=1024 \
-        -print_final_stats=1 >"$log" 2>&1
+  mkdir -p "fuzz/corpus/$1"
+  cp fuzz/seeds/"$1"/* "fuzz/corpus/$1/"
+  cargo_fuzz run "$sanitizer" "$1" -- -max_total_time="$seconds" -max_len=2048 -timeout=5 -rss_limit_mb=1024 -print_final_stats=1
+}
+
+# The targets that run, by the ids of their process groups; and what has been found.
+declare -A running=()
+failed=()
+begin() {
+  say "$1, $seconds s, sanitizer $sanitizer"
+  fuzz "$1" > "$logs/$1" 2>&1 < /dev/null &
+  running[$!]=$1
+}
+# end_one: waits for any of them and tells how it went
+end_one() {
+  local group target status=0
+  wait -n -p group "${!running[@]}" || status=$?
+  target=${running[$group]}
+  unset "running[$group]"
+  if [ $status = 0 ]; then
+    say "$target: nothing found"
+    grep -E 'DONE|number_of_executed_units|peak_rss_mb' "$logs/$target"
+  else
+    say "$target: status $status"
+    cat "$logs/$target"
+    failed+=("$target")
+  fi
+}
+finish() {
+  local group
+  for group in "${!running[@]}"; do kill -KILL -- "-$group"; done
+  rm -rf "$logs"
 }
 
 need cargo "install Rust 1.85 or newer (rustup on Debian 12, apt on Debian 13)"
 need c++ "install g++"
-if ! cargo fuzz --version >/dev/null 2>&1; then
-    say "installing cargo-fuzz"
-    cargo install cargo-fuzz --locked
+if ! cargo fuzz --version > /dev/null 2>&1; then
+  say "installing cargo-fuzz"
+  cargo install cargo-fuzz --locked
 fi
 
-log=$(mktemp)
-trap 'rm -f "$log"' EXIT
-targets=${FUZZ_TARGETS:-$(cargo fuzz list)}
-sanitizer=${FUZZ_SANITIZER:-$(choose_sanitizer "$(echo "$targets" | head -n 1)")}
-build "$sanitizer"
+logs=$(mktemp -d)
+trap finish EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+read -r -a targets <<< "${FUZZ_TARGETS:-$(cargo fuzz list | tr '\n' ' ')}"
+sanitizer=${FUZZ_SANITIZER:-$(choose_sanitizer "${targets[0]}")}
+cargo_fuzz build "$sanitizer"
 
-failed=
-for target in $targets; do
-    say "$target, $seconds s, sanitizer $sanitizer"
-    if fuzz "$target"; then
-        grep -E 'DONE|number_of_executed_units|peak_rss_mb' "$log"
-    else
-        cat "$log"
-        failed="$failed $target"
-    fi
+# Each in a process group of its own, which is what finish() ends.
+set -m
+for target in "${targets[@]}"; do
+  [ ${#running[@]} -lt "$jobs" ] || end_one
+  begin "$target"
 done
+while [ ${#running[@]} -gt 0 ]; do end_one; done
 
-if [ -n "$failed" ]; then
-    say "findings in:$failed (the inputs are in fuzz/artifacts)" >&2
-    exit 1
+if [ ${#failed[@]} -gt 0 ]; then
+  say "findings in: ${failed[*]} (the inputs are in fuzz/artifacts)" >&2
+  exit 1
 fi
 say "no finding"
