@@ -11,6 +11,9 @@ use crate::{Machine, SOON, eventually};
 /// Its program, as ps(1) names it.
 const NAME: &str = "native-daemon";
 
+/// What operators ask it with.
+const CONTROL: &str = "native-rsctl";
+
 const PPPD: &str = "debug logfile /run/test/pppd.log ipv6 ::1,::2";
 
 const ALWAYS: &str = "\
@@ -38,7 +41,9 @@ impl<'a> Daemon<'a> {
     /// It does not listen.
     #[must_use]
     pub fn start(machine: &'a Machine, settings: &str, options: &str) -> Self {
-        fs::copy(program(NAME), machine.path(&format!("/run/test/{NAME}"))).unwrap();
+        for name in [NAME, CONTROL] {
+            fs::copy(program(name), machine.path(&format!("/run/test/{name}"))).unwrap();
+        }
         fs::write(machine.path("/run/test/options"), format!("{PPPD} {options}\n")).unwrap();
         fs::write(machine.path("/run/test/daemon.conf"), format!("{settings}\n{ALWAYS}\n")).unwrap();
         let line = format!("exec /run/test/{NAME} -f -c /run/test/daemon.conf > /run/test/daemon.log 2>&1");
@@ -73,6 +78,15 @@ impl<'a> Daemon<'a> {
         eventually(&what, limit, || {
             (self.log().lines().filter(|line| line.contains(text)).count() >= count).then_some(())
         });
+    }
+
+    /// What pptp-rsctl says, with success.
+    ///
+    /// # Panics
+    /// It fails.
+    #[track_caller]
+    pub fn control(&self, line: &str) -> String {
+        self.machine.run(&format!("/run/test/{CONTROL} {line}"))
     }
 
     /// Its number in the machine.

@@ -6,6 +6,7 @@ mod dialling;
 mod encryption;
 mod faults;
 mod mschap;
+mod placing;
 mod radius;
 mod secrets;
 mod statistics;

@@ -1,0 +1,60 @@
+//! Calls from one pptp-rsd to another, with stock pppds on both ends.
+
+use pptp_native::{AT_ONCE, Daemon, Network, SOON, Version, eventually, with_either_pppd};
+
+with_either_pppd! {
+    three_calls_of_one_control_connection_in_both_directions,
+}
+
+const AS_PNS: &str = "auth require-mschap-v2 name server require-mppe-128 noipv6";
+const AS_PAC: &str = "noauth user alice require-mppe-128 noipv6 noipdefault debug";
+
+fn three_calls_of_one_control_connection_in_both_directions(version: Version) {
+    let network = Network::new(version);
+    network.tell_password("secret");
+    let Network { client: near, server: far, .. } = &network;
+    let others = "localip 10.98.0.1\nremoteip 10.98.0.2-9";
+    let (mut here, mut there) = (Daemon::start(near, others, AS_PNS), Daemon::start(far, "", AS_PNS));
+    let idle = [here.descriptors(), there.descriptors()];
+    for machine in [near, far] {
+        machine.run(&format!("echo '{AS_PAC} logfile /run/test/pac.log' > /run/test/pac"));
+    }
+    // Two that one end places, and one that the other does.
+    let call = |daemon: &Daemon<'_>, address| daemon.control(&format!("call {address} --option-file /run/test/pac"));
+    assert_eq!(call(&here, "192.0.2.1"), "session 1 is connected to 192.0.2.1:1723\n");
+    assert_eq!(call(&here, "192.0.2.1"), "session 2 is connected to 192.0.2.1:1723\n");
+    assert!(call(&there, "192.0.2.2").starts_with("session 3 is connected to 192.0.2.2:"));
+    eventually("all pppds encrypt", SOON, || {
+        let enabled = |log: &str| log.matches("MPPE 128-bit stateless compression enabled").count();
+        let [near, far] = [near, far]
+            .map(|machine| enabled(&machine.read("/run/test/pac.log")) + enabled(&machine.read("/run/test/pppd.log")));
+        (near == 3 && far == 3).then_some(())
+    });
+    let pings = |addresses: &[&str]| {
+        for address in addresses {
+            let machine = if address.starts_with("10.99") { far } else { near };
+            eventually(&format!("{address} answers"), SOON, || (machine.pings(3, 1000, address) == 3).then_some(()));
+        }
+    };
+    pings(&["10.99.0.2", "10.99.0.3", "10.98.0.2"]);
+    for daemon in [&here, &there] {
+        assert_eq!(daemon.log().matches("control connection established").count(), 1, "{}", daemon.log());
+    }
+    // One ends, and the others live on.
+    here.control("disconnect 1");
+    for daemon in [&here, &there] {
+        daemon.wait_for("has ended after", 1, SOON);
+    }
+    pings(&["10.99.0.3", "10.98.0.2"]);
+    there.control("disconnect 2");
+    here.control("disconnect 3");
+    for (daemon, idle) in [&here, &there].into_iter().zip(idle) {
+        daemon.wait_for("has ended after", 3, SOON);
+        eventually("no descriptor is left", SOON, || (daemon.descriptors() == idle).then_some(()));
+    }
+    for daemon in [&mut here, &mut there] {
+        daemon.signal("TERM");
+        assert_eq!(daemon.exit_status(AT_ONCE), 0);
+    }
+    network.assert_nothing_left();
+}
