@@ -356,6 +356,7 @@ impl fmt::Display for Client {
 pub(super) fn connection_config(config: &Config, host_name: &str) -> control::Config {
     control::Config {
         host_name: host_name.to_owned(),
+        maximum_channels: u16::try_from(config.most_calls()).unwrap_or(u16::MAX),
         peer_call_limit: u16::try_from(config.max_per_address).unwrap_or(u16::MAX),
         echo_interval: config.echo_interval,
         echo_timeout: config.echo_timeout,

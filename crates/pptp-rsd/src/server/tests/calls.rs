@@ -3,7 +3,7 @@
 use core::time::Duration;
 use std::sync::Arc;
 
-use pptp_core::control::{CallEnd, ConnectedLine, Event, IncomingCall};
+use pptp_core::control::{CallEnd, Event};
 use pptp_core::wire::{CallResult, DisconnectResult, GeneralError, PeerCallId};
 
 use super::super::lines::HangUp;
@@ -227,42 +227,6 @@ fn no_two_calls_have_the_same_id_of_ours() {
     ids.sort_unstable();
     ids.dedup();
     assert_eq!(ids.len(), 30);
-}
-
-#[test]
-fn an_incoming_call_gets_a_pppd_when_its_line_is_connected() {
-    let mut office = Office::new(config());
-    let pac = office.join(CLIENT);
-    let now = office.now;
-    let connection = office.client(pac);
-    let call = connection.reserve_call_id().unwrap();
-    connection.offer_incoming_call(call, IncomingCall::default(), now).unwrap();
-    office.pump();
-    assert!(matches!(office.deeds()[..], [Deed::Open(_)]), "the way is open before the line is");
-    assert!(matches!(office.heard()[..], [Event::IncomingCallAccepted { .. }]));
-    let line = ConnectedLine { receive_window: 33, ..ConnectedLine::default() };
-    office.client(pac).connect_incoming_call(call, line, now).unwrap();
-    office.pump();
-    let [Deed::Start(assignment)] = office.deeds()[..] else { panic!("pppd is started") };
-    assert_eq!((assignment.ends.peer_call.0, assignment.peer_window), (call.0, 33));
-    office.end(1, 16);
-    assert!(matches!(office.heard()[..], [Event::CallConnected(_), Event::CallEnded { .. }]));
-}
-
-#[test]
-fn an_incoming_call_that_rings_in_vain_leaves_nothing() {
-    let mut office = Office::new(Config { remote: remote("10.0.0.1"), ..config() });
-    let pac = office.join(CLIENT);
-    let now = office.now;
-    let connection = office.client(pac);
-    let call = connection.reserve_call_id().unwrap();
-    connection.offer_incoming_call(call, IncomingCall::default(), now).unwrap();
-    office.pump();
-    office.client(pac).clear_call(call, now).unwrap();
-    office.pump();
-    assert!(matches!(office.deeds()[..], [Deed::Open(_), Deed::Close(_)]));
-    office.dial(pac);
-    assert_eq!(office.started(), [Some("10.0.0.1".into())]);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod admission;
 mod calls;
 mod ending;
+mod incoming;
 mod office;
 mod operators;
 mod placing;
