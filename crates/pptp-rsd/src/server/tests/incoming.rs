@@ -39,11 +39,11 @@ fn connect(office: &mut Office, pac: ClientId, call: CallId) {
 /// Our id for the call that was accepted last.
 fn accepted(office: &mut Office) -> PeerCallId {
     let heard = office.heard();
-    let ids = heard.iter().filter_map(|event| match event {
+    let mut ids = heard.iter().filter_map(|event| match event {
         Event::IncomingCallAccepted { peer_call, .. } => Some(*peer_call),
         _ => None,
     });
-    ids.last().expect("a call is accepted")
+    ids.next_back().expect("a call is accepted")
 }
 
 /// Says what the core would not.
