@@ -11,6 +11,7 @@ mod calls;
 mod collision;
 mod connection;
 mod disconnect;
+mod golden;
 mod harness;
 mod hostile;
 mod illegal;
