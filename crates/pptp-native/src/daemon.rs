@@ -41,12 +41,21 @@ impl<'a> Daemon<'a> {
     /// It does not listen.
     #[must_use]
     pub fn start(machine: &'a Machine, settings: &str, options: &str) -> Self {
+        fs::write(machine.path("/run/test/options"), format!("{PPPD} {options}\n")).unwrap();
+        fs::write(machine.path("/run/test/daemon.conf"), format!("{settings}\n{ALWAYS}\n")).unwrap();
+        Self::start_with(machine, "-c /run/test/daemon.conf")
+    }
+
+    /// Starts it with these options of its command line, in the foreground.
+    ///
+    /// # Panics
+    /// It does not listen.
+    #[must_use]
+    pub fn start_with(machine: &'a Machine, options: &str) -> Self {
         for name in [NAME, CONTROL] {
             fs::copy(program(name), machine.path(&format!("/run/test/{name}"))).unwrap();
         }
-        fs::write(machine.path("/run/test/options"), format!("{PPPD} {options}\n")).unwrap();
-        fs::write(machine.path("/run/test/daemon.conf"), format!("{settings}\n{ALWAYS}\n")).unwrap();
-        let line = format!("exec /run/test/{NAME} -f -c /run/test/daemon.conf > /run/test/daemon.log 2>&1");
+        let line = format!("exec /run/test/{NAME} -f {options} > /run/test/daemon.log 2>&1");
         let mut daemon = Self { machine, child: machine.command(&line).spawn().unwrap(), number: 0 };
         daemon.wait_for("listening on", 1, SOON);
         // Later it may be there twice for a moment, before a child is pppd.
@@ -164,13 +173,5 @@ impl<'a> Daemon<'a> {
     pub fn exit_status(&mut self, limit: Duration) -> i32 {
         let status = eventually("the daemon has ended", limit, || self.child.try_wait().unwrap());
         status.code().unwrap_or_else(|| panic!("the daemon was killed: {status}"))
-    }
-}
-
-impl Drop for Daemon<'_> {
-    fn drop(&mut self) {
-        // What it stands for ends with the machine.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }

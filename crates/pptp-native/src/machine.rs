@@ -26,6 +26,16 @@ impl Version {
         }
     }
 
+    /// The text of a file as it is distributed: with this pppd, or if it does not come with pppd, with this machine.
+    ///
+    /// # Panics
+    /// There is no such file.
+    #[must_use]
+    pub fn distributed(self, path: &str) -> String {
+        let read = |root: PathBuf| fs::read_to_string(root.join(path.trim_start_matches('/')));
+        read(self.root()).or_else(|_| read(PathBuf::from("/"))).unwrap_or_else(|error| panic!("{path}: {error}"))
+    }
+
     /// The root directory that has it: this machine's own, or a small tree of the other release.
     fn root(self) -> PathBuf {
         let cache = std::env::var("PPTP_RS_CACHE").unwrap_or_else(|_| String::from("/var/cache/pptp-rs"));
@@ -121,6 +131,14 @@ impl Machine {
         fs::read(self.path(path)).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
     }
 
+    /// Writes a file.
+    ///
+    /// # Panics
+    /// It cannot be written.
+    pub fn write(&self, path: &str, text: &str) {
+        fs::write(self.path(path), text).unwrap();
+    }
+
     /// Writes a shell script.
     ///
     /// # Panics
@@ -128,11 +146,14 @@ impl Machine {
     pub fn script(&self, path: &str, text: &str) {
         use std::os::unix::fs::PermissionsExt;
 
-        fs::write(self.path(path), format!("#!/bin/sh\n{text}\n")).unwrap();
+        self.write(path, &format!("#!/bin/sh\n{text}\n"));
         fs::set_permissions(self.path(path), fs::Permissions::from_mode(0o755)).unwrap();
     }
 
     /// A command of the machine's shell.
+    ///
+    /// What runs is a child of nsenter(1)'s, which nobody should kill: whoever adopts an orphan may take seconds to notice that
+    /// it has ended, and the machine cannot end before.
     #[must_use]
     pub fn command(&self, line: &str) -> Command {
         let mut command = self.enter(&["-m", "-p", "-r", "-w"]);

@@ -6,6 +6,7 @@ mod filters;
 mod hostile;
 mod impaired;
 mod own_ccp;
+mod pptpd_habits;
 mod recovery;
 mod siege;
 mod silence;

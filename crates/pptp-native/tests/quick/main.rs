@@ -7,6 +7,7 @@ mod encryption;
 mod faults;
 mod mschap;
 mod placing;
+mod pptpd_files;
 mod radius;
 mod secrets;
 mod statistics;

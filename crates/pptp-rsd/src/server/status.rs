@@ -42,6 +42,8 @@ fn meaning(status: i32) -> Option<&'static str> {
         17 => "the line is a loop",
         18 => "the init script failed",
         19 => "the client did not accept this server's authentication",
+        20 => "the link has carried as much as it may (maxoctets)",
+        21 => "the client may not call from its address (allow-number)",
         _ => return None,
     })
 }
@@ -52,7 +54,7 @@ mod tests {
 
     #[test]
     fn every_status_of_pppd_has_words() {
-        for status in 0..=19 {
+        for status in 0..=21 {
             let words = Words(Ending::Status(status)).to_string();
             assert!(words.ends_with(&format!("({status})")) && !words.starts_with("unknown"), "{words}");
         }
