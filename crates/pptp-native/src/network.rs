@@ -203,16 +203,6 @@ fn three_machines(version: Version) -> [Machine; 3] {
     [client, server, relay]
 }
 
-impl Drop for Network {
-    fn drop(&mut self) {
-        // What they stand for ends with the machines.
-        for child in &mut self.shadows {
-            let _ = child.kill();
-            let _ = child.wait();
-        }
-    }
-}
-
 pub(crate) fn traffic_command(machine: &Machine, arguments: &str) -> Command {
     program_command(machine, "native-traffic", arguments)
 }

@@ -88,11 +88,3 @@ impl<'a> Pppd<'a> {
         self.child.try_wait().unwrap().is_none()
     }
 }
-
-impl Drop for Pppd<'_> {
-    fn drop(&mut self) {
-        // pppd itself ends with the machine.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}

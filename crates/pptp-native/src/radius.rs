@@ -15,7 +15,8 @@ const PROGRAM: &str = "/usr/sbin/freeradius";
 #[derive(Debug)]
 pub struct Radius<'a> {
     machine: &'a Machine,
-    child: Child,
+    /// It ends with the machine.
+    _child: Child,
 }
 
 impl<'a> Radius<'a> {
@@ -38,8 +39,8 @@ impl<'a> Radius<'a> {
         let mut command = machine.network_command(Path::new(PROGRAM));
         command.args(["-f", "-s", "-l", "stdout", "-d", FILES]).env("RADIUS_WORK", machine.directory());
         let log = fs::File::create(machine.directory().join("radius.log")).unwrap();
-        let child = command.stdout(log).spawn().unwrap();
-        let radius = Self { machine, child };
+        let _child = command.stdout(log).spawn().unwrap();
+        let radius = Self { machine, _child };
         radius.wait_for("Ready to process requests");
         radius
     }
@@ -74,13 +75,5 @@ impl<'a> Radius<'a> {
             let attributes = record.lines().filter_map(|line| line.trim().split_once(" = "));
             Some(attributes.map(|(name, value)| (name.to_owned(), value.trim_matches('"').to_owned())).collect())
         })
-    }
-}
-
-impl Drop for Radius<'_> {
-    fn drop(&mut self) {
-        // What it stands for ends with the machine.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }

@@ -45,7 +45,6 @@ impl Sink {
 
     fn outcome(mut self) -> String {
         let line = self.lines.next().and_then(Result::ok).unwrap_or_default();
-        let _ = self.child.kill();
         let _ = self.child.wait();
         line
     }
