@@ -232,3 +232,13 @@ fn pptp_rsd_with_pppd_2_5_2_serves_twenty_calls_of_each_client() -> Result<(), F
 fn pptp_rsd_refuses_what_the_kernel_cannot_tell_apart_and_comes_back_when_it_is_killed() -> Result<(), Failure> {
     Guest::new("rsd_faults").argument("2.4.9").limit(LONG).run()
 }
+
+#[test]
+fn radius_s_keys_encrypt_in_the_kernel_of_a_server_with_pppd_2_4_9() -> Result<(), Failure> {
+    Guest::new("rsd_radius").argument("2.4.9").limit(LONG).run()
+}
+
+#[test]
+fn radius_s_keys_encrypt_in_the_kernel_of_a_server_with_pppd_2_5_2() -> Result<(), Failure> {
+    Guest::new("rsd_radius").argument("2.5.2").limit(LONG).run()
+}

@@ -38,18 +38,18 @@ fn radius_lets_a_client_in_whose_link_is_encrypted_and_counted(version: Version)
     let radius = Radius::start(server);
     let mut daemon = serve(&network, "", "require-mppe-128");
     let mut pppd = dial_up(&network, CLIENT);
-    pppd.wait_for("local  IP address 10.99.0.77", 1, AT_ONCE);
+    pppd.wait_for("local  IP address 192.168.77.77", 1, AT_ONCE);
     pppd.wait_for("MPPE 128-bit stateless compression enabled", 1, AT_ONCE);
-    eventually("the server reaches the client", SOON, || (server.pings(3, 1000, "10.99.0.77") == 3).then_some(()));
-    server.send_stream(client, "10.99.0.77", 2_000_000);
+    eventually("the server reaches the client", SOON, || (server.pings(3, 1000, "192.168.77.77") == 3).then_some(()));
+    server.send_stream(client, "192.168.77.77", 2_000_000);
     client.send_stream(server, "10.99.0.1", 1_000_000);
     let attributes = server.read("/run/radattr.ppp0");
-    assert!(attributes.contains("Framed-IP-Address 10.99.0.77\n"), "{attributes}");
+    assert!(attributes.contains("Framed-IP-Address 192.168.77.77\n"), "{attributes}");
     let begun = radius.account("Start");
     for (name, value) in [
         ("User-Name", "alice"),
         ("Calling-Station-Id", "192.0.2.2"),
-        ("Framed-IP-Address", "10.99.0.77"),
+        ("Framed-IP-Address", "192.168.77.77"),
         ("NAS-Port", "0"),
     ] {
         assert_eq!(begun.get(name).map(String::as_str), Some(value), "{name}: {begun:?}");
@@ -74,9 +74,9 @@ fn radius_s_keys_are_for_the_plugin_s_ccp_and_ms_chap_too(version: Version) {
     let _radius = Radius::start(server);
     let daemon = serve(&network, "delegate", "10.99.0.1: pptp_mppe required,128 pptp_mschap internal");
     let pppd = dial_up(&network, CLIENT);
-    pppd.wait_for("local  IP address 10.99.0.77", 1, AT_ONCE);
-    eventually("the server reaches the client", SOON, || (server.pings(3, 1000, "10.99.0.77") == 3).then_some(()));
-    server.send_stream(client, "10.99.0.77", 500_000);
+    pppd.wait_for("local  IP address 192.168.77.77", 1, AT_ONCE);
+    eventually("the server reaches the client", SOON, || (server.pings(3, 1000, "192.168.77.77") == 3).then_some(()));
+    server.send_stream(client, "192.168.77.77", 500_000);
     client.send_stream(server, "10.99.0.1", 500_000);
     let log = daemon.pppd_log();
     for words in ["MS-CHAPv2 is the plugin's", "MPPE 128-bit stateless compression enabled"] {
