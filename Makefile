@@ -11,7 +11,7 @@ PLUGIN = $(TARGET)/release/libpptp_rs.so
 GUEST_TESTS = $(CARGO) test --package pptp-vm --features guests --test
 NATIVE_TESTS = $(CARGO) test --package pptp-native --features namespaces --test
 
-.PHONY: help demo test test-long build plugins install uninstall bench fuzz lint setup clean
+.PHONY: help demo test test-long build plugins install uninstall bench fuzz sanitize lint setup clean
 # Set-up comes before everything else, also with -j.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
@@ -32,12 +32,13 @@ test: setup plugins ## unit tests, tunnels in namespaces, guests in User-Mode Li
 	$(GUEST_TESTS) quick || status=1; \
 	exit $$status
 
-test-long: setup plugins ## engines in namespaces, the long guests, and each fuzz target for a minute
+test-long: setup plugins ## engines in namespaces, the long guests, the address sanitizer, and each fuzz target for a minute
 	status=0; \
 	$(CARGO) test --package pptp-datapath --features namespaces --test engine -- --test-threads 1 || status=1; \
 	$(CARGO) test --package pptp-rsd --features namespaces || status=1; \
 	$(NATIVE_TESTS) long || status=1; \
 	$(GUEST_TESTS) long || status=1; \
+	scripts/sanitize.sh || status=1; \
 	scripts/fuzz.sh || status=1; \
 	exit $$status
 
@@ -65,6 +66,9 @@ bench: setup plugins ## how long connecting takes, what packets cost, and the se
 
 fuzz: ## each fuzz target for a minute
 	scripts/fuzz.sh
+
+sanitize: ## the server with hostile clients, and pptp-io, with the address sanitizer
+	scripts/sanitize.sh
 
 lint: ## formatting and clippy, warnings are errors
 	$(CARGO) fmt --all --check

@@ -15,7 +15,7 @@ use pptp_testkit::layout::by_short;
 use pptp_testkit::message::{Message, Taken, take};
 
 /// How long what is to happen soon may take on a busy machine.
-pub(crate) const SOON: Duration = Duration::from_secs(10);
+pub(crate) const SOON: Duration = Duration::from_secs(30);
 
 /// Waits until something is there, and gives it.
 #[track_caller]
@@ -30,6 +30,16 @@ pub(crate) fn eventually<T>(what: &str, mut find: impl FnMut() -> Option<T>) -> 
     }
 }
 
+/// The daemon's program.
+pub(crate) fn program() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_pptp-rsd"))
+}
+
+/// An address of this process's tests: others may run theirs at the same time.
+pub(crate) fn loopback(number: u8, last: u8) -> Ipv4Addr {
+    Ipv4Addr::new(127, 64 + (std::process::id() % 128) as u8, number, last)
+}
+
 pub(crate) struct Daemon {
     child: Child,
     folder: PathBuf,
@@ -41,13 +51,13 @@ pub(crate) struct Daemon {
 impl Daemon {
     /// With these settings, and stubs that behave like this.
     pub(crate) fn start(settings: &str, behaviour: &str) -> Self {
-        Self::start_by(&mut Command::new(env!("CARGO_BIN_EXE_pptp-rsd")), settings, behaviour)
+        Self::start_by(&mut program(), settings, behaviour)
     }
 
     /// The same, with so many descriptors at most.
     pub(crate) fn start_with_descriptors(most: u32, settings: &str, behaviour: &str) -> Self {
         let mut command = Command::new("prlimit");
-        command.args([&format!("--nofile={most}:{most}"), env!("CARGO_BIN_EXE_pptp-rsd")]);
+        command.arg(format!("--nofile={most}:{most}")).arg(program().get_program());
         Self::start_by(&mut command, settings, behaviour)
     }
 
@@ -57,8 +67,8 @@ impl Daemon {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let folder = std::env::temp_dir().join(format!("pptp-rsd-{}-{number}", std::process::id()));
         fs::create_dir(&folder).unwrap();
-        let address = Ipv4Addr::new(127, 73, number, 1);
-        let mut daemon = Self { child: Self::placeholder(), folder, address, near: Ipv4Addr::new(127, 73, number, 2) };
+        let [address, near] = [1, 2].map(|last| loopback(number, last));
+        let mut daemon = Self { child: Self::placeholder(), folder, address, near };
         fs::create_dir(daemon.path("trace")).unwrap();
         daemon.behave(behaviour);
         daemon.configure(settings);
@@ -141,6 +151,14 @@ impl Daemon {
         lines.filter_map(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok()).sum()
     }
 
+    /// It has not grown by more than `most` KiB. A sanitizer needs `PPTP_RSD_ROOM` KiB besides.
+    #[track_caller]
+    pub(crate) fn assert_not_grown(&self, before: u64, most: u64) {
+        let room: u64 = std::env::var("PPTP_RSD_ROOM").map_or(0, |room| room.parse().unwrap());
+        let memory = self.memory();
+        assert!(memory < before + most + room, "{before} -> {memory} KiB");
+    }
+
     /// Its children, dead ones included.
     pub(crate) fn children(&self) -> Vec<u32> {
         let text = self.proc(&format!("task/{}/children", self.id()));
@@ -220,6 +238,7 @@ impl Drop for Daemon {
         }
         let _ = self.child.kill();
         let _ = self.child.wait();
+        assert!(std::thread::panicking() || self.count("Sanitizer") == 0, "{}", self.log());
         let _ = fs::remove_dir_all(&self.folder);
     }
 }

@@ -1,16 +1,15 @@
 //! Clients that are broken, or want to break something. A good one is served meanwhile, and nothing is left of them.
 
 use std::io::{ErrorKind, Write};
-use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
-use crate::harness::{Client, Daemon, eventually, message, refusal, who_answers};
+use crate::harness::{Client, Daemon, eventually, loopback, message, refusal, who_answers};
 
 /// A client is served at once, whatever others do.
 #[track_caller]
 fn assert_served(daemon: &Daemon, id: u16) {
     let begin = Instant::now();
-    let mut client = daemon.connect_from(Ipv4Addr::new(127, 73, 255, 1));
+    let mut client = daemon.connect_from(loopback(255, 1));
     client.start();
     client.dial(id);
     client.send("stop", &[]);
@@ -112,7 +111,7 @@ fn a_client_that_never_reads_is_bounded() {
         }
     }
     assert_served(&daemon, 1);
-    assert!(daemon.memory() < before + 512, "{} -> {} KiB", before, daemon.memory());
+    daemon.assert_not_grown(before, 512);
 }
 
 #[test]
@@ -160,7 +159,7 @@ fn thousands_of_connections_cost_no_memory_that_stays() {
     round(500);
     let before = daemon.memory();
     round(4000);
-    assert!(daemon.memory() < before + 256, "{} -> {} KiB", before, daemon.memory());
+    daemon.assert_not_grown(before, 256);
     daemon.wait_until_idle(idle);
     assert_served(&daemon, 1);
     assert!(daemon.log().lines().count() < 100, "{}", daemon.log().lines().count());

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
-use crate::harness::{Daemon, eventually};
+use crate::harness::{Daemon, eventually, loopback, program};
 
 #[test]
 fn told_to_end_it_tells_its_clients_and_leaves_nothing() {
@@ -79,7 +79,7 @@ fn killed_it_takes_a_pppd_along_that_hears_of_no_hang_up() {
 fn a_second_one_cannot_listen_and_says_so() {
     let daemon = Daemon::start("", "");
     let second = |arguments: &[&str]| {
-        let mut second = std::process::Command::new(env!("CARGO_BIN_EXE_pptp-rsd"));
+        let mut second = program();
         let second = second.args(["-f", "-c"]).arg(daemon.path("conf")).args(arguments).output().unwrap();
         (second.status.code(), String::from_utf8_lossy(&second.stderr).into_owned())
     };
@@ -103,17 +103,13 @@ fn in_the_background_it_returns_when_it_listens_and_ends_when_it_is_told() {
     let daemon = Daemon::start("", "");
     let place = daemon.path("background");
     let settings = std::fs::read_to_string(daemon.path("conf")).unwrap();
-    let other = settings.replace(&daemon.address.to_string(), "127.73.254.1");
+    let address = loopback(254, 1);
+    let other = settings.replace(&daemon.address.to_string(), &address.to_string());
     let other = other.replace(&daemon.path("pid").display().to_string(), &place.display().to_string());
     std::fs::write(daemon.path("other"), other).unwrap();
-    let status = std::process::Command::new(env!("CARGO_BIN_EXE_pptp-rsd"))
-        .arg("-c")
-        .arg("other")
-        .current_dir(daemon.path(""))
-        .status()
-        .unwrap();
+    let status = program().arg("-c").arg("other").current_dir(daemon.path("")).status().unwrap();
     assert_eq!(status.code(), Some(0));
-    drop(std::net::TcpStream::connect("127.73.254.1:1723").unwrap());
+    drop(std::net::TcpStream::connect((address, 1723)).unwrap());
     let id = eventually("its number is written", || std::fs::read_to_string(&place).ok()?.trim().parse().ok());
     assert_eq!(std::fs::read_link(format!("/proc/{id}/cwd")).unwrap(), std::path::Path::new("/"));
     eventually("it hears signals", || {
