@@ -16,7 +16,7 @@ use super::lines::Lines;
 use super::orders::Placing;
 use super::quota::Quotas;
 use super::refusal::Refusal;
-use super::session::{ClientId, SessionId};
+use super::session::{ClientId, Origin, SessionId};
 use super::switchboard::{Switchboard, Wanted};
 use crate::config::Config;
 
@@ -116,7 +116,7 @@ impl Client {
             Ok(call) => {
                 self.placing.insert(call, placing);
             }
-            Err(why) => calls.outcomes.failed(&placing, &why),
+            Err(why) => calls.answer(&placing, Err(why)),
         }
     }
 
@@ -213,8 +213,12 @@ impl Client {
                     self.log_detail(&format_args!("line errors of call {}: {counters:?}", call.0), quotas, now);
                 }
             }
-            // Nothing is escaped in GRE, so the map of characters has nothing to say (RFC 2637 §2.15).
-            Event::LinkInfo { .. } => self.log_detail(&event, quotas, now),
+            Event::LinkInfo { call, send_accm, receive_accm } => {
+                if let Some(&session) = self.calls.get(&call) {
+                    calls.note_link_info(session, [send_accm, receive_accm]);
+                }
+                self.log_detail(&event, quotas, now);
+            }
             Event::Closed(reason) => self.log_close(&reason, quotas, now),
             Event::PeerMisbehaved(Misbehaviour::TooManyCalls) => {
                 calls.tally.refuse_beyond_connection();
@@ -233,7 +237,7 @@ impl Client {
         calls: &mut Switchboard<L>,
         now: Instant,
     ) -> Result<(), Refusal> {
-        let session = calls.open(&self.wanted(offer.call, offer.peer_call), now)?;
+        let session = calls.open(&self.wanted(offer.call, offer.peer_call), Origin::Outgoing, now)?;
         calls.start(session, offer.peer_receive_window, now)?;
         self.calls.insert(offer.call, session);
         let answer = CallAnswer { receive_window: RECEIVE_WINDOW, ..CallAnswer::default() };
@@ -249,7 +253,7 @@ impl Client {
         calls: &mut Switchboard<L>,
         now: Instant,
     ) -> Result<(), Refusal> {
-        let session = calls.open(&self.wanted(offer.call, offer.peer_call), now)?;
+        let session = calls.open(&self.wanted(offer.call, offer.peer_call), Origin::Incoming, now)?;
         self.calls.insert(offer.call, session);
         let answer = IncomingCallAnswer { receive_window: RECEIVE_WINDOW, ..IncomingCallAnswer::default() };
         let _ = self.connection.accept_incoming_call(offer.call, answer, now);
@@ -268,7 +272,7 @@ impl Client {
             }
             Err(refusal) => {
                 if let Some(placing) = self.placing.remove(&call) {
-                    calls.outcomes.failed(&placing, &refusal.to_string());
+                    calls.answer(&placing, Err(refusal.to_string()));
                 }
                 self.clear(call, now);
             }
@@ -289,9 +293,9 @@ impl Client {
         }
         let started = calls.start(session, parameters.peer_receive_window, now);
         match (&started, self.placing.remove(&parameters.call)) {
-            (Ok(()), Some(placing)) => calls.outcomes.connected(&placing, session),
+            (Ok(()), Some(placing)) => calls.answer(&placing, Ok(session)),
             (Ok(()), None) => {}
-            (Err(refusal), Some(placing)) => calls.outcomes.failed(&placing, &refusal.to_string()),
+            (Err(refusal), Some(placing)) => calls.answer(&placing, Err(refusal.to_string())),
             (Err(refusal), None) => {
                 calls.tally.refuse(refusal);
                 self.log_refusal(refusal, quotas, now);
@@ -309,7 +313,7 @@ impl Client {
     fn over<L: Lines>(&mut self, call: CallId, reason: &dyn fmt::Display, calls: &mut Switchboard<L>, now: Instant) {
         if let Some(placing) = self.placing.remove(&call) {
             calls.ids.release(call);
-            calls.outcomes.failed(&placing, &reason.to_string());
+            calls.answer(&placing, Err(reason.to_string()));
         }
         if let Some(session) = self.calls.remove(&call) {
             calls.hang_up(session, &reason.to_string(), now);

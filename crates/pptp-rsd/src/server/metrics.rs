@@ -170,6 +170,9 @@ fn text(figures: &Figures) -> String {
     counter("starts_total", "Start-Control-Connection-Requests that were good.")
         .write(out, starts.map(|(result, count)| (label("result", result), count)));
     counter("calls_accepted_total", "Calls for which pppd was started.").write(out, plain(tally.calls));
+    let placed = [("connected", tally.placed), ("failed", tally.not_placed)];
+    counter("calls_placed_total", "Calls that operators had placed.")
+        .write(out, placed.map(|(result, count)| (label("result", result), count)));
     counter("calls_refused_total", "Calls that were refused.")
         .write(out, tally.refused.iter().map(|(reason, count)| (label("reason", reason), count)));
     let lines = [("strangers", suppressed.strangers), ("refusals", suppressed.refusals)];
@@ -310,6 +313,7 @@ mod tests {
     fn the_text_is_prometheus_own() {
         let mut tally =
             Tally { connections: 6, unheard: 7, starts: 8, refused_starts: 9, calls: 10, ..Tally::default() };
+        (tally.placed, tally.not_placed) = (20, 21);
         tally.refused = [("full", 11), ("machine", 0)].into();
         let traffic = |packets| Traffic { packets, bytes: packets * 100 };
         let gre = Gre { lost: 16, reordered: 17, late: 18, duplicate: 19, round_trip: None };
@@ -349,6 +353,10 @@ pptp_rsd_starts_total{{result="refused"}} 9
 # HELP pptp_rsd_calls_accepted_total Calls for which pppd was started.
 # TYPE pptp_rsd_calls_accepted_total counter
 pptp_rsd_calls_accepted_total 10
+# HELP pptp_rsd_calls_placed_total Calls that operators had placed.
+# TYPE pptp_rsd_calls_placed_total counter
+pptp_rsd_calls_placed_total{{result="connected"}} 20
+pptp_rsd_calls_placed_total{{result="failed"}} 21
 # HELP pptp_rsd_calls_refused_total Calls that were refused.
 # TYPE pptp_rsd_calls_refused_total counter
 pptp_rsd_calls_refused_total{{reason="full"}} 11

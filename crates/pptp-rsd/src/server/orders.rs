@@ -26,16 +26,12 @@ pub(super) type Outcome = Result<SessionId, String>;
 pub(super) struct Outcomes(VecDeque<(Ticket, Outcome)>);
 
 impl Outcomes {
-    /// The order is carried out.
-    pub(super) fn connected(&mut self, placing: &Placing, session: SessionId) {
-        self.0.push_back((placing.ticket, Ok(session)));
-    }
-
-    /// It is not, and this is why.
-    pub(super) fn failed(&mut self, placing: &Placing, why: &str) {
-        let what = format!("the call to {} was not connected: {why}", placing.order.to);
-        warn!("{what}");
-        self.0.push_back((placing.ticket, Err(what)));
+    pub(super) fn push(&mut self, placing: &Placing, outcome: Outcome) {
+        let outcome = outcome.map_err(|why| format!("the call to {} was not connected: {why}", placing.order.to));
+        if let Err(why) = &outcome {
+            warn!("{why}");
+        }
+        self.0.push_back((placing.ticket, outcome));
     }
 
     pub(super) fn poll(&mut self) -> Option<(Ticket, Outcome)> {

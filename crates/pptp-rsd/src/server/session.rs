@@ -46,16 +46,35 @@ pub(super) struct Session<Line, Process> {
     pub(super) over: Option<String>,
     /// Line errors that the client has reported, of all kinds.
     pub(super) line_errors: u64,
+    /// What the client has said in Set-Link-Info, of sending and of receiving. Nothing is escaped in GRE, so it is for operators
+    /// alone (RFC 2637 §2.15).
+    pub(super) accms: Option<[u32; 2]>,
     pub(super) origin: Origin,
 }
 
 /// Who wanted the call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Origin {
-    /// The client.
-    Client,
-    /// An operator, with an option file for pppd or the one for all calls.
-    Operator(Option<PathBuf>),
+    /// The client, a PNS (Outgoing-Call-Request).
+    Outgoing,
+    /// The client, a PAC (Incoming-Call-Request).
+    Incoming,
+    /// An operator of this end, with an option file for pppd or the one for all calls.
+    Placed(Option<PathBuf>),
+}
+
+impl Origin {
+    pub(super) const fn is_clients(&self) -> bool {
+        matches!(self, Self::Outgoing | Self::Incoming)
+    }
+
+    const fn name(&self) -> &'static str {
+        match self {
+            Self::Outgoing => "outgoing",
+            Self::Incoming => "incoming",
+            Self::Placed(_) => "placed",
+        }
+    }
 }
 
 /// How a session is called in the log.
@@ -199,7 +218,10 @@ impl<Line, Process: Copy + fmt::Display> Session<Line, Process> {
             .with("peer-call-id", self.ends.peer_call.0)
             .with("uptime", now.since(self.begin).as_secs())
             .with("datapath", self.datapath())
+            .with("call", self.origin.name())
             .with("line-errors", self.line_errors)
+            .with_known("send-accm", self.accms.map(|[send, _]| format!("{send:08x}")))
+            .with_known("receive-accm", self.accms.map(|[_, receive]| format!("{receive:08x}")))
             .with_known("local", local)
             .with_known("remote", remote)
             .with_known("pppd", self.process())

@@ -16,7 +16,7 @@ use super::deadlines::Deadlines;
 use super::ids::CallIds;
 use super::lines::{Assignment, Ends, HangUp, Lines};
 use super::news::{self, Inquiry, News};
-use super::orders::Outcomes;
+use super::orders::{Outcomes, Placing};
 use super::quota::Quota;
 use super::refusal::Refusal;
 use super::session::{ClientId, Name, Origin, Push, Session, SessionId, Stage};
@@ -91,7 +91,7 @@ impl<L: Lines> Switchboard<L> {
     }
 
     /// Opens the way of a call that a client asks for.
-    pub(super) fn open(&mut self, wanted: &Wanted, now: Instant) -> Result<SessionId, Refusal> {
+    pub(super) fn open(&mut self, wanted: &Wanted, origin: Origin, now: Instant) -> Result<SessionId, Refusal> {
         let ends = wanted.ends()?;
         self.check_limits(wanted.peer.ip(), now)?;
         let lease = self.lease()?;
@@ -99,7 +99,7 @@ impl<L: Lines> Switchboard<L> {
             self.give_back(lease);
             return Err(Refusal::OurIdTaken);
         }
-        let id = self.open_session((wanted, ends), lease, Origin::Client, now)?;
+        let id = self.open_session((wanted, ends), lease, origin, now)?;
         *self.from.entry(wanted.peer.ip()).or_default() += 1;
         Ok(id)
     }
@@ -114,7 +114,7 @@ impl<L: Lines> Switchboard<L> {
     ) -> Result<SessionId, Refusal> {
         let ends = self.check_full().and_then(|()| wanted.ends());
         let ends = ends.inspect_err(|_| self.ids.release(wanted.call))?;
-        self.open_session((wanted, ends), None, Origin::Operator(option_file), now)
+        self.open_session((wanted, ends), None, Origin::Placed(option_file), now)
     }
 
     /// Takes the id and the lease, whatever comes of it.
@@ -149,6 +149,7 @@ impl<L: Lines> Switchboard<L> {
             news: News::default(),
             over: None,
             line_errors: 0,
+            accms: None,
             origin,
         };
         self.sessions.insert(id, session);
@@ -192,8 +193,8 @@ impl<L: Lines> Switchboard<L> {
         let inside = session.lease.as_ref().map(Lease::pair);
         let assignment = Assignment { ends: session.ends, inside, peer_window };
         let option_file = match &session.origin {
-            Origin::Client => None,
-            Origin::Operator(option_file) => option_file.as_deref(),
+            Origin::Outgoing | Origin::Incoming => None,
+            Origin::Placed(option_file) => option_file.as_deref(),
         };
         match self.lines.start(&mut session.line, &assignment, option_file) {
             Ok(process) => {
@@ -219,6 +220,20 @@ impl<L: Lines> Switchboard<L> {
         if let Some(session) = self.sessions.get(&id) {
             info!("{}: call connected: {parameters}", session.name);
         }
+    }
+
+    /// The client says which characters are to be escaped.
+    pub(super) fn note_link_info(&mut self, id: SessionId, accms: [u32; 2]) {
+        if let Some(session) = self.sessions.get_mut(&id) {
+            session.accms = Some(accms);
+        }
+    }
+
+    /// An order is carried out, or is not, and this is why.
+    pub(super) fn answer(&mut self, placing: &Placing, outcome: Result<SessionId, String>) {
+        let count = if outcome.is_ok() { &mut self.tally.placed } else { &mut self.tally.not_placed };
+        *count += 1;
+        self.outcomes.push(placing, outcome);
     }
 
     /// The client reports line errors.
@@ -287,7 +302,7 @@ impl<L: Lines> Switchboard<L> {
         if session.line_errors > 0 {
             info!("{}: the client has reported {} line errors", session.name, session.line_errors);
         }
-        if age < IN_VAIN && !session.excused && session.origin == Origin::Client {
+        if age < IN_VAIN && !session.excused && session.origin.is_clients() {
             self.in_vain.add(session.name.client.ip(), now);
         }
         let left = session.call().map(|call| (session.client, call));
@@ -302,7 +317,7 @@ impl<L: Lines> Switchboard<L> {
         if let Some(process) = session.process() {
             self.processes.remove(&process);
         }
-        if session.origin == Origin::Client {
+        if session.origin.is_clients() {
             self.forget_address(session.name.client.ip());
         }
         self.ids.release(session.ends.call);

@@ -24,6 +24,10 @@ pub(super) struct Tally {
     pub(super) refused_starts: u64,
     /// Calls for which pppd was started.
     pub(super) calls: u64,
+    /// Calls that operators had placed and that were connected.
+    pub(super) placed: u64,
+    /// Those that were not.
+    pub(super) not_placed: u64,
     /// What has passed through all sessions.
     pub(super) traffic: Statistics,
     /// Calls that were refused, by reason. Each reason has an entry.
@@ -39,6 +43,8 @@ impl Default for Tally {
             starts: 0,
             refused_starts: 0,
             calls: 0,
+            placed: 0,
+            not_placed: 0,
             traffic: Statistics::default(),
             refused,
         }
@@ -103,7 +109,9 @@ impl Figures {
             .with("connections-unheard", self.tally.unheard)
             .with("starts-accepted", self.tally.starts)
             .with("starts-refused", self.tally.refused_starts)
-            .with("calls-accepted", self.tally.calls);
+            .with("calls-accepted", self.tally.calls)
+            .with("calls-placed", self.tally.placed)
+            .with("calls-not-placed", self.tally.not_placed);
         let refused = self.tally.refused.iter();
         let record =
             refused.fold(record, |record, (reason, count)| record.with(&format!("calls-refused-{reason}"), count));
@@ -136,14 +144,23 @@ mod tests {
             starting: 4,
             started: 5,
             suppressed: Suppressed { strangers: 6, refusals: 7 },
-            tally: Tally { connections: 8, unheard: 9, starts: 10, refused_starts: 11, calls: 12, ..Tally::default() },
+            tally: Tally {
+                connections: 8,
+                unheard: 9,
+                starts: 10,
+                refused_starts: 11,
+                calls: 12,
+                placed: 13,
+                not_placed: 14,
+                ..Tally::default()
+            },
         };
         let text = crate::control::Line::Record(figures.record()).to_string();
         assert_eq!(
             text,
             "record uptime=5 sessions-waiting=1 sessions-running=2 sessions-ending=3 connections-starting=4 \
              connections-started=5 connections-accepted=8 connections-unheard=9 starts-accepted=10 starts-refused=11 \
-             calls-accepted=12 calls-refused-address-full=0 calls-refused-connection-full=0 calls-refused-full=0 \
+             calls-accepted=12 calls-placed=13 calls-not-placed=14 calls-refused-address-full=0 calls-refused-connection-full=0 calls-refused-full=0 \
              calls-refused-in-vain=0 calls-refused-machine=0 calls-refused-no-address=0 calls-refused-not-ipv4=0 \
              calls-refused-our-id-taken=0 calls-refused-peer-id-taken=0 log-lines-suppressed-strangers=6 \
              log-lines-suppressed-refusals=7"

@@ -24,9 +24,9 @@ impl<L: Lines> Exchange<L> {
         self.last_ticket.0 += 1;
         let placing = Placing::new(self.last_ticket, order);
         if self.phase != Phase::Serving {
-            self.calls.outcomes.failed(&placing, "the server ends");
+            self.calls.answer(&placing, Err("the server ends".into()));
         } else if let Err(refusal) = self.calls.check_full() {
-            self.calls.outcomes.failed(&placing, &refusal.to_string());
+            self.calls.answer(&placing, Err(refusal.to_string()));
         } else {
             let to = SocketAddr::V4(placing.order.to);
             let id = self.connection_to(to).unwrap_or_else(|| self.open_connection(to, now));
@@ -88,7 +88,7 @@ impl<L: Lines> Exchange<L> {
     pub(super) fn give_up(&mut self, id: ClientId, why: &str, now: Instant) {
         let Some(client) = self.clients.get_mut(&id) else { return };
         for placing in client.take_placing(&self.calls) {
-            self.calls.outcomes.failed(&placing, why);
+            self.calls.answer(&placing, Err(why.to_owned()));
         }
         self.drop_client(id, why, now);
     }

@@ -43,7 +43,7 @@ fn a_session_is_told_with_all_that_is_known() {
     office.pass(Duration::from_secs(5));
     let record = format!(
         "record id=1 state=running client=192.0.2.2:4000 connection=1 call-id=1 peer-call-id={ours} uptime=5 datapath=tun \
-         line-errors=0 local=192.168.0.1 remote=192.168.1.1 pppd=1\nend 1\n"
+         call=outgoing line-errors=0 local=192.168.0.1 remote=192.168.1.1 pppd=1\nend 1\n"
     );
     assert_eq!(hear(&mut office, "sessions"), record);
     assert_eq!(hear(&mut office, "show 1"), record);
@@ -69,6 +69,16 @@ fn report(user: &str, bytes: u64) -> Report {
 }
 
 #[test]
+fn what_the_client_says_of_its_line_is_told() {
+    let mut office = Office::new(config());
+    let client = office.join("192.0.2.2:4000");
+    let (call, now) = (office.dial(client), office.now);
+    office.client(client).set_link_info(call, u32::MAX, 0x000a_0000, now).unwrap();
+    office.pump();
+    assert!(hear(&mut office, "show 1").contains(" line-errors=0 send-accm=ffffffff receive-accm=000a0000 "));
+}
+
+#[test]
 fn what_pppd_has_told_is_told() {
     let mut office = Office::new(Config { delegate: true, ..config() });
     let client = office.join("192.0.2.2:4000");
@@ -77,7 +87,7 @@ fn what_pppd_has_told_is_told() {
     office.pass(Duration::from_secs(7));
     let record = format!(
         "record id=1 state=running user=al%20ice%1B client=192.0.2.2:4000 connection=1 call-id=1 peer-call-id={ours} uptime=7 \
-         datapath=pty line-errors=0 local=10.9.8.1 remote=10.9.8.2 pppd=1 interface=ppp0 mppe=MPPE-128%20stateless \
+         datapath=pty call=outgoing line-errors=0 local=10.9.8.1 remote=10.9.8.2 pppd=1 interface=ppp0 mppe=MPPE-128%20stateless \
          bytes-received=1000 bytes-sent=2000 packets-received=1 packets-sent=2 lost=1 reordered=2 late=3 duplicate=4 \
          round-trip-us=1500 counted-seconds-ago=7\nend 1\n"
     );
