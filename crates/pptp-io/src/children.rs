@@ -1,17 +1,20 @@
 //! Programs that this process starts and waits for.
 
-use std::ffi::OsStr;
+use std::ffi::{CString, OsStr};
+use std::fs::OpenOptions;
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd};
-use std::os::unix::process::CommandExt;
-use std::process::{Command, Stdio};
+use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+use std::os::unix::ffi::OsStrExt;
 
 use nix::sys::resource::{Resource, getrlimit};
 use nix::sys::signal::Signal;
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 
-use crate::sys;
+use crate::sys::{
+    self,
+    start::{self, Start},
+};
 
 /// A child that has not been [`reap`]ed: its number is nobody else's until then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -42,13 +45,20 @@ pub enum Ending {
 /// # Errors
 /// The program cannot be run. Out of processes (`EAGAIN`), memory or descriptors.
 pub fn start<S: AsRef<OsStr>>(program: &OsStr, arguments: &[S], inherited: &[BorrowedFd<'_>]) -> io::Result<Child> {
-    let mut command = Command::new(program);
-    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    // pppd signals its whole group when a link ends.
-    command.process_group(0);
-    sys::prepare_child(&mut command, inherited.iter().map(AsRawFd::as_raw_fd).collect());
-    // Waited for by `reap`.
-    Ok(Child(command.spawn()?.id()))
+    let text = |text: &OsStr| CString::new(text.as_bytes());
+    let program = text(program)?;
+    let words = std::iter::once(Ok(program.clone())).chain(arguments.iter().map(|word| text(word.as_ref())));
+    let arguments: Vec<CString> = words.collect::<Result<_, _>>()?;
+    let inherited: Vec<RawFd> = inherited.iter().map(AsRawFd::as_raw_fd).collect();
+    let nothing = OpenOptions::new().read(true).write(true).open("/dev/null")?;
+    let process = start::start(&Start {
+        program: &program,
+        arguments: &arguments,
+        standard: nothing.as_raw_fd(),
+        inherited: &inherited,
+    })?;
+    // Waited for by `reap`. pppd signals its whole group when a link ends.
+    u32::try_from(process).map(Child).map_err(io::Error::other)
 }
 
 /// Allows a child so many descriptors, unless it asks for more: programs that were written for few go through all that there
@@ -91,4 +101,37 @@ fn signal(child: Child, signal: Signal) {
     let Ok(number) = i32::try_from(child.0) else { return };
     // One that has ended is there until it is reaped, and nothing happens to it.
     let _ = nix::sys::signal::kill(Pid::from_raw(number), signal);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::fd::AsFd;
+
+    fn run(program: &str, arguments: &[&str]) -> io::Result<WaitStatus> {
+        let (ours, theirs) = crate::seqpacket::pair()?;
+        let child = start(OsStr::new(program), arguments, &[theirs.as_fd()])?;
+        drop(ours);
+        Ok(waitpid(Pid::from_raw(child.id().try_into().unwrap()), None)?)
+    }
+
+    #[test]
+    fn a_program_gets_its_arguments_and_the_signals_as_they_are() {
+        let script = "[ \"$1\" = 'a b' ] && grep -q 'SigBlk:.0000000000000000' /proc/self/status && kill -PIPE $$";
+        let status = run("sh", &["-c", script, "sh", "a b"]).unwrap();
+        assert!(matches!(status, WaitStatus::Signaled(_, Signal::SIGPIPE, _)), "{status:?}");
+    }
+
+    #[test]
+    fn a_program_that_is_not_there_is_an_error() {
+        for program in ["/nowhere/pppd", "there-is-no-such-program"] {
+            assert_eq!(run(program, &[]).unwrap_err().kind(), io::ErrorKind::NotFound);
+        }
+        assert_eq!(run("/", &[]).unwrap_err().kind(), io::ErrorKind::PermissionDenied);
+    }
+
+    #[test]
+    fn a_word_with_a_nul_is_an_error() {
+        assert_eq!(run("sh", &["a\0b"]).unwrap_err().kind(), io::ErrorKind::InvalidInput);
+    }
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod imports;
 pub(crate) mod messages;
+pub(crate) mod start;
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
@@ -214,23 +215,6 @@ pub(crate) fn limit_descriptors(pid: libc::pid_t, limit: libc::rlimit) -> io::Re
     // SAFETY: the kernel reads the new limit, which lives until the call returns; a null pointer for the old one is allowed.
     check(unsafe { libc::prlimit(pid, libc::RLIMIT_NOFILE, &raw const limit, std::ptr::null_mut()) })?;
     Ok(())
-}
-
-/// Lets the program that `command` starts inherit `fd` and no signal that is held back, and get SIGTERM when this thread ends.
-pub(crate) fn prepare_child(command: &mut std::process::Command, fds: Vec<RawFd>) {
-    let prepare = move || {
-        for &fd in &fds {
-            // SAFETY: F_SETFD takes a number, no pointer.
-            check(unsafe { libc::fcntl(fd, libc::F_SETFD, 0) })?;
-        }
-        // SAFETY: PR_SET_PDEATHSIG takes a number, no pointer.
-        check(unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGTERM) })?;
-        let none = nix::sys::signal::SigSet::empty();
-        Ok(nix::sys::signal::sigprocmask(nix::sys::signal::SigmaskHow::SIG_SETMASK, Some(&none), None)?)
-    };
-    // SAFETY: the closure makes a few system calls, all of them async-signal-safe, and allocates nothing: its errors are
-    // numbers.
-    unsafe { std::os::unix::process::CommandExt::pre_exec(command, prepare) };
 }
 
 /// Keeps a descriptor of this process from the programs that it starts. It may be anybody's: nothing else changes.
