@@ -198,7 +198,7 @@ fn nobody_can_fill_the_disk_with_lines_also_not_with_debug() {
 
 #[test]
 fn without_descriptors_calls_are_refused_and_connections_wait() {
-    let daemon = Daemon::start_with_descriptors(24, "", "");
+    let daemon = Daemon::start_with_descriptors(32, "", "");
     let idle = daemon.descriptors();
     let mut client = daemon.join();
     client.dial(1);
