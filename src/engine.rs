@@ -1,9 +1,10 @@
-//! The engine of this pppd, started when it is first needed and anew when it has ended.
+//! The engine of this pppd: a server's, or its own, started when it is first needed and anew when it has ended.
 //!
 //! It is reached through pppd's memory, so that it moves with pppd when that detaches: the parent, which ends, never
 //! talks to it again.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
+use std::os::fd::OwnedFd;
 
 use log::{error, log};
 use pptp_datapath::client::{Batching, Engine, EngineError, Options};
@@ -13,6 +14,8 @@ use crate::secrets;
 
 thread_local! {
     static ENGINE: RefCell<Option<Engine>> = const { RefCell::new(None) };
+    /// Whether it is a server's, in whose place comes no other.
+    static IS_SERVERS: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Lets `body` talk to the engine.
@@ -31,7 +34,21 @@ pub(crate) fn ask<T>(body: impl FnOnce(&mut Engine) -> Result<T, EngineError>) -
     result
 }
 
-/// Gives up an engine that has ended, which none does while pppd lives.
+/// Takes a server's engine, by the socket that the server gave us.
+pub(crate) fn attach(socket: OwnedFd) -> Result<(), String> {
+    ENGINE.with_borrow_mut(|engine| {
+        if engine.is_some() {
+            return Err(String::from(
+                "the server's engine cannot have an interface that was there before (option demand)",
+            ));
+        }
+        *engine = Some(Engine::attach(socket));
+        IS_SERVERS.set(true);
+        Ok(())
+    })
+}
+
+/// Gives up an engine that has ended, which its own never does while pppd lives.
 fn bury() {
     if ENGINE.with_borrow_mut(|engine| engine.as_mut().is_some_and(Engine::has_ended)) {
         pass_log_on();
@@ -41,6 +58,9 @@ fn bury() {
 }
 
 fn start() -> Result<Engine, EngineError> {
+    if IS_SERVERS.get() {
+        return Err(EngineError::Gone);
+    }
     Engine::start(Options { wipe: secrets::erase, batching: Batching::Batched }).map_err(EngineError::Io)
 }
 

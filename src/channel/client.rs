@@ -13,7 +13,7 @@ use pptp_callmgr::client::{self, Admission, Call, CallInfo, Progress, Request};
 use pptp_io::{gre_socket, pppox, tcp, words};
 
 use super::admission;
-use super::userspace::{self, Ends};
+use super::userspace::{self, Ends, Gre};
 use super::wait::{HeldSignals, Woken};
 use crate::options::{Path, Settings};
 use crate::pppd::{Interruption, NOTICE};
@@ -43,7 +43,7 @@ pub(super) enum Stopped {
 /// What a call needs before it is made.
 enum Outfit {
     Kernel { socket: OwnedFd },
-    Userspace { held: OwnedFd, ends: Ends },
+    Userspace { held: OwnedFd, gre: OwnedFd, life_line: OwnedFd },
 }
 
 /// Calls `server` and waits until the call is up, a signal comes, or the time is over.
@@ -58,8 +58,9 @@ pub(super) fn connect(settings: &Settings, server: &str, path: Path) -> Result<(
     log_connected(server, &info);
     let device = match outfit {
         Outfit::Kernel { socket } => socket,
-        Outfit::Userspace { ends, .. } => {
+        Outfit::Userspace { gre, life_line, .. } => {
             let call = userspace::describe(&info, settings);
+            let ends = Ends { gre: Gre::Socket(gre), life_line };
             userspace::make_device(path, call, ends).map_err(Stopped::Failed)?
         }
     };
@@ -74,13 +75,13 @@ impl Outfit {
         let failed = |error: io::Error| format!("cannot make a GRE socket: {}", words(&error));
         let gre = gre_socket::open(settings.mark).map_err(failed)?;
         let (held, life_line) = userspace::life_line().map_err(failed)?;
-        Ok(Self::Userspace { held, ends: Ends { gre, life_line } })
+        Ok(Self::Userspace { held, gre, life_line })
     }
 
     fn channel(&self) -> client::Channel<'_> {
         match self {
             Self::Kernel { socket } => client::Channel { held: socket.as_fd(), gre: None },
-            Self::Userspace { held, ends } => client::Channel { held: held.as_fd(), gre: Some(ends.gre.as_fd()) },
+            Self::Userspace { held, gre, .. } => client::Channel { held: held.as_fd(), gre: Some(gre.as_fd()) },
         }
     }
 }

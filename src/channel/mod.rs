@@ -228,8 +228,8 @@ fn take(settings: &Settings, client: &str, socket: RawFd) -> Result<RawFd, Stopp
     let offer = server::take_offer(socket)?;
     begin_reporting(settings.report.or(Some(socket)));
     let call = userspace::with_choices(offer.call, settings);
-    let device = userspace::make_device(path, call, Ends { gre: offer.gre, life_line: offer.life_line })
-        .map_err(Stopped::Failed)?;
+    let ends = Ends::offered(offer.gre, offer.life_line).map_err(Stopped::Failed)?;
+    let device = userspace::make_device(path, call, ends).map_err(Stopped::Failed)?;
     let number = device.as_raw_fd();
     with(|channel| channel.link = Some(Link::offered(path, device)));
     Ok(number)

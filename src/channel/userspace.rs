@@ -1,24 +1,62 @@
 //! A call whose GRE packets the engine carries, as a channel for pppd.
 
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use pptp_callmgr::client::CallInfo;
-use pptp_datapath::client::EngineError;
-use pptp_datapath::command::{CallConfig, Channel, Framing, TransmitWindow};
+use pptp_datapath::client::{Engine, EngineError};
+use pptp_datapath::command::{CallConfig, Channel, Framing, Port, TransmitWindow};
+use pptp_datapath::offer;
 use pptp_io::{pty, seqpacket, words};
 
 use crate::ccp::Encrypter;
 use crate::options::{Path, Settings};
 use crate::{engine, ppp_device, pppd, report};
 
-/// The call's own descriptors, all for the engine.
+/// The call's own, all for the engine.
 #[derive(Debug)]
 pub(super) struct Ends {
-    pub(super) gre: OwnedFd,
+    pub(super) gre: Gre,
     /// Its other end is closed when the call is over.
     pub(super) life_line: OwnedFd,
+}
+
+/// Where its packets come and go.
+#[derive(Debug)]
+pub(super) enum Gre {
+    Socket(OwnedFd),
+    /// A server's engine has a socket, on which we may have a channel.
+    Port(Port),
+}
+
+impl Ends {
+    /// Those of a call that a server offers; its engine, if it has one, is this pppd's from here on.
+    pub(super) fn offered(gre: offer::Gre<OwnedFd>, life_line: OwnedFd) -> Result<Self, String> {
+        let gre = match gre {
+            offer::Gre::Socket(socket) => Gre::Socket(socket),
+            offer::Gre::Engine { host, port } => {
+                engine::attach(host)?;
+                Gre::Port(port)
+            }
+        };
+        Ok(Self { gre, life_line })
+    }
+
+    /// Tells the engine of the channel.
+    fn open(
+        &self,
+        engine: &mut Engine,
+        channel: Channel,
+        (call, framing): (CallConfig, Framing),
+        frames: BorrowedFd<'_>,
+    ) -> Result<(), EngineError> {
+        let life_line = self.life_line.as_fd();
+        match &self.gre {
+            Gre::Socket(gre) => engine.new_channel(channel, call, framing, [gre.as_fd(), frames, life_line]),
+            Gre::Port(port) => engine.new_channel_on((channel, *port), call, framing, [frames, life_line]),
+        }
+    }
 }
 
 /// The two ends of a life line.
@@ -55,9 +93,8 @@ pub(super) fn make_device(path: Path, call: CallConfig, ends: Ends) -> Result<Ow
         Path::Pty => make_line(call, &ends),
         Path::Kernel | Path::Tun => {
             let attach: ppp_device::Attach = Box::new(move |engine, channel, frames| {
-                let descriptors = [ends.gre.as_fd(), frames, ends.life_line.as_fd()];
                 report::carries(channel);
-                engine.new_channel(channel, call, Framing::Datagrams, descriptors)
+                ends.open(engine, channel, (call, Framing::Datagrams), frames)
             });
             ppp_device::offer_line(attach).map_err(|error| format!("cannot make a channel: {}", words(&error)))
         }
@@ -73,9 +110,9 @@ fn make_line(call: CallConfig, ends: &Ends) -> Result<OwnedFd, String> {
     pty::set_ppp_discipline(slave.as_fd()).map_err(failed)?;
     pty::escape_nothing(slave.as_fd()).map_err(failed)?;
     let channel = Channel(NEXT.fetch_add(1, Ordering::Relaxed));
-    let descriptors = [ends.gre.as_fd(), master.as_fd(), ends.life_line.as_fd()];
     let refused = |error: EngineError| format!("the engine does not take the call: {error}");
-    engine::ask(|engine| engine.new_channel(channel, call, Framing::Hdlc, descriptors)).map_err(refused)?;
+    let framed = (call, Framing::Hdlc);
+    engine::ask(|engine| ends.open(engine, channel, framed, master.as_fd())).map_err(refused)?;
     report::carries(channel);
     if encrypts_terminals() {
         ppp_device::encrypt(channel).map_err(refused)?;

@@ -1,7 +1,9 @@
-//! What the plugin sees of its engine: commands, answers and lines for the log.
+//! What a host sees of an engine: commands, answers and lines for the log.
 //!
 //! Nothing here blocks longer than [`ANSWER_LIMIT`], and nothing may be called from a signal handler. The socket may be
 //! used by one process at a time: after a fork (pppd detaching) only parent or child goes on with it.
+
+mod shared;
 
 use std::collections::VecDeque;
 use std::ffi::CStr;
@@ -17,9 +19,11 @@ use zeroize::Zeroizing;
 use crate::codec::{self, Message};
 use crate::command::{
     Answer, CallConfig, Channel, Command, Direction, FilterKind, Framing, Idle, Instruction, Key, Link, LogLine,
-    Network, NpMode, Statistics, Unit,
+    Network, NpMode, Port, Statistics, Unit,
 };
 use crate::engine;
+
+pub use shared::SharedEngine;
 
 /// How long an engine may take to answer a command.
 pub const ANSWER_LIMIT: Duration = Duration::from_secs(1);
@@ -51,7 +55,8 @@ pub struct Options {
     pub batching: Batching,
 }
 
-/// A running engine. Dropping it (closing its socket in every process) ends it.
+/// A running engine, as one of its hosts sees it. Dropping it (closing its socket in every process) ends the engine, if this host
+/// has started it, else what the host has there.
 #[derive(Debug)]
 pub struct Engine {
     socket: OwnedFd,
@@ -113,7 +118,12 @@ impl Engine {
         let (socket, theirs) = seqpacket::pair()?;
         let engine = process::Detached { name: PROCESS_NAME, keep: &[theirs.as_fd()], wipe: options.wipe };
         process::detach(engine, |kept| engine::run(kept, options.batching))?;
-        Ok(Self { socket, last_serial: 0, answered: 0, lines: VecDeque::new() })
+        Ok(Self::attach(socket))
+    }
+
+    /// An engine that a server has started, by the socket that it gave us ([`SharedEngine::add_host`]).
+    pub fn attach(socket: OwnedFd) -> Self {
+        Self { socket, last_serial: 0, answered: 0, lines: VecDeque::new() }
     }
 
     /// The command socket: readable when there is a line for the log or when the engine has ended.
@@ -145,6 +155,14 @@ impl Engine {
     /// See [`EngineError`]; [`Answer::Refused`] is one.
     pub fn ask(&mut self, command: &Command, descriptors: &[BorrowedFd<'_>]) -> Result<Answer, EngineError> {
         let limit = if self.answered == self.last_serial { ANSWER_LIMIT } else { LATE_LIMIT };
+        self.send(command, descriptors)?;
+        match self.await_answer(limit)? {
+            Answer::Refused { errno, text } => Err(EngineError::Refused { errno, text }),
+            answer => Ok(answer),
+        }
+    }
+
+    fn send(&mut self, command: &Command, descriptors: &[BorrowedFd<'_>]) -> Result<(), EngineError> {
         self.last_serial = self.last_serial.wrapping_add(1);
         // There may be a key in it.
         let message = Zeroizing::new(codec::encode_command(self.last_serial, command));
@@ -152,11 +170,7 @@ impl Engine {
             io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => EngineError::Gone,
             io::ErrorKind::WouldBlock => EngineError::Silent,
             _ => EngineError::Io(error),
-        })?;
-        match self.await_answer(limit)? {
-            Answer::Refused { errno, text } => Err(EngineError::Refused { errno, text }),
-            answer => Ok(answer),
-        }
+        })
     }
 
     /// See [`Command::NewUnit`].
@@ -179,6 +193,20 @@ impl Engine {
         descriptors: [BorrowedFd<'_>; 3],
     ) -> Result<(), EngineError> {
         self.ask(&Command::NewChannel { channel, call, framing, port: None }, &descriptors).map(drop)
+    }
+
+    /// The same on a shared port; `descriptors`: its frames, its life line.
+    ///
+    /// # Errors
+    /// As [`Engine::ask`].
+    pub fn new_channel_on(
+        &mut self,
+        (channel, port): (Channel, Port),
+        call: CallConfig,
+        framing: Framing,
+        descriptors: [BorrowedFd<'_>; 2],
+    ) -> Result<(), EngineError> {
+        self.ask(&Command::NewChannel { channel, call, framing, port: Some(port) }, &descriptors).map(drop)
     }
 
     /// See [`Command::Connect`].

@@ -1,4 +1,5 @@
-//! What the plugin can ask of the engine, and the answers.
+//! What a host can ask of the engine, and the answers. A host is who has the other end of a command socket: a pppd's plugin, or a
+//! server.
 //!
 //! The words are those of the kernel's /dev/ppp (`linux/ppp-ioctl.h`), because that is what the plugin speaks to pppd.
 
@@ -11,7 +12,7 @@ use zeroize::Zeroize;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Unit(pub u32);
 
-/// A channel's number, chosen by the plugin, unique in one engine.
+/// A channel's number, chosen by its host, for which it is unique.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Channel(pub u32);
 
@@ -40,6 +41,27 @@ pub struct CallConfig {
     pub reorder_time: Duration,
     /// How many packets may wait.
     pub reorder_packets: u16,
+}
+
+impl CallConfig {
+    /// What tells it from others.
+    pub const fn ends(&self) -> CallEnds {
+        let Self { local, peer, call_id, peer_call_id, .. } = *self;
+        CallEnds { local, peer, call_id, peer_call_id }
+    }
+}
+
+/// The two ends of a call, outside the tunnel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CallEnds {
+    /// This end's address.
+    pub local: Ipv4Addr,
+    /// The peer's address.
+    pub peer: Ipv4Addr,
+    /// This end's id.
+    pub call_id: u16,
+    /// The peer's id.
+    pub peer_call_id: u16,
 }
 
 /// Whether the sender keeps to the peer's window (RFC 2637 §4.4).
@@ -169,10 +191,19 @@ pub enum Command {
         /// Whose socket it uses; `None`: its own, connected to the peer.
         port: Option<Port>,
     },
-    /// `[gre socket]`: a socket for channels of any peer.
+    /// `[gre socket]`: a socket for channels of any peer. For the first host alone.
     NewPort {
         /// Its number.
         port: Port,
+    },
+    /// `[command socket]`: another host, with numbers of its own, which may have one channel on this port, for this call. The
+    /// first packets of the call are kept for that channel. At the end of the socket all that it has is no more. For the first
+    /// host alone, with which the engine ends.
+    AddHost {
+        /// A port that is there.
+        port: Port,
+        /// The call; nobody else's.
+        call: CallEnds,
     },
     /// The unit's packets go through the channel (`PPPIOCCONNECT`).
     Connect {
@@ -333,7 +364,7 @@ pub struct Traffic {
     pub bytes: u64,
 }
 
-/// A line for pppd's log.
+/// A line for the host's log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogLine {
     /// How important it is.

@@ -12,17 +12,31 @@ use pptp_io::poller::{Interest, wait};
 use pptp_io::{clock, seqpacket};
 
 use crate::codec;
-use crate::command::CallConfig;
+use crate::command::{CallConfig, Port};
 
 /// A call that a server has accepted.
 #[derive(Debug)]
 pub struct Offer {
     /// What the control connection agreed on. Transmit window and reordering are for this end to choose.
     pub call: CallConfig,
-    /// A raw GRE socket that gets this call's packets and is connected to the client.
-    pub gre: OwnedFd,
+    /// How its packets are carried.
+    pub gre: Gre<OwnedFd>,
     /// Becomes readable, at its end, when the call is over.
     pub life_line: OwnedFd,
+}
+
+/// How a call's packets are carried.
+#[derive(Clone, Copy, Debug)]
+pub enum Gre<D> {
+    /// By whatever engine there is, through a raw GRE socket that gets this call's packets and is connected to the client.
+    Socket(D),
+    /// By an engine of the server's.
+    Engine {
+        /// A host's socket of it ([`crate::client::Engine::attach`]).
+        host: D,
+        /// On which the host may have a channel for this call.
+        port: Port,
+    },
 }
 
 /// Puts an offer on the server's end of the pair, without blocking.
@@ -32,10 +46,14 @@ pub struct Offer {
 pub fn send(
     socket: BorrowedFd<'_>,
     call: &CallConfig,
-    gre: BorrowedFd<'_>,
+    gre: Gre<BorrowedFd<'_>>,
     life_line: BorrowedFd<'_>,
 ) -> io::Result<()> {
-    seqpacket::send(socket, &codec::encode_offer(call), &[gre, life_line])
+    let (carrier, port) = match gre {
+        Gre::Socket(socket) => (socket, None),
+        Gre::Engine { host, port } => (host, Some(port)),
+    };
+    seqpacket::send(socket, &codec::encode_offer(call, port), &[carrier, life_line])
 }
 
 /// Takes the offer from pppd's end, and waits for it at most `limit`.
@@ -62,9 +80,14 @@ pub fn receive(socket: BorrowedFd<'_>, limit: Duration) -> io::Result<Offer> {
         return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the server has gone before it offered a call"));
     }
     let call = buffer.get(..received.length).and_then(codec::decode_offer);
-    let call = call.ok_or_else(|| invalid("the server's offer of a call is of another version"))?;
+    let (call, port) = call.ok_or_else(|| invalid("the server's offer of a call is of another version"))?;
     let descriptors = <[OwnedFd; 2]>::try_from(received.descriptors);
-    let [gre, life_line] = descriptors.map_err(|_| invalid("the server's offer of a call lacks its descriptors"))?;
+    let [carrier, life_line] =
+        descriptors.map_err(|_| invalid("the server's offer of a call lacks its descriptors"))?;
+    let gre = match port {
+        None => Gre::Socket(carrier),
+        Some(port) => Gre::Engine { host: carrier, port },
+    };
     Ok(Offer { call, gre, life_line })
 }
 
@@ -111,13 +134,21 @@ mod tests {
     #[test]
     fn an_offer_arrives_as_it_was_sent_with_its_descriptors_in_order() {
         let (ours, theirs) = seqpacket::pair().unwrap();
-        let ((gre, gre_end), (life_line, life_line_end)) = (seqpacket::pair().unwrap(), seqpacket::pair().unwrap());
-        send(ours.as_fd(), &call(), gre.as_fd(), life_line.as_fd()).unwrap();
-        let offer = receive(theirs.as_fd(), AT_ONCE).unwrap();
-        assert_eq!(offer.call, call());
-        for (near, far) in [(&offer.gre, gre_end), (&offer.life_line, life_line_end)] {
-            seqpacket::send(near.as_fd(), b"x", &[]).unwrap();
-            assert_eq!(seqpacket::receive(far.as_fd(), &mut [0; 4]).unwrap().length, 1);
+        for port in [None, Some(Port(3))] {
+            let ((gre, gre_end), (life_line, life_line_end)) = (seqpacket::pair().unwrap(), seqpacket::pair().unwrap());
+            let carrier = port.map_or(Gre::Socket(gre.as_fd()), |port| Gre::Engine { host: gre.as_fd(), port });
+            send(ours.as_fd(), &call(), carrier, life_line.as_fd()).unwrap();
+            let offer = receive(theirs.as_fd(), AT_ONCE).unwrap();
+            assert_eq!(offer.call, call());
+            let (carrier, arrived) = match offer.gre {
+                Gre::Socket(socket) => (socket, None),
+                Gre::Engine { host, port } => (host, Some(port)),
+            };
+            assert_eq!(arrived, port);
+            for (near, far) in [(&carrier, gre_end), (&offer.life_line, life_line_end)] {
+                seqpacket::send(near.as_fd(), b"x", &[]).unwrap();
+                assert_eq!(seqpacket::receive(far.as_fd(), &mut [0; 4]).unwrap().length, 1);
+            }
         }
     }
 
@@ -126,20 +157,20 @@ mod tests {
         let (ours, theirs) = seqpacket::pair().unwrap();
         let waiting = thread::spawn(move || receive(theirs.as_fd(), Duration::from_secs(10)).map(|offer| offer.call));
         thread::sleep(Duration::from_millis(20));
-        send(ours.as_fd(), &call(), ours.as_fd(), ours.as_fd()).unwrap();
+        send(ours.as_fd(), &call(), Gre::Socket(ours.as_fd()), ours.as_fd()).unwrap();
         assert_eq!(waiting.join().unwrap().unwrap(), call());
     }
 
     #[test]
     fn an_offer_of_another_version_is_invalid() {
-        let mut message = codec::encode_offer(&call());
+        let mut message = codec::encode_offer(&call(), None);
         message[0] += 1;
         assert_invalid(receive_after(&message, 2), "another version");
     }
 
     #[test]
     fn a_truncated_or_longer_offer_is_invalid() {
-        let mut message = codec::encode_offer(&call());
+        let mut message = codec::encode_offer(&call(), None);
         for length in 1..message.len() {
             assert_invalid(receive_after(&message[..length], 2), "another version");
         }
@@ -151,13 +182,13 @@ mod tests {
 
     #[test]
     fn no_offer_is_longer_than_the_longest() {
-        assert_eq!(codec::encode_offer(&call()).len(), codec::LONGEST_OFFER);
+        assert_eq!(codec::encode_offer(&call(), None).len(), codec::LONGEST_OFFER);
     }
 
     #[test]
     fn an_offer_with_other_than_two_descriptors_is_invalid() {
         for descriptors in [0, 1, 3] {
-            assert_invalid(receive_after(&codec::encode_offer(&call()), descriptors), "lacks its descriptors");
+            assert_invalid(receive_after(&codec::encode_offer(&call(), None), descriptors), "lacks its descriptors");
         }
     }
 
@@ -177,12 +208,12 @@ mod tests {
         drop(ours);
         assert_eq!(receive(theirs.as_fd(), AT_ONCE).unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
         let (ours, theirs) = seqpacket::pair().unwrap();
-        send(ours.as_fd(), &call(), ours.as_fd(), ours.as_fd()).unwrap();
+        send(ours.as_fd(), &call(), Gre::Socket(ours.as_fd()), ours.as_fd()).unwrap();
         drop(ours);
         assert!(receive(theirs.as_fd(), AT_ONCE).is_ok());
         let (ours, theirs) = seqpacket::pair().unwrap();
         drop(theirs);
-        let error = send(ours.as_fd(), &call(), ours.as_fd(), ours.as_fd()).unwrap_err();
+        let error = send(ours.as_fd(), &call(), Gre::Socket(ours.as_fd()), ours.as_fd()).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
     }
 }

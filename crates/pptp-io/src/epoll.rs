@@ -113,7 +113,6 @@ fn milliseconds(timeout: Option<Duration>) -> EpollTimeout {
 mod tests {
     use super::*;
     use crate::seqpacket;
-    use std::os::fd::AsFd;
 
     fn tokens(set: &mut EventSet, timeout: Option<Duration>) -> Vec<u64> {
         set.wait(timeout).unwrap().map(|(token, _)| token).collect()
@@ -137,6 +136,17 @@ mod tests {
         seqpacket::send(far.as_fd(), b"y", &[]).unwrap();
         set.remove(near2.as_fd()).unwrap();
         assert_eq!(tokens(&mut set, None), [1]);
+    }
+
+    #[test]
+    fn a_set_can_be_in_a_set() {
+        let (near, far) = seqpacket::pair().unwrap();
+        let (mut outer, mut inner) = (EventSet::new().unwrap(), EventSet::new().unwrap());
+        outer.add(inner.fd(), 1, Interest::Read, Trigger::Level).unwrap();
+        inner.add(near.as_fd(), 2, Interest::Read, Trigger::Level).unwrap();
+        assert!(tokens(&mut outer, Some(Duration::ZERO)).is_empty());
+        drop(far);
+        assert_eq!((tokens(&mut outer, None), tokens(&mut inner, None)), (vec![1], vec![2]));
     }
 
     #[test]

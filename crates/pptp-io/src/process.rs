@@ -18,6 +18,8 @@ use nix::sys::stat::{Mode, umask};
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{Pid, chdir, setsid};
 
+use crate::poller::{Interest, wait};
+use crate::seqpacket;
 use crate::sys::{self, Disposition, Fork};
 
 /// Signals that say "go away" to a terminal's or a service's processes. Ours goes when its sockets close.
@@ -38,7 +40,8 @@ pub struct Detached<'a> {
     pub wipe: fn(),
 }
 
-/// Runs `body` in a new process that is nobody's child, and returns when that process exists.
+/// Runs `body` in a new process that is nobody's child, and returns when that process has its name and nothing of this one's but
+/// what it keeps.
 ///
 /// `body` gets its own copies of the kept descriptors, in order. It must not use any other descriptor, not even ones it
 /// captured: they are closed. When it returns, the process ends.
@@ -89,12 +92,20 @@ fn block_signals() -> io::Result<SigSet> {
     Ok(before)
 }
 
-/// The process in between: it ends at once, so that the one that stays is init's child and no zombie of pppd's.
+/// The process in between: it ends soon, so that the one that stays is init's child and no zombie of pppd's.
 fn fork_again(new: Detached<'_>, body: impl FnOnce(Vec<OwnedFd>)) -> i32 {
     let _ = setsid();
-    match sys::fork() {
-        Ok(Fork::Parent(_)) => 0,
-        Ok(Fork::Child) => run(new, body),
+    let between = || -> io::Result<()> {
+        let (ours, theirs) = seqpacket::pair()?;
+        match sys::fork()? {
+            Fork::Parent(_) => drop(theirs),
+            Fork::Child => sys::exit_now(run(new, body)),
+        }
+        // It closes this among all that it does not keep.
+        wait(&[(ours.as_fd(), Interest::Read)], None).map(drop)
+    };
+    match between() {
+        Ok(()) => 0,
         Err(error) => error.raw_os_error().unwrap_or(libc::EAGAIN),
     }
 }
@@ -114,6 +125,7 @@ fn await_child(child: Pid) -> io::Result<()> {
 fn run(new: Detached<'_>, body: impl FnOnce(Vec<OwnedFd>)) -> i32 {
     let run = || -> io::Result<()> {
         shed_signals()?;
+        let _ = nix::sys::prctl::set_name(new.name);
         // The hook is the host's too: it would report a panic with the host's functions.
         drop(std::panic::take_hook());
         (new.wipe)();
@@ -125,7 +137,6 @@ fn run(new: Detached<'_>, body: impl FnOnce(Vec<OwnedFd>)) -> i32 {
         let kept = shed_descriptors(new.keep)?;
         let _ = chdir("/");
         umask(Mode::from_bits_truncate(0o077));
-        let _ = nix::sys::prctl::set_name(new.name);
         body(kept);
         Ok(())
     };

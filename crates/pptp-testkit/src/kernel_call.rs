@@ -13,7 +13,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use pptp_datapath::command::{CallConfig, TransmitWindow};
-use pptp_datapath::offer;
+use pptp_datapath::offer::{self, Gre};
 use pptp_io::gre_socket::{self, Calls};
 use pptp_io::seqpacket;
 
@@ -152,7 +152,7 @@ fn on_plugin(plan: &Plan, ends: &Ends) -> io::Result<KernelCall> {
         reorder_packets: 0,
     };
     let ((socket, pppds), (life_line, pppds_life_line)) = (seqpacket::pair()?, seqpacket::pair()?);
-    offer::send(socket.as_fd(), &call, gre.as_fd(), pppds_life_line.as_fd())?;
+    offer::send(socket.as_fd(), &call, Gre::Socket(gre.as_fd()), pppds_life_line.as_fd())?;
     let mut command = pppd(plan, ends);
     command.args(["pptp_client", &peer.to_string(), "pptp_sock", &pppds.as_raw_fd().to_string(), "nodetach"]);
     sys::pass_on(&mut command, pppds.as_raw_fd());

@@ -6,8 +6,8 @@ use pptp_io::message::{Reader, Writer};
 
 use super::{COMMAND, OFFER, VERSION};
 use crate::command::{
-    CallConfig, Channel, Command, Direction, FilterKind, Framing, Instruction, Key, Link, Network, NpMode, Port,
-    TransmitWindow, Unit,
+    CallConfig, CallEnds, Channel, Command, Direction, FilterKind, Framing, Instruction, Key, Link, Network, NpMode,
+    Port, TransmitWindow, Unit,
 };
 
 const NEW_UNIT: u8 = 1;
@@ -25,6 +25,7 @@ const GET_IDLE: u8 = 13;
 const GET_FLAGS: u8 = 16;
 const GET_STATISTICS: u8 = 14;
 const GET_COUNTERS: u8 = 15;
+const ADD_HOST: u8 = 17;
 
 const FRAMINGS: [Framing; 2] = [Framing::Datagrams, Framing::Hdlc];
 const MODES: [NpMode; 4] = [NpMode::Pass, NpMode::Drop, NpMode::Error, NpMode::Queue];
@@ -48,21 +49,22 @@ pub(crate) fn decode_command(message: &[u8]) -> Option<(u32, Command)> {
     reader.finish((serial, command))
 }
 
-/// Version, kind, addresses, numbers, whether there is a transmit window, time.
-pub(crate) const LONGEST_OFFER: usize = 2 + 8 + 10 + 1 + 8;
+/// Version, kind, addresses, numbers, whether there is a transmit window, time, port.
+pub(crate) const LONGEST_OFFER: usize = 2 + 8 + 10 + 1 + 8 + 5;
 
-/// The offer of a call.
-pub(crate) fn encode_offer(call: &CallConfig) -> Vec<u8> {
+/// The offer of a call, on a port of an engine if there is one.
+pub(crate) fn encode_offer(call: &CallConfig, port: Option<Port>) -> Vec<u8> {
     let mut writer = Writer::begin(VERSION, OFFER);
     put_call(&mut writer, call);
+    put_port(&mut writer, port);
     writer.finish()
 }
 
-/// The call that is offered; `None`: not an offer of this version.
-pub(crate) fn decode_offer(message: &[u8]) -> Option<CallConfig> {
+/// The call that is offered, and its port; `None`: not an offer of this version.
+pub(crate) fn decode_offer(message: &[u8]) -> Option<(CallConfig, Option<Port>)> {
     let (OFFER, mut reader) = Reader::open(VERSION, message)? else { return None };
-    let call = call(&mut reader)?;
-    reader.finish(call)
+    let offer = (call(&mut reader)?, port(&mut reader)?);
+    reader.finish(offer)
 }
 
 fn put_command(writer: &mut Writer, command: &Command) {
@@ -74,12 +76,16 @@ fn put_command(writer: &mut Writer, command: &Command) {
             put_channel(writer, NEW_CHANNEL, *channel);
             put_call(writer, call);
             writer.choice(framing, &FRAMINGS);
-            writer.flag(port.is_some());
-            writer.u32(port.map_or(0, |port| port.0));
+            put_port(writer, *port);
         }
         Command::NewPort { port } => {
             writer.u8(NEW_PORT);
             writer.u32(port.0);
+        }
+        Command::AddHost { port, call } => {
+            writer.u8(ADD_HOST);
+            writer.u32(port.0);
+            put_ends(writer, call);
         }
         Command::Connect { channel, unit } => {
             put_channel(writer, CONNECT, *channel);
@@ -144,10 +150,10 @@ fn take_command(kind: u8, reader: &mut Reader<'_>) -> Option<Command> {
         NEW_CHANNEL => {
             let (channel, call) = (channel(reader)?, call(reader)?);
             let framing = reader.choice(&FRAMINGS)?;
-            let (has_port, port) = (reader.flag()?, Port(reader.u32()?));
-            Command::NewChannel { channel, call, framing, port: has_port.then_some(port) }
+            Command::NewChannel { channel, call, framing, port: port(reader)? }
         }
         NEW_PORT => Command::NewPort { port: Port(reader.u32()?) },
+        ADD_HOST => Command::AddHost { port: Port(reader.u32()?), call: ends(reader)? },
         CONNECT => Command::Connect { channel: channel(reader)?, unit: unit(reader)? },
         DISCONNECT => Command::Disconnect { channel: channel(reader)? },
         DROP_CHANNEL => Command::DropChannel { channel: channel(reader)? },
@@ -214,10 +220,31 @@ fn link(reader: &mut Reader<'_>) -> Option<Link> {
     }
 }
 
+fn put_port(writer: &mut Writer, port: Option<Port>) {
+    writer.flag(port.is_some());
+    writer.u32(port.map_or(0, |port| port.0));
+}
+
+fn port(reader: &mut Reader<'_>) -> Option<Option<Port>> {
+    let (is_there, number) = (reader.flag()?, reader.u32()?);
+    Some(is_there.then_some(Port(number)))
+}
+
+fn put_ends(writer: &mut Writer, ends: &CallEnds) {
+    writer.array(ends.local.octets());
+    writer.array(ends.peer.octets());
+    writer.u16(ends.call_id);
+    writer.u16(ends.peer_call_id);
+}
+
+fn ends(reader: &mut Reader<'_>) -> Option<CallEnds> {
+    let (local, peer) = (Ipv4Addr::from(reader.array()?), Ipv4Addr::from(reader.array()?));
+    Some(CallEnds { local, peer, call_id: reader.u16()?, peer_call_id: reader.u16()? })
+}
+
 fn put_call(writer: &mut Writer, call: &CallConfig) {
-    writer.array(call.local.octets());
-    writer.array(call.peer.octets());
-    for number in [call.call_id, call.peer_call_id, call.peer_window, call.receive_window, call.reorder_packets] {
+    put_ends(writer, &call.ends());
+    for number in [call.peer_window, call.receive_window, call.reorder_packets] {
         writer.u16(number);
     }
     writer.flag(call.transmit_window == TransmitWindow::On);
@@ -225,8 +252,7 @@ fn put_call(writer: &mut Writer, call: &CallConfig) {
 }
 
 fn call(reader: &mut Reader<'_>) -> Option<CallConfig> {
-    let (local, peer) = (Ipv4Addr::from(reader.array()?), Ipv4Addr::from(reader.array()?));
-    let (call_id, peer_call_id) = (reader.u16()?, reader.u16()?);
+    let CallEnds { local, peer, call_id, peer_call_id } = ends(reader)?;
     let (peer_window, receive_window, reorder_packets) = (reader.u16()?, reader.u16()?, reader.u16()?);
     let transmit_window = if reader.flag()? { TransmitWindow::On } else { TransmitWindow::Off };
     let reorder_time = reader.duration()?;
@@ -291,6 +317,7 @@ mod tests {
                 port: Some(Port(9)),
             },
             Command::NewPort { port: Port(9) },
+            Command::AddHost { port: Port(9), call: call.ends() },
             Command::Connect { channel, unit },
             Command::Disconnect { channel },
             Command::DropChannel { channel },

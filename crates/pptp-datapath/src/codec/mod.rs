@@ -1,7 +1,7 @@
-//! The messages between plugin and engine, and the offer of a call ([`crate::offer`]): one datagram each
+//! The messages between hosts and engine, and the offer of a call ([`crate::offer`]): one datagram each
 //! ([`pptp_io::message`]).
 //!
-//! Both ends are one binary, forked; [`VERSION`] only guards against a plugin file that was replaced meanwhile.
+//! [`VERSION`] guards against a plugin file that was replaced meanwhile, and against a server of another version.
 
 mod command;
 
@@ -12,7 +12,7 @@ use crate::command::{Answer, Idle, LogLine, Statistics, Traffic};
 pub(crate) use command::{LONGEST_OFFER, decode_command, decode_offer, encode_command, encode_offer};
 
 /// Changes with every change of the messages.
-const VERSION: u8 = 4;
+const VERSION: u8 = 5;
 
 /// No message is longer: a filter has at most 4096 instructions of 8 bytes.
 pub(crate) const LONGEST_MESSAGE: usize = 40 * 1024;

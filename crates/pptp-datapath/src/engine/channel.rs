@@ -33,6 +33,9 @@ pub(super) struct Parked {
 /// One channel.
 #[derive(Debug)]
 pub(super) struct Channel {
+    /// The index of its host.
+    pub(super) host: usize,
+    /// Its number there.
     pub(super) number: ChannelNumber,
     /// The index of its port.
     pub(super) port: usize,
@@ -81,13 +84,14 @@ pub(super) struct Trouble {
 
 impl Channel {
     pub(super) fn new(
-        number: ChannelNumber,
+        (host, number): (usize, ChannelNumber),
         (call, framing): (&CallConfig, Framing),
         port: usize,
         [frames, life_line]: [OwnedFd; 2],
         now: Instant,
     ) -> Self {
         Self {
+            host,
             number,
             port,
             unit: None,

@@ -78,9 +78,9 @@ impl Engine {
                 Some(network) => self.transmit_packet(index, network, information),
                 None => {
                     unit.count_control(Way::Sent, information.len());
-                    let channel = unit.channel;
+                    let (host, channel) = (unit.host, unit.channel);
                     let news = watch(unit, Way::Sent, protocol, information);
-                    self.report(news);
+                    self.report(host, news);
                     if let Some(channel) = channel {
                         self.transmit_frame(channel, protocol, information);
                     }
@@ -137,6 +137,7 @@ impl Engine {
     /// Gives a frame of the peer's that is not for the network to pppd, by the descriptor on which it expects it.
     pub(super) fn pass_to_pppd(&mut self, channel_index: usize, protocol: u16, information: &[u8]) {
         let Some(channel) = self.channels.find_mut(channel_index) else { return };
+        let host = channel.host;
         let unit = channel.unit.and_then(|unit| self.units.find_mut(unit));
         let mut news = None;
         let frames = match unit {
@@ -150,6 +151,6 @@ impl Engine {
         if send_to_pppd(frames, protocol, information).is_err() {
             channel.trouble.lost_to_pppd += 1;
         }
-        self.report(news);
+        self.report(host, news);
     }
 }

@@ -1,7 +1,7 @@
 //! The engine's process: one thread, one loop, batches both ways.
 //!
 //! ```text
-//!  pppd <-> frames of units and channels <-> engine <-> ports (raw GRE sockets) <-> peers
+//!  pppds <-> frames of units and channels <-> engine <-> ports (raw GRE sockets) <-> peers
 //!                      TUN devices (pppN) <-> engine
 //!        the kernel's PPP channels <-> terminals <-> engine
 //! ```
@@ -15,6 +15,7 @@ mod commands;
 mod decrypt;
 mod encryption;
 mod frames;
+mod host;
 mod line;
 mod port;
 mod ppp;
@@ -35,9 +36,10 @@ use pptp_io::epoll::{EventSet, Trigger};
 use pptp_io::gre_socket::Sender;
 use pptp_io::poller::{Interest, Ready};
 use pptp_io::tun::Offload;
-use pptp_io::{clock, confine, process, seqpacket};
+use pptp_io::{clock, confine, process};
 
 use channel::Channel;
+use host::{FIRST, Host};
 use port::{Flushed, Port};
 use receive::Downlink;
 use send::Uplink;
@@ -46,8 +48,6 @@ use source::Source;
 use unit::Unit;
 
 use crate::client::Batching;
-use crate::codec::{self, Message};
-use crate::command::LogLine;
 
 /// The most packets in a batch.
 const BATCH: usize = 64;
@@ -65,18 +65,18 @@ const BACKLOG_GRACE: Duration = Duration::from_millis(5);
 pub(crate) fn run(kept: Vec<OwnedFd>, batching: Batching) {
     let Ok([commands]) = <[OwnedFd; 1]>::try_from(kept) else { return };
     let Ok(engine) = Engine::new(commands, batching) else { return };
-    // Four for each call.
+    // Five for each call.
     if let Err(error) = process::raise_descriptor_limit() {
-        engine.log(log::Level::Debug, format!("engine: descriptor limit: {}", pptp_io::words(&error)));
+        engine.log(FIRST, log::Level::Debug, format!("engine: descriptor limit: {}", pptp_io::words(&error)));
     }
     for failure in confine::confine_engine() {
-        engine.log(log::Level::Debug, format!("engine: {failure}"));
+        engine.log(FIRST, log::Level::Debug, format!("engine: {failure}"));
     }
     engine.serve();
 }
 
 struct Engine {
-    commands: OwnedFd,
+    hosts: Slab<Host>,
     events: EventSet,
     pending: Vec<(Source, Ready)>,
     units: Slab<Unit>,
@@ -87,7 +87,7 @@ struct Engine {
     down: Downlink,
     up: Uplink,
     sender: Sender,
-    /// TUN devices and terminals that may have something to read.
+    /// TUN devices and terminals that may have something to read; whoever has waited longest is first.
     busy: Vec<Source>,
     /// Channels that may have something to send or a new deadline.
     touched: Vec<usize>,
@@ -105,13 +105,15 @@ struct Engine {
 impl Engine {
     fn new(commands: OwnedFd, batching: Batching) -> io::Result<Self> {
         let events = EventSet::new()?;
-        events.add(commands.as_fd(), Source::Commands.token(), Interest::Read, Trigger::Level)?;
+        events.add(commands.as_fd(), Source::Commands(FIRST).token(), Interest::Read, Trigger::Level)?;
+        let mut hosts = Slab::default();
+        hosts.insert(Host::new(commands));
         let (batch, offload) = match batching {
             Batching::Batched => (BATCH, Offload::TcpAndUdp),
             Batching::Single => (1, Offload::None),
         };
         Ok(Self {
-            commands,
+            hosts,
             events,
             pending: Vec::new(),
             units: Slab::default(),
@@ -156,7 +158,7 @@ impl Engine {
         let ready = self.events.wait(timeout)?;
         self.pending.extend(ready.filter_map(|(token, ready)| Some((Source::from_token(token)?, ready))));
         // Last, so that nothing new has the number of something that has just ended and has an event left.
-        self.pending.sort_by_key(|(source, _)| *source == Source::Commands);
+        self.pending.sort_by_key(|(source, _)| matches!(source, Source::Commands(_)));
         Ok(())
     }
 
@@ -172,7 +174,7 @@ impl Engine {
 
     fn dispatch(&mut self, source: Source, ready: Ready) {
         match source {
-            Source::Commands => self.read_command(),
+            Source::Commands(host) => self.read_command(host),
             Source::Tun(unit) => self.note_readable(unit),
             Source::UnitFrames(unit) => self.read_unit_frames(unit),
             Source::ChannelFrames(channel) if self.has_terminal(channel) => self.handle_terminal(channel, ready),
@@ -226,8 +228,8 @@ impl Engine {
             channel.timer = None;
             channel.session.handle_timeout(self.now, &mut self.down.inbound);
             if channel.takes_note_of_silence(self.now) {
-                let text = silence_text(channel);
-                self.log(log::Level::Warn, text);
+                let (host, text) = (channel.host, silence_text(channel));
+                self.log(host, log::Level::Warn, text);
             }
             self.deliver_inbound(index);
             self.write_deliveries();
@@ -295,16 +297,6 @@ impl Engine {
         if self.ports.find(index).is_some_and(|port| port.outgoing.is_blocked()) {
             self.flush(index);
         }
-    }
-
-    fn report(&self, news: impl IntoIterator<Item = LogLine>) {
-        news.into_iter().for_each(|line| self.log(line.level, line.text));
-    }
-
-    /// Sends a line for pppd's log; one for which the socket has no room is lost.
-    fn log(&self, level: log::Level, text: String) {
-        let message = codec::encode_message(&Message::Log(LogLine { level, text }));
-        let _ = seqpacket::send(self.commands.as_fd(), &message, &[]);
     }
 }
 

@@ -19,14 +19,19 @@ use crate::command::Port as PortNumber;
 /// Bytes in front of a packet: GRE header and PPP header at their longest.
 pub(super) const HEADROOM: usize = GreHeader::MAX_LENGTH + ppp::ENCRYPTED_LENGTH;
 
+/// Packets that are kept for a channel that is not there yet, and the longest of them: more than PPP says before it hears
+/// something.
+const MOST_KEPT: usize = 16;
+const LONGEST_KEPT: usize = 2048;
+
 /// One port.
 #[derive(Debug)]
 pub(super) struct Port {
     /// `None`: it is one channel's own, connected to the peer.
     pub(super) number: Option<PortNumber>,
     pub(super) socket: OwnedFd,
-    /// Channels by our call ids.
-    pub(super) calls: HashMap<u16, usize, BuildHasherDefault<CallHasher>>,
+    /// Whose packets come, by our call ids.
+    pub(super) calls: HashMap<u16, Party, BuildHasherDefault<CallHasher>>,
     pub(super) outgoing: Outgoing,
     /// Whether the socket will say when it takes packets again.
     pub(super) is_full: bool,
@@ -90,6 +95,42 @@ impl Port {
         }
         self.outgoing.clear();
         Flushed::Everything
+    }
+}
+
+/// Who gets the packets of a call.
+#[derive(Debug)]
+pub(super) enum Party {
+    /// A channel, by its index.
+    Channel(usize),
+    /// A channel that a host may have.
+    Awaited(Box<Awaited>),
+}
+
+/// What a call's channel is to get when it is there: a peer's first words come while pppd is being started, and many peers
+/// repeat them only seconds later.
+#[derive(Debug)]
+pub(super) struct Awaited {
+    peer: Ipv4Addr,
+    /// From the outer IP header on.
+    pub(super) packets: Vec<Vec<u8>>,
+    pub(super) strangers: u64,
+}
+
+impl Party {
+    pub(super) fn awaited(peer: Ipv4Addr) -> Self {
+        Self::Awaited(Box::new(Awaited { peer, packets: Vec::new(), strangers: 0 }))
+    }
+}
+
+impl Awaited {
+    /// The newest are lost if there are many, or if they are no first words.
+    pub(super) fn keep(&mut self, source: Ipv4Addr, packet: &[u8]) {
+        if source != self.peer {
+            self.strangers += 1;
+        } else if self.packets.len() < MOST_KEPT && packet.len() <= LONGEST_KEPT {
+            self.packets.push(packet.to_vec());
+        }
     }
 }
 

@@ -11,6 +11,7 @@ use pptp_io::gre_socket::Receiver;
 use pptp_io::tun;
 
 use super::channel::{Buffer, Channel};
+use super::port::{Awaited, Party};
 use super::unit::Unit;
 use super::{Engine, ppp};
 use crate::command::Network;
@@ -21,6 +22,9 @@ const USUAL_SLOT: usize = 2048;
 
 /// What an outer IP header, a GRE header and a PPP header need at most, besides the frame.
 const SLOT_OVERHEAD: usize = 60 + 16 + 4;
+
+/// Buffers that are kept when nobody needs them: some batches. More are given back.
+const MOST_FREE: usize = 256;
 
 /// What receiving works with.
 #[derive(Debug)]
@@ -97,9 +101,19 @@ impl Downlink {
     }
 
     pub(super) fn recycle(&mut self, buffer: Buffer) {
-        if buffer.len() == self.slot_length {
+        if buffer.len() == self.slot_length && self.pool.len() < MOST_FREE {
             self.pool.push(buffer);
         }
+    }
+
+    /// Makes a packet, which fits, a batch.
+    fn put(&mut self, packet: &[u8]) {
+        self.lengths.clear();
+        let slot = self.slots.first_mut().and_then(|slot| slot.get_mut(..packet.len()));
+        self.lengths.push(slot.map(|slot| {
+            slot.copy_from_slice(packet);
+            packet.len()
+        }));
     }
 
     /// Takes a received packet's buffer, and leaves another in its slot.
@@ -135,6 +149,19 @@ impl Engine {
         self.write_deliveries();
     }
 
+    /// Takes what has come for a channel before it was there.
+    pub(super) fn receive_kept(&mut self, index: usize, awaited: Awaited) {
+        let Some(channel) = self.channels.find_mut(index) else { return };
+        channel.trouble.strangers += awaited.strangers;
+        let port = channel.port;
+        for packet in awaited.packets {
+            self.down.put(&packet);
+            self.take_packet(port, 0);
+        }
+        self.deliver_pending();
+        self.write_deliveries();
+    }
+
     /// Hands out what the batch has brought to the channel of the packets before.
     fn deliver_pending(&mut self) {
         if let Some(channel) = self.down.pending.take() {
@@ -150,9 +177,13 @@ impl Engine {
             port.malformed += 1;
             return;
         };
-        let Some(&index) = port.calls.get(&call) else {
-            port.unknown_calls += 1;
-            return;
+        let index = match port.calls.get_mut(&call) {
+            Some(Party::Channel(index)) => *index,
+            Some(Party::Awaited(awaited)) => return awaited.keep(source, packet),
+            None => {
+                port.unknown_calls += 1;
+                return;
+            }
         };
         let Some(channel) = self.channels.find_mut(index) else { return };
         if source != channel.peer {
@@ -249,8 +280,10 @@ impl Engine {
             return;
         }
         let Some(port) = self.ports.find(port) else { return };
-        let [channel] = port.calls.values().copied().collect::<Vec<_>>()[..] else { return };
-        self.note_error_of(channel, error);
+        let mut calls = port.calls.values();
+        if let (Some(&Party::Channel(channel)), None) = (calls.next(), calls.next()) {
+            self.note_error_of(channel, error);
+        }
     }
 
     pub(super) fn note_error_of(&mut self, channel: usize, error: &io::Error) {
@@ -262,8 +295,8 @@ impl Engine {
         }
         // This says what silence would say.
         channel.end_silence();
-        let text = error_text(channel, error);
-        self.log(log::Level::Warn, text);
+        let (host, text) = (channel.host, error_text(channel, error));
+        self.log(host, log::Level::Warn, text);
     }
 }
 

@@ -27,13 +27,15 @@ const MOST_WAITING: usize = 4096;
 #[derive(Debug)]
 pub(super) struct Uplink {
     train: Box<[u8]>,
+    /// Devices and terminals that were read.
+    served: Vec<Source>,
     /// For packets that do not leave.
     scratch: Outgoing,
 }
 
 impl Uplink {
     pub(super) fn new() -> Self {
-        Self { train: vec![0; LONGEST_TRAIN].into(), scratch: Outgoing::default() }
+        Self { train: vec![0; LONGEST_TRAIN].into(), served: Vec::new(), scratch: Outgoing::default() }
     }
 }
 
@@ -120,15 +122,46 @@ enum Read {
 }
 
 impl Engine {
-    /// Reads the devices and terminals that have something, a batch of each.
+    /// Reads the devices and terminals that have something, a batch of each. Those that could not be read, because the socket
+    /// was full of others' packets, are the first the next time.
     pub(super) fn read_devices(&mut self) {
-        let mut busy = std::mem::take(&mut self.busy);
-        busy.retain(|&source| match source {
+        let (mut busy, mut served) = (std::mem::take(&mut self.busy), std::mem::take(&mut self.up.served));
+        busy.retain(|&source| {
+            if !self.may_read(source) {
+                return true;
+            }
+            if self.read_source(source) {
+                served.push(source);
+            }
+            self.make_room(source);
+            false
+        });
+        busy.append(&mut served);
+        (self.busy, self.up.served) = (busy, served);
+    }
+
+    /// Whether it may have more.
+    fn read_source(&mut self, source: Source) -> bool {
+        match source {
             Source::Tun(unit) => self.read_device(unit),
             Source::ChannelFrames(channel) => self.read_terminal(channel),
             _ => false,
-        });
-        self.busy = busy;
+        }
+    }
+
+    /// Sends a batch that is full, so that the next device can be read.
+    fn make_room(&mut self, source: Source) {
+        let channel = match source {
+            Source::Tun(unit) => self.units.find(unit).and_then(|unit| unit.channel),
+            Source::ChannelFrames(channel) => Some(channel),
+            _ => None,
+        };
+        let Some(channel) = channel.and_then(|channel| self.channels.find(channel)) else { return };
+        let index = channel.port;
+        let outgoing = self.ports.find(index).map(|port| &port.outgoing);
+        if outgoing.is_some_and(|outgoing| outgoing.waiting() >= self.batch && !outgoing.is_blocked()) {
+            self.flush(index);
+        }
     }
 
     /// Whether the device may have more.

@@ -2,44 +2,51 @@
 
 /// A vector whose places are used again.
 #[derive(Debug)]
-pub(super) struct Slab<T>(Vec<Option<T>>);
+pub(super) struct Slab<T> {
+    places: Vec<Option<T>>,
+    free: Vec<usize>,
+}
 
 impl<T> Default for Slab<T> {
     fn default() -> Self {
-        Self(Vec::new())
+        Self { places: Vec::new(), free: Vec::new() }
     }
 }
 
 impl<T> Slab<T> {
     /// Takes a thing, and gives its number.
     pub(super) fn insert(&mut self, thing: T) -> usize {
-        if let Some((index, place)) = self.0.iter_mut().enumerate().find(|(_, place)| place.is_none()) {
-            *place = Some(thing);
-            return index;
+        if let Some(index) = self.free.pop() {
+            if let Some(place) = self.places.get_mut(index) {
+                *place = Some(thing);
+                return index;
+            }
         }
-        self.0.push(Some(thing));
-        self.0.len() - 1
+        self.places.push(Some(thing));
+        self.places.len() - 1
     }
 
     pub(super) fn remove(&mut self, index: usize) -> Option<T> {
-        self.0.get_mut(index).and_then(Option::take)
+        let thing = self.places.get_mut(index)?.take()?;
+        self.free.push(index);
+        Some(thing)
     }
 
     pub(super) fn find(&self, index: usize) -> Option<&T> {
-        self.0.get(index).and_then(Option::as_ref)
+        self.places.get(index).and_then(Option::as_ref)
     }
 
     pub(super) fn find_mut(&mut self, index: usize) -> Option<&mut T> {
-        self.0.get_mut(index).and_then(Option::as_mut)
+        self.places.get_mut(index).and_then(Option::as_mut)
     }
 
     /// No number is as high.
     pub(super) fn end(&self) -> usize {
-        self.0.len()
+        self.places.len()
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (usize, &T)> {
-        self.0.iter().enumerate().filter_map(|(index, thing)| Some((index, thing.as_ref()?)))
+        self.places.iter().enumerate().filter_map(|(index, thing)| Some((index, thing.as_ref()?)))
     }
 }
 

@@ -1,9 +1,9 @@
 //! What an event is about, as the number that the kernel keeps.
 
-/// A descriptor, by what it is to which unit, channel or port.
+/// A descriptor, by what it is to which host, unit, channel or port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Source {
-    Commands,
+    Commands(usize),
     Tun(usize),
     UnitFrames(usize),
     Port(usize),
@@ -17,7 +17,7 @@ const KIND_SHIFT: u32 = 56;
 impl Source {
     pub(super) fn token(self) -> u64 {
         let (kind, index) = match self {
-            Self::Commands => (0, 0),
+            Self::Commands(host) => (0, host),
             Self::Tun(index) => (1, index),
             Self::UnitFrames(index) => (2, index),
             Self::Port(index) => (3, index),
@@ -31,7 +31,7 @@ impl Source {
     pub(super) fn from_token(token: u64) -> Option<Self> {
         let index = usize::try_from(token & !(u64::MAX << KIND_SHIFT)).ok()?;
         Some(match token >> KIND_SHIFT {
-            0 => Self::Commands,
+            0 => Self::Commands(index),
             1 => Self::Tun(index),
             2 => Self::UnitFrames(index),
             3 => Self::Port(index),
@@ -51,6 +51,7 @@ mod tests {
     fn a_source_comes_back_from_its_token() {
         for index in [0, 1, 70_000] {
             let all = [
+                Source::Commands(index),
                 Source::Tun(index),
                 Source::UnitFrames(index),
                 Source::Port(index),
@@ -62,7 +63,6 @@ mod tests {
                 assert_eq!(Source::from_token(source.token()), Some(source));
             }
         }
-        assert_eq!(Source::from_token(Source::Commands.token()), Some(Source::Commands));
         assert_eq!(Source::from_token(u64::MAX), None);
     }
 }

@@ -169,8 +169,8 @@ impl Engine {
             exit.send(frame);
         };
         exit.encrypt();
-        let news = exit.news;
-        self.report(news);
+        let (host, news) = (channel.host, exit.news);
+        self.report(host, news);
         self.touch(index);
         sent
     }
@@ -200,12 +200,13 @@ impl Engine {
         if !channel.encryption.admits(protocol) {
             return self.down.recycle(frame.buffer);
         }
+        let host = channel.host;
         let news = match protocol {
             CCP => channel.encryption.watch(Way::Received, information),
             _ => None,
         };
         self.push_to_line(index, frame);
-        self.report(news);
+        self.report(host, news);
     }
 
     /// Keeps a frame for its channel's terminal, to be written with the rest of the batch.

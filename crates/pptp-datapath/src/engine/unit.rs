@@ -13,6 +13,9 @@ use crate::filter::{self, Filter, Way};
 /// One unit.
 #[derive(Debug)]
 pub(super) struct Unit {
+    /// The index of its host.
+    pub(super) host: usize,
+    /// Its number there.
     pub(super) number: UnitNumber,
     pub(super) tun: OwnedFd,
     /// pppd's frames: control protocols other than the channel's, and in loop mode packets.
@@ -52,8 +55,14 @@ pub(super) enum Fate {
 }
 
 impl Unit {
-    pub(super) fn new(number: UnitNumber, (tun, frames): (OwnedFd, OwnedFd), offload: Offload, now: Instant) -> Self {
+    pub(super) fn new(
+        (host, number): (usize, UnitNumber),
+        (tun, frames): (OwnedFd, OwnedFd),
+        offload: Offload,
+        now: Instant,
+    ) -> Self {
         Self {
+            host,
             number,
             tun,
             frames,

@@ -20,7 +20,6 @@ use pptp_io::children::Ending;
 use self::placing::OPENING;
 use super::client::{Asked, Client, Opener, Stage, connection_config};
 use super::deadlines::Deadlines;
-use super::ids::CallIds;
 use super::lines::Lines;
 use super::orders::Ticket;
 use super::presence::Presence;
@@ -80,7 +79,7 @@ impl<L: Lines> Exchange<L> {
         Self {
             host_name,
             clients: BTreeMap::new(),
-            calls: Switchboard::new(lines, CallIds::new(random), Arc::clone(&config)),
+            calls: Switchboard::new(lines, random, Arc::clone(&config)),
             config,
             presence: Presence::default(),
             strikes: Strikes::default(),
@@ -267,15 +266,24 @@ impl<L: Lines> Exchange<L> {
     /// An operator ends sessions: how many there were.
     pub(super) fn disconnect(&mut self, target: Target, now: Instant) -> usize {
         let found = self.calls.matching(target);
-        for id in &found {
+        self.end_calls(&found, "an operator has ended it", now);
+        found.len()
+    }
+
+    /// Something that carries calls has ended.
+    pub(super) fn handle_cut(&mut self, now: Instant) {
+        self.end_calls(&self.calls.cut(), "the engine that carried it has ended", now);
+    }
+
+    fn end_calls(&mut self, sessions: &[SessionId], why: &str, now: Instant) {
+        for id in sessions {
             let Some((client_id, call)) = self.calls.call_of(*id) else { continue };
-            self.calls.disconnect(*id, now);
+            self.calls.disconnect(*id, why, now);
             if let Some(client) = self.clients.get_mut(&client_id) {
                 client.clear(call, now);
                 self.settle(client_id, now);
             }
         }
-        found.len()
     }
 
     /// What starts pppds.

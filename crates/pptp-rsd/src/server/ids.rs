@@ -1,10 +1,13 @@
 //! Call ids of our own, none of them in use twice on this server: RFC 2637 §3.2.2 wants that only of one tunnel, but pptp.ko
-//! knows a call by our address and id alone, and two clients behind one address are one address to a GRE socket.
+//! knows a call by our address and id alone, and two clients behind one address are one address to a GRE socket. They are
+//! spread over the engines by their lowest bits.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use pptp_core::wire::CallId;
+
+use super::engines::mask;
 
 /// How many ids that became free are kept back, so that what is on the way for their calls reaches no other.
 const RESTING: usize = 256;
@@ -23,11 +26,15 @@ struct Book {
     /// A bit for each id that is in use or rests.
     taken: Box<[u64; WORDS]>,
     resting: VecDeque<CallId>,
+    /// How many calls each engine has.
+    loads: Vec<usize>,
 }
 
 impl CallIds {
-    pub(super) fn new(random: Box<dyn FnMut() -> u32 + Send>) -> Self {
-        Self(Arc::new(Mutex::new(Book { random, taken: Box::new([0; WORDS]), resting: VecDeque::new() })))
+    /// For so many engines.
+    pub(super) fn new(random: Box<dyn FnMut() -> u32 + Send>, engines: usize) -> Self {
+        let (taken, resting, loads) = (Box::new([0; WORDS]), VecDeque::new(), vec![0; engines.max(1)]);
+        Self(Arc::new(Mutex::new(Book { random, taken, resting, loads })))
     }
 
     /// Where a control connection draws its ids.
@@ -40,13 +47,17 @@ impl CallIds {
     pub(super) fn claim(&self, id: CallId) -> bool {
         let mut book = self.book();
         let free = !book.is_taken(id);
-        book.mark(id, true);
+        if free {
+            book.mark(id, true);
+            book.load(id, |load| load + 1);
+        }
         free
     }
 
     /// Gives an id back that was claimed.
     pub(super) fn release(&self, id: CallId) {
         let mut book = self.book();
+        book.load(id, |load| load.saturating_sub(1));
         book.resting.push_back(id);
         if book.resting.len() <= RESTING {
             return;
@@ -62,16 +73,26 @@ impl CallIds {
 }
 
 impl Book {
+    /// An id of the engine with the fewest calls.
     fn draw(&mut self) -> u32 {
+        let mask = u32::from(mask(self.loads.len()));
+        let engine = (0_u32..).zip(&self.loads).min_by_key(|(_, load)| **load).map_or(0, |(engine, _)| engine);
         let mut drawn = 0;
         for _ in 0..DRAWS {
-            drawn = (self.random)();
+            drawn = (self.random)() & !mask | engine;
             let [.., high, low] = drawn.to_be_bytes();
             if !self.is_taken(CallId(u16::from_be_bytes([high, low]))) {
                 break;
             }
         }
         drawn
+    }
+
+    fn load(&mut self, id: CallId, change: impl FnOnce(usize) -> usize) {
+        let engine = usize::from(id.0 & mask(self.loads.len()));
+        if let Some(load) = self.loads.get_mut(engine) {
+            *load = change(*load);
+        }
     }
 
     fn is_taken(&self, id: CallId) -> bool {
@@ -94,12 +115,33 @@ fn place(id: CallId) -> (usize, u64) {
 mod tests {
     use super::*;
 
-    fn counting() -> CallIds {
+    fn counting_for(engines: usize) -> CallIds {
         let mut next = 0;
-        CallIds::new(Box::new(move || {
+        let random = move || {
             next += 1;
             next % 8
-        }))
+        };
+        CallIds::new(Box::new(random), engines)
+    }
+
+    fn counting() -> CallIds {
+        counting_for(1)
+    }
+
+    #[test]
+    fn an_id_is_of_the_engine_with_the_fewest_calls() {
+        let ids = counting_for(3);
+        let mut draw = ids.source();
+        // Of 1, 2, 3, 4, 5, 6, 7 with the last two bits of an engine.
+        assert_eq!((draw(), ids.claim(CallId(0))), (0, true));
+        assert_eq!((draw(), ids.claim(CallId(1))), (1, true));
+        assert_eq!((draw(), ids.claim(CallId(2))), (2, true));
+        assert_eq!((draw(), ids.claim(CallId(4))), (4, true));
+        assert_eq!((draw(), ids.claim(CallId(5))), (5, true));
+        ids.release(CallId(2));
+        assert_eq!(draw(), 6);
+        ids.release(CallId(0));
+        assert_eq!(draw() & 3, 2);
     }
 
     #[test]

@@ -49,6 +49,9 @@ pub(super) trait Lines {
     /// A pppd that has been started, and whose end was not reported yet.
     type Process: Copy + Ord + Hash + Display;
 
+    /// Over how many carriers of calls the ids of calls are to be spread.
+    fn carriers(&self) -> usize;
+
     /// Opens the way: the call's packets are not lost from here on.
     fn open(&mut self, ends: &Ends) -> Result<Self::Line, Refusal>;
 
@@ -62,6 +65,9 @@ pub(super) trait Lines {
         assignment: &Assignment,
         option_file: Option<&Path>,
     ) -> Result<Self::Process, Refusal>;
+
+    /// Whether nothing carries the call any more.
+    fn is_cut(&self, line: &Self::Line) -> bool;
 
     /// Closes the way: pppd ends if it notices.
     fn hang_up(&mut self, line: &mut Self::Line) -> HangUp;

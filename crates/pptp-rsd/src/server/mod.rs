@@ -8,6 +8,7 @@ mod client;
 mod deadlines;
 mod desk;
 mod ears;
+mod engines;
 mod exchange;
 mod ids;
 mod lines;
@@ -47,6 +48,7 @@ use pptp_io::{clock, daemon, gre_socket, listener, process, random, words};
 use self::deadlines::Deadlines;
 use self::desk::Desk;
 use self::ears::Ears;
+use self::engines::Engines;
 use self::exchange::{Exchange, Work};
 use self::link::{Input, Link};
 use self::path::Carrier;
@@ -81,6 +83,8 @@ const CLIENTS: u64 = 1 << 16;
 
 /// What pppds have to tell.
 const EARS: u64 = 1 << 61;
+/// What engines say.
+const ENGINES: u64 = EARS + 1;
 
 /// Listens, and serves nobody yet.
 pub struct Server {
@@ -114,9 +118,14 @@ impl Server {
             warn!("cannot raise the limit of descriptors: {}", words(error));
         });
         daemon::keep_descriptors();
+        let (carrier, mut engines) = (carrier(&self.config), Engines::new(self.config.vrf.clone())?);
+        if carrier == Carrier::Engine {
+            engines.start();
+        }
         let pppds = Pppds {
             config: Arc::clone(&self.config),
-            carrier: carrier(&self.config),
+            carrier,
+            engines,
             ears: Ears::new()?,
             descriptors: descriptors.ok(),
         };
@@ -155,6 +164,7 @@ impl Loop {
         for (token, listener) in (SIGNALS + 1..).zip(&listeners) {
             events.add(listener.as_fd(), token, Interest::Read, Trigger::Level)?;
         }
+        events.add(pppds.engines.fd(), ENGINES, Interest::Read, Trigger::Level)?;
         let metrics = metrics.map(|listener| Metrics::new(listener, &events, clock::now())).transpose()?;
         events.add(pppds.ears.fd(), EARS, Interest::Read, Trigger::Level)?;
         let exchange = Exchange::new(Arc::clone(&config), daemon::host_name(), pppds, Box::new(random::number));
@@ -208,6 +218,7 @@ impl Loop {
             match token {
                 SIGNALS => self.hear_signals(now),
                 EARS => self.hear_news(now),
+                ENGINES => self.hear_engines(now),
                 observer if observer >= desk::TOKENS => self.observe((observer, ready), now),
                 listener if listener < CLIENTS => self.accept(listener, now),
                 client => self.serve(ClientId(client - CLIENTS), ready, now),
@@ -259,6 +270,12 @@ impl Loop {
                     self.exchange.drain(now);
                 }
             }
+        }
+    }
+
+    fn hear_engines(&mut self, now: Instant) {
+        if self.exchange.lines().engines.hear() {
+            self.exchange.handle_cut(now);
         }
     }
 
@@ -498,8 +515,8 @@ fn carrier(config: &Config) -> Carrier {
     let (carrier, lacks) = path::choose(config.datapath, config.vrf.is_some());
     match (carrier, lacks) {
         (Carrier::Kernel, _) => info!("calls are carried by the kernel"),
-        (Carrier::Engine, None) => info!("calls are carried by the plugin's engine"),
-        (Carrier::Engine, Some(lacks)) => info!("calls are carried by the plugin's engine: the kernel {lacks}"),
+        (Carrier::Engine, None) => info!("calls are carried by the engines of this server"),
+        (Carrier::Engine, Some(lacks)) => info!("calls are carried by the engines of this server: the kernel {lacks}"),
     }
     if let (Carrier::Engine, Err(error)) = (carrier, gre_socket::open(None)) {
         warn!("calls will be refused: this process can have no raw GRE socket: {}", words(&error));

@@ -11,7 +11,7 @@ use crate::config::Datapath;
 pub(super) enum Carrier {
     /// pptp.ko.
     Kernel,
-    /// The engine that the plugin starts.
+    /// An engine of this server's.
     Engine,
 }
 

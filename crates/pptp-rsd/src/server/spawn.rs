@@ -1,8 +1,8 @@
 //! The ways of calls on this machine, and the pppds on them.
 //!
 //! pppd is told what is no secret on its command line; the call comes by an inherited socket: an AF_PPPOX socket of the
-//! kernel's, or one that brings an offer (`pptp_datapath::offer`). What pppd knows of the call comes back by the latter, or by
-//! one of its own.
+//! kernel's, or one that brings an offer (`pptp_datapath::offer`) of a call on an engine of this server's. What pppd knows of
+//! the call comes back by the latter, or by one of its own.
 
 use core::fmt;
 use core::time::Duration;
@@ -13,14 +13,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use pptp_datapath::command::{CallConfig, TransmitWindow};
-use pptp_datapath::offer;
+use pptp_datapath::offer::{self, Gre};
 use pptp_datapath::report::Report;
 use pptp_io::children::{self, Child};
-use pptp_io::gre_socket::{self, Calls};
 use pptp_io::{pppox, seqpacket, tcp, words};
 
 use super::client::RECEIVE_WINDOW;
 use super::ears::Ears;
+use super::engines::{EngineId, Engines, Seat};
 use super::lines::{Assignment, Ends, HangUp, Lines};
 use super::path::Carrier;
 use super::refusal::Refusal;
@@ -32,6 +32,7 @@ pub(super) struct Pppds {
     pub(super) config: Arc<Config>,
     pub(super) carrier: Carrier,
     pub(super) ears: Ears<Pppd>,
+    pub(super) engines: Engines,
     /// How many descriptors a pppd may have; `None`: as many as this process.
     pub(super) descriptors: Option<u64>,
 }
@@ -40,12 +41,12 @@ pub(super) struct Pppds {
 pub(super) enum Line {
     /// The kernel's socket.
     Kernel(OwnedFd),
-    /// The GRE socket.
-    Gre(OwnedFd),
+    /// A seat at an engine.
+    Seat(Seat),
     /// pppd has the kernel's socket.
     Given,
-    /// The engine has the GRE socket; closing this hangs up.
-    Engine(#[expect(dead_code, reason = "it is only held")] OwnedFd),
+    /// pppd has the seat; closing this hangs up.
+    Engine(EngineId, #[expect(dead_code, reason = "it is only held")] OwnedFd),
 }
 
 /// A pppd by its number.
@@ -62,15 +63,19 @@ impl Lines for Pppds {
     type Line = Line;
     type Process = Pppd;
 
+    fn carriers(&self) -> usize {
+        self.engines.count()
+    }
+
     fn open(&mut self, ends: &Ends) -> Result<Line, Refusal> {
         let device = self.config.vrf.as_deref();
         if self.carrier == Carrier::Engine {
-            return open_gre(ends, device).map(Line::Gre);
+            return self.engines.seat(ends).map(Line::Seat);
         }
         match open_kernel(ends, device) {
             // What the kernel cannot tell apart the engine can.
             Err(Refusal::PeerIdTaken) if self.config.datapath == Datapath::Auto => {
-                open_gre(ends, device).map(Line::Gre)
+                self.engines.seat(ends).map(Line::Seat)
             }
             opened => opened.map(Line::Kernel),
         }
@@ -79,9 +84,9 @@ impl Lines for Pppds {
     fn datapath(&self, line: &Line) -> &'static str {
         match (line, self.config.datapath) {
             (Line::Kernel(_) | Line::Given, _) => Datapath::Kernel.name(),
-            (Line::Gre(_) | Line::Engine(_), tun_or_pty @ (Datapath::Tun | Datapath::Pty)) => tun_or_pty.name(),
+            (Line::Seat(_) | Line::Engine(..), tun_or_pty @ (Datapath::Tun | Datapath::Pty)) => tun_or_pty.name(),
             // The plugin takes what the machine has.
-            (Line::Gre(_) | Line::Engine(_), Datapath::Auto | Datapath::Kernel) => "engine",
+            (Line::Seat(_) | Line::Engine(..), Datapath::Auto | Datapath::Kernel) => "engine",
         }
     }
 
@@ -89,12 +94,12 @@ impl Lines for Pppds {
         let failed = |error: io::Error| Refusal::Machine(format!("cannot offer the call to pppd: {}", words(&error)));
         let (ear, pppds) = seqpacket::pair().map_err(failed)?;
         let (inherited, next) = match std::mem::replace(line, Line::Given) {
-            Line::Gre(gre) => {
-                let life_line = make_offer(&ear, &gre, assignment).map_err(failed)?;
-                (Inherited { call: None, talk: pppds }, Line::Engine(life_line))
+            Line::Seat(seat) => {
+                let life_line = make_offer(&ear, &seat, assignment).map_err(failed)?;
+                (Inherited { call: None, talk: pppds }, Line::Engine(seat.engine, life_line))
             }
             Line::Kernel(socket) => (Inherited { call: Some(socket), talk: pppds }, Line::Given),
-            Line::Given | Line::Engine(_) => {
+            Line::Given | Line::Engine(..) => {
                 return Err(Refusal::Machine(String::from("the call has a pppd already")));
             }
         };
@@ -115,9 +120,16 @@ impl Lines for Pppds {
         Ok(Pppd(child))
     }
 
+    fn is_cut(&self, line: &Line) -> bool {
+        match line {
+            Line::Seat(Seat { engine, .. }) | Line::Engine(engine, _) => self.engines.has_ended(*engine),
+            Line::Kernel(_) | Line::Given => false,
+        }
+    }
+
     fn hang_up(&mut self, line: &mut Line) -> HangUp {
         match std::mem::replace(line, Line::Given) {
-            Line::Engine(_) | Line::Gre(_) => HangUp::Noticed,
+            Line::Engine(..) | Line::Seat(_) => HangUp::Noticed,
             Line::Kernel(_) | Line::Given => HangUp::Unnoticed,
         }
     }
@@ -141,20 +153,6 @@ impl Lines for Pppds {
     fn kill(&mut self, process: Pppd) {
         children::kill(process.0);
     }
-}
-
-/// A GRE socket that gets this call's packets from here on, by `device` alone if there is one.
-fn open_gre(ends: &Ends, device: Option<&str>) -> Result<OwnedFd, Refusal> {
-    let open = || -> io::Result<OwnedFd> {
-        let gre = gre_socket::open(None)?;
-        if let Some(device) = device {
-            tcp::bind_to_device(gre.as_fd(), device)?;
-        }
-        gre_socket::claim(gre.as_fd(), ends.local, Calls::Only(ends.call.0))?;
-        gre_socket::connect(gre.as_fd(), ends.client)?;
-        Ok(gre)
-    };
-    open().map_err(|error| Refusal::Machine(format!("cannot open a GRE socket: {}", words(&error))))
 }
 
 fn open_kernel(ends: &Ends, device: Option<&str>) -> Result<OwnedFd, Refusal> {
@@ -185,7 +183,7 @@ struct Inherited {
 }
 
 /// Puts the offer on our end of the socket that pppd inherits, and gives our end of the life line.
-fn make_offer(ours: &OwnedFd, gre: &OwnedFd, assignment: &Assignment) -> io::Result<OwnedFd> {
+fn make_offer(ours: &OwnedFd, seat: &Seat, assignment: &Assignment) -> io::Result<OwnedFd> {
     let Ends { local, client, call, peer_call } = assignment.ends;
     let call = CallConfig {
         local,
@@ -200,7 +198,8 @@ fn make_offer(ours: &OwnedFd, gre: &OwnedFd, assignment: &Assignment) -> io::Res
         reorder_packets: 0,
     };
     let (life_line, engines) = seqpacket::pair()?;
-    offer::send(ours.as_fd(), &call, gre.as_fd(), engines.as_fd())?;
+    let gre = Gre::Engine { host: seat.host.as_fd(), port: seat.port };
+    offer::send(ours.as_fd(), &call, gre, engines.as_fd())?;
     Ok(life_line)
 }
 

@@ -71,10 +71,11 @@ pub(super) struct Switchboard<L: Lines> {
 }
 
 impl<L: Lines> Switchboard<L> {
-    pub(super) fn new(lines: L, ids: CallIds, config: Arc<Config>) -> Self {
+    /// `random` is the source of call ids.
+    pub(super) fn new(lines: L, random: Box<dyn FnMut() -> u32 + Send>, config: Arc<Config>) -> Self {
         Self {
+            ids: CallIds::new(random, lines.carriers()),
             lines,
-            ids,
             tally: Tally::default(),
             outcomes: Outcomes::default(),
             pool: Pool::new(Plan::of(&config)),
@@ -275,11 +276,11 @@ impl<L: Lines> Switchboard<L> {
         }
     }
 
-    /// The call is over because an operator wants that.
-    pub(super) fn disconnect(&mut self, id: SessionId, now: Instant) {
+    /// The call is over, and that is not the client's doing.
+    pub(super) fn disconnect(&mut self, id: SessionId, why: &str, now: Instant) {
         if let Some(session) = self.sessions.get_mut(&id) {
             session.excused = true;
-            self.hang_up(id, "an operator has ended it", now);
+            self.hang_up(id, why, now);
         }
     }
 
@@ -415,6 +416,12 @@ impl<L: Lines> Switchboard<L> {
                 of_address.map(|(id, _)| *id).collect()
             }
         }
+    }
+
+    /// The sessions whose packets nothing carries any more.
+    pub(super) fn cut(&self) -> Vec<SessionId> {
+        let cut = self.sessions.iter().filter(|(_, session)| self.lines.is_cut(&session.line));
+        cut.map(|(id, _)| *id).collect()
     }
 
     /// Whose call a session is, while the call lasts.

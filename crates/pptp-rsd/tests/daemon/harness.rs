@@ -7,7 +7,7 @@ use std::net::{Ipv4Addr, Shutdown, TcpStream};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use pptp_io::gre_socket::{self, Calls, Receiver, Sender};
@@ -54,8 +54,9 @@ impl Daemon {
         Self::start_by(&mut program(), settings, behaviour)
     }
 
-    /// The same, with so many descriptors at most.
-    pub(crate) fn start_with_descriptors(most: u32, settings: &str, behaviour: &str) -> Self {
+    /// The same, with so many descriptors at most, besides those for the engines, of which there is one for each processor.
+    pub(crate) fn start_with_descriptors(most: usize, settings: &str, behaviour: &str) -> Self {
+        let most = most + 1 + std::thread::available_parallelism().unwrap().get().min(16);
         let mut command = Command::new("prlimit");
         command.arg(format!("--nofile={most}:{most}")).arg(program().get_program());
         Self::start_by(&mut command, settings, behaviour)
@@ -354,11 +355,14 @@ pub(crate) fn refusal(reply: &Message) -> (Option<u32>, Option<u32>) {
 /// The number of the stub that answers on a call.
 #[track_caller]
 pub(crate) fn who_answers(gre: &OwnedFd, call: u16) -> u32 {
-    let mut packet = vec![0x30, 1, 0x88, 0x0b, 0, 0];
-    packet.extend(call.to_be_bytes());
-    packet.extend([0; 4]);
+    static SEQUENCE: AtomicU32 = AtomicU32::new(0);
+
     let mut buffers = vec![vec![0; 200]; 8];
     eventually("a stub answers", || {
+        let sequence = SEQUENCE.fetch_add(1, Ordering::Relaxed).to_be_bytes();
+        // With PPP's LCP inside.
+        let packet =
+            [&[0x30, 1, 0x88, 0x0b, 0, 5], &call.to_be_bytes()[..], &sequence, &[0xff, 3, 0xc0, 0x21, 0]].concat();
         Sender::new(1).send(gre.as_fd(), std::iter::once((packet.as_slice(), None))).ok()?;
         std::thread::sleep(Duration::from_millis(20));
         let lengths: Vec<_> = Receiver::new(8).receive(gre.as_fd(), &mut buffers).ok()?.collect();

@@ -1,20 +1,22 @@
 //! What the tests start in place of pppd. Its option file is not pppd's: each line is a word that says how to behave.
 //!
 //! `trace FOLDER`: write the arguments, the signals that are held back and the descriptors to FOLDER/PID. `die`: end at once. `deaf`: hear of no hang-up. `stubborn`:
-//! that, and not of SIGTERM either. Else it takes the call that is offered, answers each GRE packet with one that
-//! carries its own id of the call and its process id, and ends with 16 when it is hung up on.
+//! that, and not of SIGTERM either. Else it takes the call that is offered, answers each frame with one that carries its own
+//! id of the call and its process id, and ends with 16 when it is hung up on.
 
 use std::error::Error;
 use std::fs;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::AsFd;
 use std::time::Duration;
 
-use pptp_datapath::command::CallConfig;
-use pptp_datapath::offer;
-use pptp_io::daemon;
-use pptp_io::gre_socket::{Receiver, Sender};
+use pptp_datapath::client::Engine;
+use pptp_datapath::command::{Channel, Framing};
+use pptp_datapath::offer::{self, Gre};
 use pptp_io::poller::{Interest, wait};
 use pptp_io::signals::Signals;
+use pptp_io::{daemon, seqpacket};
+
+const LCP: [u8; 2] = [0xc0, 0x21];
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
@@ -60,31 +62,19 @@ fn carry(socket: i32) -> Outcome<()> {
     let socket = daemon::inherited(socket)?;
     let offer = offer::receive(socket.as_fd(), Duration::from_secs(5))?;
     drop(socket);
+    let Gre::Engine { host, port } = offer.gre else { return Err("no engine".into()) };
+    let mut engine = Engine::attach(host);
+    let (frames, engines) = seqpacket::pair()?;
+    let descriptors = [engines.as_fd(), offer.life_line.as_fd()];
+    engine.new_channel_on((Channel(1), port), offer.call, Framing::Datagrams, descriptors)?;
+    drop(engines);
+    let number = std::process::id().to_be_bytes();
+    let answer = [&LCP, &offer.call.call_id.to_be_bytes()[..], &number].concat();
     loop {
-        let both = [(offer.gre.as_fd(), Interest::Read), (offer.life_line.as_fd(), Interest::Read)];
-        let ready = wait(&both, None)?;
-        if ready.get(1).is_some_and(|life_line| life_line.readable()) {
-            std::process::exit(16);
+        wait(&[(frames.as_fd(), Interest::Read)], None)?;
+        match seqpacket::receive(frames.as_fd(), &mut [0; 2000]) {
+            Ok(received) if received.length > 0 => seqpacket::send(frames.as_fd(), &answer, &[])?,
+            _ => std::process::exit(16),
         }
-        answer(offer.gre.as_fd(), &offer.call)?;
     }
-}
-
-fn answer(gre: BorrowedFd<'_>, call: &CallConfig) -> Outcome<()> {
-    let mut buffers = vec![vec![0; 200]; 8];
-    let count = match Receiver::new(8).receive(gre, &mut buffers) {
-        Ok(lengths) => lengths.count(),
-        // News of packets that were sent.
-        Err(_) => return Ok(()),
-    };
-    // Version 1, with a sequence number and PPP inside.
-    let mut packet = vec![0x30, 1, 0x88, 0x0b, 0, 6];
-    packet.extend(call.peer_call_id.to_be_bytes());
-    packet.extend([0; 4]);
-    packet.extend(call.call_id.to_be_bytes());
-    packet.extend(std::process::id().to_be_bytes());
-    for _ in 0..count {
-        Sender::new(1).send(gre, std::iter::once((packet.as_slice(), None)))?;
-    }
-    Ok(())
 }

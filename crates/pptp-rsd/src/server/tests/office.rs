@@ -41,6 +41,8 @@ pub(super) struct Machine {
     pub(super) option_file: Option<PathBuf>,
     /// What pppds have told.
     told: BTreeMap<u32, Report>,
+    /// The call that nothing carries.
+    pub(super) cut: Option<u16>,
     next: u32,
 }
 
@@ -62,6 +64,7 @@ impl Machine {
             broken_pppd: false,
             option_file: None,
             told: BTreeMap::new(),
+            cut: None,
             next: 0,
         }
     }
@@ -74,6 +77,10 @@ impl Machine {
 impl Lines for Machine {
     type Line = Wire;
     type Process = u32;
+
+    fn carriers(&self) -> usize {
+        1
+    }
 
     fn open(&mut self, ends: &Ends) -> Result<Wire, Refusal> {
         self.obstacle.clone().map_or(Ok(()), Err)?;
@@ -93,6 +100,10 @@ impl Lines for Machine {
         self.note(Deed::Start(*assignment));
         self.next += 1;
         Ok(self.next)
+    }
+
+    fn is_cut(&self, line: &Wire) -> bool {
+        self.cut == Some(line.0)
     }
 
     fn hang_up(&mut self, line: &mut Wire) -> HangUp {
