@@ -18,6 +18,7 @@
 #include <pppd/ipcp.h>
 #include <pppd/lcp.h>
 #include <pppd/chap_ms.h>
+#include <pppd/mppe.h>
 
 #include <signal.h>
 #include <string.h>
@@ -48,7 +49,6 @@ extern int mppe_keys_set __attribute__((weak));
 #ifdef PPPD_2_5
 
 #include <pppd/chap.h>
-#include <pppd/mppe.h>
 #pragma weak mppe_set_keys
 #pragma weak mppe_clear_keys
 #pragma weak mppe_get_send_key

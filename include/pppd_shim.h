@@ -110,6 +110,10 @@ int pptp_host_multilink(void);
 int pptp_host_on_demand(void);
 /* Nonzero: MPPE is required. */
 int pptp_host_wants_mppe(void);
+/* pppd's CCP would ask for MPPE, with all key lengths that it knows. A plugin that logs the peer in may take some away. */
+void pptp_host_ask_for_mppe(void);
+int pptp_host_asks_for_mppe_40(void);
+int pptp_host_asks_for_mppe_128(void);
 /* IPCP neither offers nor accepts header compression. */
 void pptp_host_refuse_header_compression(void);
 /* LCP does not ask for a map of characters to be escaped. */

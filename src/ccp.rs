@@ -104,7 +104,13 @@ pub(crate) fn check(policy: Policy) -> Result<(), Status> {
 pub(crate) fn set_up(policy: Policy, path: Path, encrypter: Encrypter) {
     let policy = policy.limited_to(key_lengths_of(encrypter)).unwrap_or(policy);
     SET_UP.set(Some(SetUp { policy, path, encrypter }));
+    ffi::ask_for_mppe();
     ffi::take_ccp();
+}
+
+/// Whether pppd's own CCP requires MPPE.
+pub(crate) fn pppd_requires_mppe() -> bool {
+    SET_UP.with_borrow(Option::is_none) && wants_mppe()
 }
 
 fn refuse(why: &str) -> Status {
@@ -166,6 +172,9 @@ fn survey(policy: Policy, path: Path) -> Result<(Policy, Option<Keys>), String> 
     let lengths = key_lengths_after_login(policy, short.is_some());
     let only_long = "with pppd's MS-CHAPv1 there are keys of 128 bits only";
     let policy = policy.limited_to(lengths).ok_or_else(|| String::from(only_long))?;
+    let not_allowed = "RADIUS allows no keys of these lengths";
+    let allowed = allowed_by_radius().and_then(|lengths| policy.limited_to(lengths));
+    let policy = allowed.ok_or_else(|| String::from(not_allowed))?;
     let probe = Config { key_length: policy.key_lengths.strongest(), mode: Mode::Stateless };
     if !prepare(probe, &StartKey::new([0; 16]), false) {
         return Err(format!("the data path {} cannot do it", path.name()));
@@ -178,6 +187,16 @@ fn survey(policy: Policy, path: Path) -> Result<(Policy, Option<Keys>), String> 
 fn key_lengths_after_login(policy: Policy, has_short: bool) -> KeyLengths {
     let avoids_short = ffi::mschap_v1_directions() > 0 && policy.key_lengths.contains(KeyLength::Bits128);
     if avoids_short || !has_short { KeyLengths::only(KeyLength::Bits128) } else { KeyLengths::ALL }
+}
+
+/// radius.so takes what its server forbids (RFC 2548 §2.4.5) from what pppd's CCP would ask for, which knows no 56 bits.
+fn allowed_by_radius() -> Option<KeyLengths> {
+    match (ffi::asks_for_mppe_40() != 0, ffi::asks_for_mppe_128() != 0) {
+        (true, true) => Some(KeyLengths::ALL),
+        (true, false) => Some(KeyLengths::only(KeyLength::Bits40)),
+        (false, true) => Some(KeyLengths::only(KeyLength::Bits128)),
+        (false, false) => None,
+    }
 }
 
 /// Whether MPPE is on.

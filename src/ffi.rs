@@ -130,6 +130,10 @@ int_readers! {
     on_demand => pptp_host_on_demand;
     /// Nonzero: MPPE is required.
     wants_mppe => pptp_host_wants_mppe;
+    /// Nonzero: keys of 40 bits among others.
+    asks_for_mppe_40 => pptp_host_asks_for_mppe_40;
+    /// Nonzero: keys of 128 bits among others.
+    asks_for_mppe_128 => pptp_host_asks_for_mppe_128;
     /// Nonzero: nothing of LCP's has come from the peer.
     lcp_is_unheard => pptp_host_lcp_is_unheard;
     /// Nonzero: CCP is not forbidden.
@@ -318,6 +322,12 @@ pub(crate) fn mppe_keys() -> Option<[StartKey; 2]> {
 pub(crate) fn clear_mppe_keys() {
     // SAFETY: the module's contract.
     unsafe { shim::pptp_host_clear_mppe_keys() }
+}
+
+/// pppd's CCP would ask for MPPE, with all key lengths that it knows; a plugin that logs the peer in may take some away.
+pub(crate) fn ask_for_mppe() {
+    // SAFETY: the module's contract.
+    unsafe { shim::pptp_host_ask_for_mppe() }
 }
 
 /// The plugin's CCP becomes pppd's.

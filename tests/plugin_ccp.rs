@@ -45,6 +45,20 @@ fn keys_come_before_the_packets_that_agree_on_them() {
     );
 }
 
+/// radius.so takes them from what pppd's CCP would ask for.
+#[test]
+fn key_lengths_that_radius_forbids_are_not_used() {
+    let asks = |list, radius| {
+        let ran = negotiate(list, &[radius, "@keys=1", "@opennetworks"]);
+        ran.after("sends ff0380fd0101000a").first().map(|option| (*option).to_owned()).ok_or(ran)
+    };
+    assert_eq!(asks("required", "@keys=1").unwrap(), "120601000060");
+    assert_eq!(asks("required", "@radius=128").unwrap(), STRONG);
+    assert_eq!(asks("required", "@radius=40").unwrap(), "120601000020");
+    let refused = asks("40", "@radius=128").unwrap_err();
+    assert!(refused.says("error: MPPE is required: RADIUS allows no keys of these lengths"), "{refused:?}");
+}
+
 #[test]
 fn a_repeated_request_changes_no_key_and_ends_the_kernels_encryption() {
     let up = [&["@keys=1", "@opennetworks"], &AGREES[..]].concat();

@@ -25,14 +25,14 @@ pub(super) fn begin(socket: BorrowedFd<'_>, settings: &Settings) -> Result<Admis
 
 /// What it receives before MPPE is on, and when LCP has gone down.
 pub(super) fn at_first(settings: &Settings) -> Admission {
-    let is_required = pppd::wants_mppe() || settings.requires_mppe();
+    let is_required = ccp::pppd_requires_mppe() || settings.requires_mppe();
     if is_required && !pppd::is_multilink() { Admission::NotInClear } else { Admission::All }
 }
 
 /// The peer has acknowledged what we ask for IP. It does not do that before its CCP is up, so neither of us waits for a
 /// packet of CCP any more.
 pub(crate) fn settle() {
-    let is_encrypted = pppd::wants_mppe() || ccp::is_encrypted();
+    let is_encrypted = ccp::pppd_requires_mppe() || ccp::is_encrypted();
     if is_encrypted && !pppd::is_multilink() {
         change(Admission::Settled);
     }

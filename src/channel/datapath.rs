@@ -13,7 +13,7 @@ use pptp_io::{gre_socket, modules, ppp, pppox, pty, tun, words};
 
 use super::choice::{Choice, Impossible, NO_56_BITS, Origin, Wish, choose};
 use super::{server, userspace};
-use crate::ccp::Encrypter;
+use crate::ccp::{self, Encrypter};
 use crate::options::{Path, Settings, Side};
 use crate::ppp_device;
 use crate::pppd::{self, Status};
@@ -38,7 +38,7 @@ pub(super) fn decide(settings: &Settings) -> Result<Choice, Status> {
         multilink: pppd::is_multilink(),
         only_56_bits: settings.wants_mppe_of(KeyLengths::only(KeyLength::Bits56)),
     };
-    let wants_mppe = pppd::wants_mppe() || settings.wants_mppe_of(KeyLengths::ALL);
+    let wants_mppe = ccp::pppd_requires_mppe() || settings.wants_mppe_of(KeyLengths::ALL);
     choose(wish, |path| probe(path, wish, wants_mppe)).map_err(|impossible| match impossible {
         Impossible::Options(line) => refuse(&line, Status::OptionError),
         Impossible::Machine(line) => refuse(&with_remedy(line), Status::NoKernelSupport),

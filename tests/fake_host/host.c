@@ -36,6 +36,7 @@
  *   @keys      the keys for MPPE
  *   @random=N  calls all functions of both versions N times with anything
  *   @vj        whether IPCP offers header compression; @multilink @mppe @demand: the user gave that option
+ *   @radius=N  RADIUS allows keys of so many bits alone
  *
  * With FAKE_PPPOX set, PPTP sockets (AF_PPPOX) and /dev/ppp exist: they are local sockets that any address can be bound
  * and connected to, and /dev/null. With SECRET_LOG set, every process that connects to something writes to this file whether the password
@@ -69,6 +70,7 @@
 #include <pppd/ccp.h>
 #include <pppd/ipcp.h>
 #include <pppd/lcp.h>
+#include <pppd/mppe.h>
 
 /* ---- what pppd exports, as far as the plugin looks for it */
 
@@ -645,6 +647,8 @@ static void command(char *word)
 	else if (!strcmp(word, "@demand")) demand = 1;
 	else if (!strncmp(word, "@run=", 5)) tell("ran %d", system(word + 5));
 	else if (!strcmp(word, "@mppe")) ccp_wantoptions[0].mppe = 1;
+	else if (!strcmp(word, "@radius=40")) ccp_wantoptions[0].mppe &= ~MPPE_OPT_128;
+	else if (!strcmp(word, "@radius=128")) ccp_wantoptions[0].mppe &= ~MPPE_OPT_40;
 	else if (!strncmp(word, "@wait=", 6)) usleep(atof(word + 6) * 1e6);
 	else if (!strcmp(word, "@device")) {
 		char path[64], target[64] = "";

@@ -7,6 +7,7 @@ mod hostile;
 mod impaired;
 mod own_ccp;
 mod pptpd_habits;
+mod radius;
 mod recovery;
 mod siege;
 mod silence;
