@@ -181,6 +181,17 @@ impl Machine {
         command
     }
 
+    /// Starts a client that calls a server under a call id, with options of pppd; the end of pppd is its own.
+    ///
+    /// # Panics
+    /// It cannot be started.
+    #[must_use]
+    pub fn caller(&self, server: &str, id: u16, options: &str) -> Child {
+        let place = format!("/run/test/native-caller-{id}-{server}");
+        fs::copy(program("native-caller"), self.path(&place)).unwrap();
+        self.command(&format!("exec {place} {server} {id} {options}")).spawn().unwrap()
+    }
+
     /// Runs a command of the shell, and gives what it printed.
     ///
     /// # Panics

@@ -4,9 +4,12 @@ use pptp_native::{AT_ONCE, Daemon, Network, SOON, Version, eventually, with_eith
 
 with_either_pppd! {
     three_calls_of_one_control_connection_in_both_directions,
+    two_clients_with_one_address_and_one_call_id,
 }
 
 const AS_PNS: &str = "auth require-mschap-v2 name server require-mppe-128 noipv6";
+const CLIENT: &str = "plugin /run/plugin/pptp-rs.so pptp_datapath tun noauth user alice require-mppe-128 noipv6 noipdefault debug \
+                      logfile /run/test/pac.log";
 const AS_PAC: &str = "noauth user alice require-mppe-128 noipv6 noipdefault debug";
 
 fn three_calls_of_one_control_connection_in_both_directions(version: Version) {
@@ -56,5 +59,38 @@ fn three_calls_of_one_control_connection_in_both_directions(version: Version) {
         daemon.signal("TERM");
         assert_eq!(daemon.exit_status(AT_ONCE), 0);
     }
+    network.assert_nothing_left();
+}
+
+/// Their packets to the server have its own ids; those to them go to one address under one id, from two of the server's.
+fn two_clients_with_one_address_and_one_call_id(version: Version) {
+    let network = Network::new(version);
+    network.tell_password("secret");
+    let Network { client, server, .. } = &network;
+    server.run("ip addr add 192.0.2.9/24 dev cable");
+    let mut daemon = Daemon::start(server, "", AS_PNS);
+    let idle = daemon.descriptors();
+    let mut callers = ["192.0.2.1", "192.0.2.9"].map(|address| client.caller(address, 77, CLIENT));
+    let log = || client.read("/run/test/pac.log");
+    eventually("both links are up", SOON, || (log().matches("remote IP address").count() == 2).then_some(()));
+    assert_eq!(daemon.log().matches("peer's call id 77, addresses").count(), 2, "{}", daemon.log());
+    for address in ["10.99.0.2", "10.99.0.3"] {
+        eventually("the client answers", SOON, || (server.pings(3, 1000, address) == 3).then_some(()));
+    }
+    // One ends, and the other lives on.
+    client.signal("TERM", client.processes("pppd")[0]);
+    daemon.wait_for("has ended after", 1, SOON);
+    let left = eventually("one is left", SOON, || {
+        let interfaces = server.run("ip -o -4 addr show");
+        let of = |address: &str| interfaces.contains(&format!("peer {address}/32"));
+        (of("10.99.0.2") != of("10.99.0.3")).then(|| if of("10.99.0.2") { "10.99.0.2" } else { "10.99.0.3" })
+    });
+    eventually("the other answers", SOON, || (server.pings(3, 1000, left) == 3).then_some(()));
+    client.signal("TERM", client.processes("pppd")[0]);
+    daemon.wait_for("has ended after", 2, SOON);
+    eventually("no descriptor is left", SOON, || (daemon.descriptors() == idle).then_some(()));
+    daemon.signal("TERM");
+    assert_eq!(daemon.exit_status(AT_ONCE), 0);
+    assert!(callers.iter_mut().all(|caller| caller.wait().is_ok_and(|status| status.success())));
     network.assert_nothing_left();
 }
