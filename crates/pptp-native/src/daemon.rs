@@ -52,9 +52,9 @@ impl<'a> Daemon<'a> {
     /// It does not listen.
     #[must_use]
     pub fn start_with(machine: &'a Machine, options: &str) -> Self {
-        for name in [NAME, CONTROL] {
-            fs::copy(program(name), machine.path(&format!("/run/test/{name}"))).unwrap();
-        }
+        // Not by this process: a child that inherits what it writes would keep it from being run.
+        let copied = Command::new("cp").args([NAME, CONTROL].map(program)).arg(machine.path("/run/test")).status();
+        assert!(copied.unwrap().success());
         let line = format!("exec /run/test/{NAME} -f {options} > /run/test/daemon.log 2>&1");
         let mut daemon = Self { machine, child: machine.command(&line).spawn().unwrap(), number: 0 };
         daemon.wait_for("listening on", 1, SOON);
@@ -96,6 +96,16 @@ impl<'a> Daemon<'a> {
     #[track_caller]
     pub fn control(&self, line: &str) -> String {
         self.machine.run(&format!("/run/test/{CONTROL} {line}"))
+    }
+
+    /// Whether a session is shown with this text in it, as JSON.
+    ///
+    /// # Panics
+    /// There is no pptp-rsctl.
+    #[must_use]
+    pub fn shows(&self, session: u32, text: &str) -> bool {
+        let output = self.machine.command(&format!("/run/test/{CONTROL} --json show {session}")).output().unwrap();
+        String::from_utf8_lossy(&output.stdout).contains(text)
     }
 
     /// Its number in the machine.

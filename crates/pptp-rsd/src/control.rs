@@ -10,6 +10,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddrV4};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use pptp_datapath::report::LONGEST_USER;
+
 use crate::config::{PORT, printable};
 
 /// A request is no longer, in bytes.
@@ -52,13 +54,16 @@ pub struct Order {
     pub option_file: Option<PathBuf>,
 }
 
-/// Which sessions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Which sessions. As a word, a number is a session's, an address is an address, and anything else is a user; `session`,
+/// `address` or `user` before it says so.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
     /// The one with this number.
     Session(u64),
     /// Those of the client with this address, outside or inside the tunnel.
     Address(IpAddr),
+    /// Those of the user with this name, to the letter.
+    User(String),
 }
 
 impl Request {
@@ -72,8 +77,11 @@ impl Request {
             ["stats"] => Ok(Self::Stats),
             ["show", id] => session(id).map(Self::Show),
             ["disconnect", whom] => target(whom).map(Self::Disconnect),
+            ["disconnect", "session", id] => session(id).map(|id| Self::Disconnect(Target::Session(id))),
+            ["disconnect", "address", text] => address(text).map(|address| Self::Disconnect(Target::Address(address))),
+            ["disconnect", "user", name] => user(name).map(|name| Self::Disconnect(Target::User(name))),
             ["show"] => Err("show: the number of a session is missing".into()),
-            ["disconnect"] => Err("disconnect: the number of a session or an address is missing".into()),
+            ["disconnect"] => Err("disconnect: a session's number, a user or an address is missing".into()),
             ["call", to, details @ ..] => order(to, details).map(Self::Call),
             ["call"] => Err("call: the address of a server is missing".into()),
             [] => Err("a command is missing: sessions, show, stats, disconnect or call".into()),
@@ -90,7 +98,9 @@ impl Request {
     /// As [`Self::from_words`].
     pub fn from_message(message: &[u8]) -> Result<Self, String> {
         let text = std::str::from_utf8(message).map_err(|_| String::from("it is no text"))?;
-        Self::from_words(&text.split_ascii_whitespace().collect::<Vec<_>>())
+        let word = |word| decode(word).ok_or_else(|| format!("'{}' is not written as a word is", printable(word)));
+        let words = text.split_ascii_whitespace().map(word).collect::<Result<Vec<_>, _>>()?;
+        Self::from_words(&words.iter().map(String::as_str).collect::<Vec<_>>())
     }
 }
 
@@ -122,10 +132,22 @@ fn session(text: &str) -> Result<u64, String> {
 }
 
 fn target(text: &str) -> Result<Target, String> {
-    let address = || text.parse::<IpAddr>().ok().map(|address| Target::Address(address.to_canonical()));
-    text.parse().ok().map(Target::Session).or_else(address).ok_or_else(|| {
-        format!("'{}' is no number of a session and no address; only pppd knows the names of users", printable(text))
-    })
+    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return session(text).map(Target::Session);
+    }
+    address(text).map(Target::Address).or_else(|_| user(text).map(Target::User))
+}
+
+fn address(text: &str) -> Result<IpAddr, String> {
+    let address = text.parse::<IpAddr>().map_err(|_| format!("'{}' is no address", printable(text)))?;
+    Ok(address.to_canonical())
+}
+
+fn user(name: &str) -> Result<String, String> {
+    if name.is_empty() || name.len() > LONGEST_USER {
+        return Err(format!("'{}' is no name of a user of at most {LONGEST_USER} bytes", printable(name)));
+    }
+    Ok(name.to_owned())
 }
 
 fn order(to: &str, details: &[&str]) -> Result<Order, String> {
@@ -166,6 +188,7 @@ impl fmt::Display for Request {
             }
             Self::Stats => write!(f, "stats"),
             Self::Disconnect(Target::Address(address)) => write!(f, "disconnect {address}"),
+            Self::Disconnect(Target::User(name)) => write!(f, "disconnect user {}", encode(name)),
             Self::Call(order) => write!(f, "call {order}"),
         }
     }
@@ -176,9 +199,9 @@ impl fmt::Display for Order {
         write!(f, "{}", self.to)?;
         let numbers = [("number", &self.number), ("from", &self.from)].into_iter().filter(|(_, text)| !text.is_empty());
         for (name, number) in numbers {
-            write!(f, " {name}={number}")?;
+            write!(f, " {name}={}", encode(number))?;
         }
-        self.option_file.iter().try_for_each(|path| write!(f, " option-file={}", path.display()))
+        self.option_file.iter().try_for_each(|path| write!(f, " option-file={}", encode(&path.to_string_lossy())))
     }
 }
 
@@ -299,6 +322,9 @@ mod tests {
             ("stats", Request::Stats),
             ("disconnect 17", Request::Disconnect(Target::Session(17))),
             ("disconnect 192.0.2.1", Request::Disconnect(Target::Address(address))),
+            ("disconnect user alice", Request::Disconnect(Target::User("alice".into()))),
+            ("disconnect user DOM\\a%20b%0A%25%C3%A9", Request::Disconnect(Target::User("DOM\\a b\n%é".into()))),
+            ("disconnect user 17", Request::Disconnect(Target::User("17".into()))),
             ("call 192.0.2.1:1723", call("", "", None)),
             ("call 192.0.2.1:1723 number=+49-30", call("+49-30", "", None)),
             ("call 192.0.2.1:1723 number=5 from=6 option-file=/etc/ppp/x", call("5", "6", Some("/etc/ppp/x".into()))),
@@ -322,13 +348,43 @@ mod tests {
             ("show -1", "'-1' is no number of a session"),
             ("stats 1", "'1' is too much"),
             ("reboot", "there is no command 'reboot'"),
-            ("disconnect", "disconnect: the number of a session or an address is missing"),
-            (
-                "disconnect alice",
-                "'alice' is no number of a session and no address; only pppd knows the names of users",
-            ),
+            ("disconnect", "disconnect: a session's number, a user or an address is missing"),
+            ("disconnect 99999999999999999999", "'99999999999999999999' is no number of a session"),
+            ("disconnect session alice", "'alice' is no number of a session"),
+            ("disconnect address alice", "'alice' is no address"),
+            ("disconnect user a b", "'b' is too much"),
+            ("disconnect %zz", "'%zz' is not written as a word is"),
+            ("disconnect %FF", "'%FF' is not written as a word is"),
         ] {
             assert_eq!(Request::from_message(text.as_bytes()), Err(words.into()), "{text}");
+        }
+    }
+
+    #[test]
+    fn whom_a_word_means_is_plain() {
+        let meant = |words: &str| Request::from_message(format!("disconnect {words}").as_bytes()).unwrap();
+        for (words, target) in [
+            ("7", Target::Session(7)),
+            ("session 7", Target::Session(7)),
+            ("::ffff:192.0.2.1", Target::Address([192, 0, 2, 1].into())),
+            ("address 192.0.2.1", Target::Address([192, 0, 2, 1].into())),
+            ("alice", Target::User("alice".into())),
+            ("-7", Target::User("-7".into())),
+            ("user", Target::User("user".into())),
+            ("user 192.0.2.1", Target::User("192.0.2.1".into())),
+        ] {
+            assert_eq!(meant(words), Request::Disconnect(target), "{words}");
+        }
+    }
+
+    #[test]
+    fn values_of_any_kind_are_read_as_they_were() {
+        let record = Record::default().with("user", "a b=c%\n\u{1b}é").with("id", 1);
+        let text = Line::Record(record.clone()).to_string();
+        assert_eq!(text, "record user=a%20b=c%25%0A%1B%C3%A9 id=1");
+        assert_eq!(Line::read(&text), Some(Line::Record(record)));
+        for wrong in ["record a=%", "record a=%2", "record a=%+1", "record a=%ff"] {
+            assert_eq!(Line::read(wrong), None, "{wrong}");
         }
     }
 

@@ -24,7 +24,8 @@ Usage: pptp-rsctl [--json] [--socket FILE] COMMAND
   sessions                all calls
   show ID                 one call
   stats                   counts since the server began
-  disconnect ID|ADDRESS   end a call, or all calls of a client, by its address outside or inside the tunnel
+  disconnect WHOM         end calls: of a session (a number), a client (its address outside or inside the tunnel) or a user
+                          (anything else); what it is can be said: disconnect session ID, address ADDRESS, user NAME
   call ADDRESS[:PORT]     place a call at another server, which takes it as an incoming one; returns when it is connected
     --number N              the number that was called, for that server
     --from N                the caller's number, likewise

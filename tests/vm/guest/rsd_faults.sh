@@ -53,7 +53,7 @@ taken_by_the_engine() {
   check_here "auto: meanwhile another client is served" served third plugin
 }
 # carried_by PATH...: what the server's calls are on
-carried_by() { same_text "$*" "$(on server pptp-rsctl sessions | grep -Eo '\b(kernel|engine)\b' | sort -r | xargs)"; }
+carried_by() { same_text "$*" "$(on server pptp-rsctl sessions | grep -Eo '\b(kernel|engine|tun|pty)\b' | sed -E 's/tun|pty/engine/' | sort -r | xargs)"; }
 
 # served NAME CLIENT: a whole call
 served() { call "$1" "$2" && tunnel_up client "$1" 20 && carries "$1" && pppd_stop "$1" && status_is 5; }

@@ -11,4 +11,5 @@ mod radius;
 mod recovery;
 mod siege;
 mod silence;
+mod visible;
 mod volume;

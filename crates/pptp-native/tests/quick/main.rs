@@ -11,3 +11,4 @@ mod pptpd_files;
 mod radius;
 mod secrets;
 mod statistics;
+mod visible;

@@ -1,24 +1,48 @@
 //! Answers as tables and as JSON.
 
 use super::Form;
+use crate::config::printable;
 use crate::control::{Record, Request};
 
 /// The columns of the list of sessions: field and heading.
-const COLUMNS: [(&str, &str); 9] = [
+const COLUMNS: [(&str, &str); 12] = [
     ("id", "ID"),
     ("state", "STATE"),
+    ("user", "USER"),
     ("client", "CLIENT"),
     ("remote", "ADDRESS"),
     ("interface", "INTERFACE"),
     ("uptime", "UPTIME"),
     ("datapath", "PATH"),
-    ("pppd", "PPPD"),
-    ("connection", "CONNECTION"),
+    ("mppe", "MPPE"),
+    ("bytes-received", "RECEIVED"),
+    ("bytes-sent", "SENT"),
+    ("lost", "LOST"),
 ];
 
+/// The longest cell of a table, characters; what is longer is cut.
+const WIDEST: usize = 40;
+
 /// Fields that are numbers in JSON as well; and every count of `stats`.
-const NUMBERS: [&str; 9] =
-    ["id", "connection", "call-id", "peer-call-id", "uptime", "line-errors", "pppd", "bytes-received", "bytes-sent"];
+const NUMBERS: [&str; 17] = [
+    "id",
+    "connection",
+    "call-id",
+    "peer-call-id",
+    "uptime",
+    "line-errors",
+    "pppd",
+    "bytes-received",
+    "bytes-sent",
+    "packets-received",
+    "packets-sent",
+    "lost",
+    "reordered",
+    "late",
+    "duplicate",
+    "round-trip-us",
+    "counted-seconds-ago",
+];
 
 /// The answer to a request: its records, and how many sessions it is about.
 pub(super) fn show(request: &Request, records: &[Record], count: u64, form: Form) -> String {
@@ -47,9 +71,11 @@ fn connected(record: &Record) -> String {
 
 fn table(records: &[Record]) -> String {
     let heading = COLUMNS.iter().map(|(_, heading)| (*heading).to_owned()).collect::<Vec<_>>();
-    let row = |record: &Record| COLUMNS.iter().map(|(field, _)| cell(record, field)).collect();
+    let row = |record: &Record| COLUMNS.iter().map(|(field, _)| cut(cell(record, field))).collect();
     let rows: Vec<Vec<String>> = std::iter::once(heading).chain(records.iter().map(row)).collect();
-    let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(String::len).max().unwrap_or(0);
+    let width = |column: usize| {
+        rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)
+    };
     let widths: Vec<usize> = (0..COLUMNS.len()).map(width).collect();
     let line = |row: &Vec<String>| {
         let cells: Vec<_> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
@@ -62,8 +88,16 @@ fn cell(record: &Record, field: &str) -> String {
     match (record.value(field), field) {
         (None, _) => "-".into(),
         (Some(seconds), "uptime") => duration(seconds),
-        (Some(value), _) => value.to_owned(),
+        (Some(value), _) => printable(value),
     }
+}
+
+fn cut(mut text: String) -> String {
+    if let Some((place, _)) = text.char_indices().nth(WIDEST) {
+        text.truncate(place);
+        text.push('…');
+    }
+    text
 }
 
 /// Seconds as `1d 02:03:04`.
@@ -97,7 +131,8 @@ fn string(text: &str) -> String {
     for letter in text.chars() {
         match letter {
             '"' | '\\' => quoted.extend(['\\', letter]),
-            control if u32::from(control) < 0x20 => quoted += &format!("\\u{:04x}", u32::from(control)),
+            // Those beyond 0x1f may be as they are, but a terminal obeys them.
+            control if control.is_control() => quoted += &format!("\\u{:04x}", u32::from(control)),
             other => quoted.push(other),
         }
     }
@@ -113,6 +148,7 @@ mod tests {
         let first = Record::default()
             .with("id", 1)
             .with("state", "running")
+            .with("user", "é a\u{1b}\n")
             .with("client", "192.0.2.1:40000")
             .with("connection", 1)
             .with("call-id", 5)
@@ -121,7 +157,11 @@ mod tests {
             .with("local", "10.0.0.1")
             .with("remote", "10.0.0.2")
             .with("pppd", 4711)
-            .with("interface", "ppp0");
+            .with("interface", "ppp0")
+            .with("mppe", "MPPE-128 stateless")
+            .with("bytes-received", 5)
+            .with("bytes-sent", 6)
+            .with("lost", 0);
         let second = Record::default()
             .with("id", 12)
             .with("state", "waiting")
@@ -137,11 +177,19 @@ mod tests {
         assert_eq!(
             show(&Request::Sessions, &sessions(), 2, Form::Table),
             "\
-ID  STATE    CLIENT           ADDRESS   INTERFACE  UPTIME       PATH    PPPD  CONNECTION
-1   running  192.0.2.1:40000  10.0.0.2  ppp0       1d 02:03:04  tun     4711  1
-12  waiting  192.0.2.10:1     -         -          00:00:04     kernel  -     33
+ID  STATE    USER         CLIENT           ADDRESS   INTERFACE  UPTIME       PATH    MPPE                RECEIVED  SENT  LOST
+1   running  é a\\u{1b}\\n  192.0.2.1:40000  10.0.0.2  ppp0       1d 02:03:04  tun     MPPE-128 stateless  5         6     0
+12  waiting  -            192.0.2.10:1     -         -          00:00:04     kernel  -                   -         -     -
 "
         );
+    }
+
+    #[test]
+    fn a_long_name_is_cut() {
+        let record = Record::default().with("id", 1).with("user", "é".repeat(255));
+        let table = show(&Request::Sessions, &[record], 1, Form::Table);
+        assert!(table.lines().all(|line| line.chars().count() < 150), "{table}");
+        assert!(table.contains(&format!(" {}… ", "é".repeat(WIDEST))), "{table}");
     }
 
     #[test]
@@ -176,6 +224,7 @@ datapath    kernel
     #[test]
     fn strings_are_escaped() {
         assert_eq!(string("a\"b\\c\nd\u{1b}é"), r#""a\"b\\c\u000ad\u001bé""#);
+        assert_eq!(string("\u{7f}\u{9b}"), r#""\u007f\u009b""#);
     }
 
     #[test]

@@ -6,9 +6,11 @@ use pptp_core::time::Instant;
 
 use super::exchange::Exchange;
 use super::lines::Lines;
+use super::news::Inquiry;
 use super::orders::{Outcome, Ticket};
 use super::session::SessionId;
 use super::tally::Figures;
+use crate::config::printable;
 use crate::control::{Code, LONGEST_PART, Line, Request, Target};
 
 /// A part ends when it is this long, bytes; what makes it longer is one record.
@@ -21,6 +23,8 @@ pub(super) enum Answer {
     Sessions(SessionId, u64),
     /// Lines that have been made.
     Lines(Vec<Line>),
+    /// What is asked for here is answered when sessions have told their news, or then.
+    Soon(Request, Instant),
     /// What comes of this order, later.
     Later(Ticket),
 }
@@ -28,14 +32,12 @@ pub(super) enum Answer {
 /// Does what a message of an operator's asks for.
 pub(super) fn answer<L: Lines>(exchange: &mut Exchange<L>, message: &[u8], uptime: Duration, now: Instant) -> Answer {
     match Request::from_message(message) {
-        Ok(Request::Sessions) => Answer::Sessions(SessionId(0), 0),
-        Ok(Request::Show(id)) => Answer::Lines(show(exchange, id, now)),
-        Ok(Request::Stats) => {
-            let figures = Figures { uptime, ..exchange.figures() };
-            Answer::Lines(vec![Line::Record(figures.record()), Line::End(1)])
+        Ok(request @ (Request::Sessions | Request::Show(_) | Request::Stats)) => {
+            exchange.inquire(if let Request::Show(id) = request { Some(SessionId(id)) } else { None });
+            Answer::Soon(request, Inquiry::deadline(now)).settled(exchange, uptime, now)
         }
-        Ok(Request::Disconnect(target)) => match exchange.disconnect(target, now) {
-            0 => Answer::Lines(vec![not_found(target)]),
+        Ok(Request::Disconnect(target)) => match exchange.disconnect(&target, now) {
+            0 => Answer::Lines(vec![not_found(&target)]),
             count => Answer::Lines(vec![Line::End(u64::try_from(count).unwrap_or(u64::MAX))]),
         },
         Ok(Request::Call(order)) => Answer::Later(exchange.place(order, now)),
@@ -46,7 +48,7 @@ pub(super) fn answer<L: Lines>(exchange: &mut Exchange<L>, message: &[u8], uptim
 fn show<L: Lines>(exchange: &Exchange<L>, id: u64, now: Instant) -> Vec<Line> {
     let session = exchange.calls().session_from(SessionId(id)).filter(|session| session.name.id == SessionId(id));
     let record = session.map(|session| vec![Line::Record(session.record(now)), Line::End(1)]);
-    record.unwrap_or_else(|| vec![not_found(Target::Session(id))])
+    record.unwrap_or_else(|| vec![not_found(&Target::Session(id))])
 }
 
 /// The answer of an order that waited for this.
@@ -57,20 +59,42 @@ pub(super) fn of_outcome<L: Lines>(exchange: &Exchange<L>, outcome: Outcome, now
     }
 }
 
-fn not_found(target: Target) -> Line {
+fn not_found(target: &Target) -> Line {
     let text = match target {
         Target::Session(id) => format!("there is no session {id}"),
         Target::Address(address) => format!("there is no session of {address}"),
+        Target::User(name) => format!("there is no session of the user '{}'", printable(name)),
     };
     Line::Error(Code::NotFound, text)
 }
 
 impl Answer {
+    /// The answer to what was to be answered soon, if it is time.
+    pub(super) fn settled<L: Lines>(self, exchange: &Exchange<L>, uptime: Duration, now: Instant) -> Self {
+        let Self::Soon(request, until) = &self else { return self };
+        if *until > now && !exchange.has_news() {
+            return self;
+        }
+        match request {
+            Request::Show(id) => Self::Lines(show(exchange, *id, now)),
+            Request::Stats => {
+                let figures = Figures { uptime, ..exchange.figures() };
+                Self::Lines(vec![Line::Record(figures.record()), Line::End(1)])
+            }
+            _ => Self::Sessions(SessionId(0), 0),
+        }
+    }
+
+    /// Whether there is nothing to be told yet.
+    pub(super) fn is_open(&self) -> bool {
+        matches!(self, Self::Soon(..) | Self::Later(_))
+    }
+
     /// Its next part, and what is left then.
     pub(super) fn part<L: Lines>(&self, exchange: &Exchange<L>, now: Instant) -> (String, Option<Self>) {
         match self {
             Self::Lines(lines) => (lines.iter().map(|line| format!("{line}\n")).collect(), None),
-            Self::Later(_) => (String::new(), None),
+            Self::Soon(..) | Self::Later(_) => (String::new(), None),
             Self::Sessions(first, told) => sessions(exchange, *first, *told, now),
         }
     }

@@ -82,7 +82,7 @@ impl Desk {
     }
 
     pub(super) fn next_timeout(&self) -> Option<Instant> {
-        self.askers.values().map(|asker| asker.until).min()
+        self.askers.values().map(Asker::next_timeout).min()
     }
 
     pub(super) fn handle_timeout(&mut self, now: Instant) {
@@ -105,7 +105,7 @@ impl Desk {
         }
         let uptime = now.since(self.begin);
         let Some(asker) = self.askers.get_mut(&token) else { return Ok(()) };
-        if asker.awaited().is_some() {
+        if asker.answer.as_ref().is_some_and(Answer::is_open) {
             // It waits for nothing but the end of an asker that has lost its patience.
             self.askers.remove(&token);
             return Ok(());
@@ -115,6 +115,16 @@ impl Desk {
             self.askers.remove(&token);
         }
         Ok(())
+    }
+
+    /// Sessions may have told their news, or it is time to do without.
+    pub(super) fn handle_news<L: Lines>(&mut self, events: &EventSet, exchange: &Exchange<L>, now: Instant) {
+        let uptime = now.since(self.begin);
+        self.askers.retain(|token, asker| {
+            let Some(soon) = asker.answer.take_if(|answer| matches!(answer, Answer::Soon(..))) else { return true };
+            asker.answer = Some(soon.settled(exchange, uptime, now));
+            asker.write(exchange, now).and_then(|()| asker.wait(*token, events)).is_ok()
+        });
     }
 
     /// Whoever waits for this outcome hears it.
@@ -175,6 +185,13 @@ impl Asker {
         Ok(())
     }
 
+    fn next_timeout(&self) -> Instant {
+        match self.answer {
+            Some(Answer::Soon(_, until)) => until,
+            _ => self.until,
+        }
+    }
+
     /// The order that it has given, while nothing has come of it.
     fn awaited(&self) -> Option<Ticket> {
         match self.answer {
@@ -184,7 +201,7 @@ impl Asker {
     }
 
     fn write<L: Lines>(&mut self, exchange: &Exchange<L>, now: Instant) -> io::Result<()> {
-        while let Some(answer) = self.answer.as_ref().filter(|answer| !matches!(answer, Answer::Later(_))) {
+        while let Some(answer) = self.answer.as_ref().filter(|answer| !answer.is_open()) {
             let (text, rest) = answer.part(exchange, now);
             match seqpacket::send(self.socket.as_fd(), text.as_bytes(), &[]) {
                 Ok(()) => (self.answer, self.until) = (rest, now + PATIENCE),
@@ -196,9 +213,9 @@ impl Asker {
     }
 
     fn wait(&mut self, token: u64, events: &EventSet) -> io::Result<()> {
-        let interest = match self.answer {
+        let interest = match &self.answer {
             None => Interest::Read,
-            Some(Answer::Later(_)) => Interest::Nothing,
+            Some(answer) if answer.is_open() => Interest::Nothing,
             Some(_) => Interest::Write,
         };
         if interest != self.waited {

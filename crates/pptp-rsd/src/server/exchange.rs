@@ -264,7 +264,7 @@ impl<L: Lines> Exchange<L> {
     }
 
     /// An operator ends sessions: how many there were.
-    pub(super) fn disconnect(&mut self, target: Target, now: Instant) -> usize {
+    pub(super) fn disconnect(&mut self, target: &Target, now: Instant) -> usize {
         let found = self.calls.matching(target);
         self.end_calls(&found, "an operator has ended it", now);
         found.len()

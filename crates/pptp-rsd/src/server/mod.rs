@@ -228,6 +228,7 @@ impl Loop {
         self.exchange.handle_timeout(now);
         self.work(now);
         if let Some(desk) = &mut self.desk {
+            desk.handle_news(&self.events, &self.exchange, now);
             desk.handle_timeout(now);
         }
         if let Some(metrics) = &mut self.metrics {

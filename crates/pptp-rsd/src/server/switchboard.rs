@@ -408,14 +408,13 @@ impl<L: Lines> Switchboard<L> {
     }
 
     /// The sessions that are meant.
-    pub(super) fn matching(&self, target: Target) -> Vec<SessionId> {
-        match target {
-            Target::Session(id) => self.sessions.get_key_value(&SessionId(id)).map(|(id, _)| *id).into_iter().collect(),
-            Target::Address(address) => {
-                let of_address = self.sessions.iter().filter(|(_, session)| session.is_of(address));
-                of_address.map(|(id, _)| *id).collect()
-            }
-        }
+    pub(super) fn matching(&self, target: &Target) -> Vec<SessionId> {
+        let all = self.sessions.iter().filter(|(id, session)| match target {
+            Target::Session(wanted) => id.0 == *wanted,
+            Target::Address(address) => session.is_of(*address),
+            Target::User(name) => session.news.user() == Some(name),
+        });
+        all.map(|(id, _)| *id).collect()
     }
 
     /// The sessions whose packets nothing carries any more.

@@ -3,9 +3,10 @@
 use core::time::Duration;
 use std::collections::BTreeMap;
 
-use pptp_datapath::report::Statistics;
+use pptp_datapath::report::{Gre, Statistics};
 
 use super::refusal::Refusal;
+use super::session::with_statistics;
 use crate::control::Record;
 
 /// Why the core refuses a call without asking: one connection has as many as one address may.
@@ -45,7 +46,7 @@ impl Default for Tally {
             calls: 0,
             placed: 0,
             not_placed: 0,
-            traffic: Statistics::default(),
+            traffic: Statistics { gre: Some(Gre::default()), ..Statistics::default() },
             refused,
         }
     }
@@ -115,7 +116,7 @@ impl Figures {
         let refused = self.tally.refused.iter();
         let record =
             refused.fold(record, |record, (reason, count)| record.with(&format!("calls-refused-{reason}"), count));
-        record
+        with_statistics(record, &self.tally.traffic)
             .with("log-lines-suppressed-strangers", self.suppressed.strangers)
             .with("log-lines-suppressed-refusals", self.suppressed.refusals)
     }
@@ -160,9 +161,10 @@ mod tests {
             text,
             "record uptime=5 sessions-waiting=1 sessions-running=2 sessions-ending=3 connections-starting=4 \
              connections-started=5 connections-accepted=8 connections-unheard=9 starts-accepted=10 starts-refused=11 \
-             calls-accepted=12 calls-placed=13 calls-not-placed=14 calls-refused-address-full=0 calls-refused-connection-full=0 calls-refused-full=0 \
-             calls-refused-in-vain=0 calls-refused-machine=0 calls-refused-no-address=0 calls-refused-not-ipv4=0 \
-             calls-refused-our-id-taken=0 calls-refused-peer-id-taken=0 log-lines-suppressed-strangers=6 \
+             calls-accepted=12 calls-placed=13 calls-not-placed=14 calls-refused-address-full=0 \
+             calls-refused-connection-full=0 calls-refused-full=0 calls-refused-in-vain=0 calls-refused-machine=0 calls-refused-no-address=0 calls-refused-not-ipv4=0 \
+             calls-refused-our-id-taken=0 calls-refused-peer-id-taken=0 bytes-received=0 bytes-sent=0 \
+             packets-received=0 packets-sent=0 lost=0 reordered=0 late=0 duplicate=0 log-lines-suppressed-strangers=6 \
              log-lines-suppressed-refusals=7"
         );
     }

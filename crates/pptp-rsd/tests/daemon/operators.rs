@@ -64,8 +64,8 @@ fn sessions_are_listed_shown_and_ended() {
     let lines: Vec<Vec<&str>> = listed.lines().map(|line| line.split_whitespace().collect()).collect();
     assert_eq!(lines.len(), 3, "{listed}");
     let stub = daemon.children()[0].to_string();
-    assert_eq!(lines[1][..5], ["1", "running", port.to_string().as_str(), "10.0.0.2", "-"]);
-    assert_eq!(lines[1][6..], ["tun", stub.as_str(), "1"]);
+    assert_eq!(lines[1][..6], ["1", "running", "-", port.to_string().as_str(), "10.0.0.2", "-"]);
+    assert_eq!(lines[1][7..], ["tun", "-", "-", "-", "-"]);
     let json = shown(&daemon, "show 1 --json");
     for part in [
         r#"{"id":1,"state":"running","#,
@@ -95,9 +95,11 @@ fn sessions_are_listed_shown_and_ended() {
 fn exit_statuses_say_what_was_wrong() {
     let mut daemon = Daemon::start("", "");
     assert_eq!(complaint(&daemon, "disconnect 192.0.2.7").0, Some(1));
+    let alice = "pptp-rsctl: there is no session of the user 'alice'\n";
+    assert_eq!(complaint(&daemon, "disconnect alice"), (Some(1), alice.into()));
     for (line, words) in [
         ("", "a command is missing: sessions, show, stats, disconnect or call"),
-        ("disconnect alice", "'alice' is no number of a session and no address; only pppd knows the names of users"),
+        ("disconnect session alice", "'alice' is no number of a session"),
         ("--what", "invalid option '--what'"),
     ] {
         assert_eq!(complaint(&daemon, line), (Some(2), format!("pptp-rsctl: {words}; see pptp-rsctl --help\n")));

@@ -1,0 +1,36 @@
+//! What operators of pptp-rsd see of a network that harms GRE packets.
+
+use std::time::Duration;
+
+use pptp_native::{Daemon, Network, Pace, Version, eventually, with_either_pppd};
+
+with_either_pppd! {
+    losses_and_disorder_are_counted,
+}
+
+/// Negotiating takes a time-out for each packet of it that is lost.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn losses_and_disorder_are_counted(version: Version) {
+    let network = Network::with_relay(version, "5 0 10 0 0");
+    let daemon = Daemon::start(&network.server, "", "noauth noipv6 lcp-restart 1 ipcp-restart 1");
+    let pppd = network.dial("client", "noipv6 lcp-restart 1 ipcp-restart 1");
+    pppd.wait_for("remote IP address", 1, PATIENCE);
+    let Network { client, server, .. } = &network;
+    eventually("both ends are up", PATIENCE, || (client.pings(1, 56, "10.99.0.1") == 1).then_some(()));
+    let before = count(&daemon, "lost");
+    let pace = Pace { count: 2000, rate: 2000, size: 200 };
+    let seen = client.send_datagrams(server, "10.99.0.1", pace);
+    // What is lost at the very end leaves no gap, and what is later than others by too much is as good as lost.
+    let lost = count(&daemon, "lost") - before;
+    let missing = u64::from(pace.count - seen.count);
+    assert!((50..300).contains(&lost) && lost.abs_diff(missing) <= 40, "{lost}, {missing}");
+    assert!(count(&daemon, "reordered") > 20, "{}", daemon.control("show 1"));
+}
+
+fn count(daemon: &Daemon<'_>, name: &str) -> u64 {
+    let shown = daemon.control("show 1");
+    let value = shown.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
+    assert!(value.is_some(), "{name} in {shown}");
+    value.unwrap_or_default()
+}
