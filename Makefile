@@ -9,6 +9,8 @@ PPPD_VERSION ?= $(shell scripts/pppd-version.sh)
 TARGET = $(or $(CARGO_TARGET_DIR),target)
 PLUGIN = $(TARGET)/release/libpptp_rs.so
 GUEST_TESTS = $(CARGO) test --package pptp-vm --features guests --test
+# Two for each processor: they wait more than they work.
+GUESTS = $(or $(PPTP_RS_GUESTS),$(shell echo $$(($$(nproc) * 2))))
 NATIVE_TESTS = $(CARGO) test --package pptp-native --features namespaces --test
 
 .PHONY: help demo test test-long build plugins install uninstall bench fuzz sanitize lint setup clean
@@ -29,7 +31,7 @@ test: setup plugins ## unit tests, tunnels in namespaces, guests in User-Mode Li
 	status=0; \
 	$(CARGO) test --workspace --no-fail-fast || status=1; \
 	$(NATIVE_TESTS) quick -- --test-threads 4 || status=1; \
-	$(GUEST_TESTS) quick || status=1; \
+	$(GUEST_TESTS) quick -- --test-threads $(GUESTS) || status=1; \
 	exit $$status
 
 test-long: setup plugins ## engines in namespaces, the long guests, the address sanitizer, and each fuzz target for a minute
@@ -37,7 +39,7 @@ test-long: setup plugins ## engines in namespaces, the long guests, the address 
 	$(CARGO) test --package pptp-datapath --features namespaces --test engine -- --test-threads 1 || status=1; \
 	$(CARGO) test --package pptp-rsd --features namespaces || status=1; \
 	$(NATIVE_TESTS) long || status=1; \
-	$(GUEST_TESTS) long || status=1; \
+	$(GUEST_TESTS) long -- --test-threads $(GUESTS) || status=1; \
 	scripts/sanitize.sh || status=1; \
 	scripts/fuzz.sh || status=1; \
 	exit $$status

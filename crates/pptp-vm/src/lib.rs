@@ -1,9 +1,9 @@
 //! Boots a guest script (`tests/vm/guest/*.sh`) through `tests/vm/run.sh` and fails with the guest's whole output.
 //!
-//! A few guests run at a time, whatever the number of test threads: two, or `PPTP_RS_GUESTS`.  Each keeps to one
-//! processor of the host, where it is several times as fast (see run.sh), and to another than the others have, as far
-//! as there are enough.  What a guest needs and does not find (User-Mode Linux, the built plugin) is a failure, never a
-//! skipped test.
+//! A few guests run at a time, whatever the number of test threads: two for each processor, as a guest waits for most of
+//! its time, or `PPTP_RS_GUESTS`.  Each keeps to one processor of the host, where it is several times as fast (see
+//! run.sh).  What a guest needs and does not find (User-Mode Linux, the built plugin) is a failure, never a skipped
+//! test.
 
 mod processors;
 
@@ -101,7 +101,8 @@ struct Turn {
 
 impl Turn {
     fn take() -> Self {
-        let most = std::env::var("PPTP_RS_GUESTS").ok().and_then(|text| text.parse().ok()).unwrap_or(2);
+        let wanted = std::env::var("PPTP_RS_GUESTS").ok().and_then(|text| text.parse().ok());
+        let most = wanted.unwrap_or_else(|| 2 * processors::count());
         // A failed test poisons nothing here: the places are right whatever happened to their owners.
         let mut taken = TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
         loop {

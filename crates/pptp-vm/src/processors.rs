@@ -2,12 +2,22 @@
 
 use std::fs;
 
-/// The processor for the guest in this place, of those that this process may use; `None`: the kernel does not say which.
+/// The processor for the guest in this place; `None`: the kernel does not say which there are.
 pub(crate) fn processor_of(place: usize) -> Option<u32> {
+    let allowed = allowed()?;
+    allowed.get(place % allowed.len()).copied()
+}
+
+/// How many there are, at least one.
+pub(crate) fn count() -> usize {
+    allowed().map_or(1, |allowed| allowed.len())
+}
+
+/// Those that this process may use.
+fn allowed() -> Option<Vec<u32>> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
     let list = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"))?;
-    let allowed = parse(list)?;
-    allowed.get(place % allowed.len()).copied()
+    parse(list)
 }
 
 /// The kernel's notation for a set of processors (`0-3,8`), which is never empty.
