@@ -21,6 +21,7 @@ pub mod pty;
 pub mod random;
 pub mod rendezvous;
 pub mod seqpacket;
+pub mod service;
 pub mod signals;
 pub mod stream;
 mod sys;

@@ -2,9 +2,9 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
-use nix::sys::socket::{Backlog, SockaddrIn, SockaddrIn6, setsockopt, sockopt};
+use nix::sys::socket::{Backlog, SockType, SockaddrIn, SockaddrIn6, getsockopt, setsockopt, sockopt};
 
 use crate::{sys, tcp};
 
@@ -34,6 +34,21 @@ pub fn listen(address: SocketAddr, device: Option<&str>) -> io::Result<TcpListen
     }
     nix::sys::socket::listen(&socket, Backlog::new(BACKLOG)?)?;
     Ok(TcpListener::from(socket))
+}
+
+/// A listening socket that this process was given, non-blocking from here on.
+///
+/// # Errors
+/// `InvalidInput`: it is none, or not TCP's.
+pub fn adopt(socket: OwnedFd) -> io::Result<TcpListener> {
+    let is_tcp = getsockopt(&socket, sockopt::SockType)? == SockType::Stream
+        && matches!(sys::socket_domain(socket.as_fd())?, libc::AF_INET | libc::AF_INET6);
+    if !is_tcp || !getsockopt(&socket, sockopt::AcceptConn)? {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it does not listen for TCP connections"));
+    }
+    let listener = TcpListener::from(socket);
+    listener.set_nonblocking(true)?;
+    Ok(listener)
 }
 
 /// A connection that was waiting, non-blocking, close-on-exec and without Nagle's delay.

@@ -1,10 +1,11 @@
 //! Local sockets that keep message boundaries and can carry descriptors (`AF_UNIX`, `SOCK_SEQPACKET`).
 
 use std::io::{self, IoSlice, IoSliceMut};
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::socket::{
     AddressFamily, Backlog, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, UnixAddr, getsockopt,
     recvmsg, sendmsg, sockopt,
@@ -119,6 +120,18 @@ pub fn listen_in_place(path: &Path) -> io::Result<OwnedFd> {
     fchmod(&socket, Mode::S_IRUSR | Mode::S_IWUSR)?;
     nix::sys::socket::bind(socket.as_raw_fd(), &UnixAddr::new(path)?)?;
     nix::sys::socket::listen(&socket, Backlog::new(16)?)?;
+    Ok(socket)
+}
+
+/// A listening socket that this process was given, non-blocking from here on.
+///
+/// # Errors
+/// `InvalidInput`: it is none of these.
+pub fn adopt(socket: OwnedFd) -> io::Result<OwnedFd> {
+    if !is_one(socket.as_fd()) || !getsockopt(&socket, sockopt::AcceptConn)? {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no listening AF_UNIX socket of SOCK_SEQPACKET"));
+    }
+    fcntl(&socket, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
     Ok(socket)
 }
 

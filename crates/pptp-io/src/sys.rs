@@ -11,7 +11,8 @@ use libc::{c_int, c_uint, socklen_t};
 
 /// Takes over a descriptor that the kernel has just made.
 pub(crate) fn owned(fd: RawFd) -> OwnedFd {
-    // SAFETY: every caller passes a descriptor that a system call has just returned to it and that nothing else owns.
+    // SAFETY: every caller passes a descriptor that a system call has just returned to it, or that this process was given for it
+    // to have, and that nothing else owns.
     unsafe { OwnedFd::from_raw_fd(fd) }
 }
 
@@ -227,6 +228,23 @@ pub(crate) fn close_on_exec(fd: RawFd) {
 pub(crate) fn replace_standard(fd: BorrowedFd<'_>, target: RawFd) {
     // SAFETY: no pointers; the standard descriptors have no owner.
     unsafe { libc::dup2(fd.as_raw_fd(), target) };
+}
+
+/// Takes over a descriptor that this process was started with, close-on-exec from here on.
+///
+/// Only for a number that whoever has started this process says is passed on to it, before this process opens anything, and once.
+pub(crate) fn inherited(fd: RawFd) -> io::Result<OwnedFd> {
+    // SAFETY: F_SETFD takes a number, no pointer; one that is not open is an error and nothing else.
+    check(unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) })?;
+    Ok(owned(fd))
+}
+
+/// Removes a variable from this process's environment.
+///
+/// Only for a process with one thread.
+pub(crate) fn forget_variable(name: &str) {
+    // SAFETY: there is no other thread that could read the environment, as the caller promises.
+    unsafe { std::env::remove_var(name) };
 }
 
 /// A copy of `fd` with a number of 3 or more, close-on-exec.

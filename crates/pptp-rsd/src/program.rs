@@ -8,6 +8,7 @@ use std::{env, fs};
 use crate::config::{self, CommandLine, Config, Loaded, Request, ThisMachine};
 use crate::journal::{self, Destination};
 use crate::server::Server;
+use pptp_io::service::Service;
 use pptp_io::{daemon, words};
 
 /// `pptp-rsd`, with the arguments of this process. For a process with one thread.
@@ -22,6 +23,7 @@ pub fn main() -> ExitCode {
 }
 
 fn run() -> Result<(), String> {
+    let service = Service::take();
     let folder = env::current_dir().map_err(|error| format!("this folder has no name: {error}"))?;
     match CommandLine::read(env::args_os().skip(1), folder).map_err(|usage| usage.to_string())? {
         Request::Help => print(&config::help()),
@@ -31,7 +33,7 @@ fn run() -> Result<(), String> {
             if command_line.only_check() {
                 print(&verdict(&command_line, &loaded))
             } else {
-                serve(command_line, loaded)
+                serve(command_line, loaded, service)
             }
         }
     }
@@ -49,11 +51,12 @@ fn load(command_line: &CommandLine) -> Result<Loaded, String> {
 }
 
 /// Serves until the server is told to end.
-fn serve(command_line: CommandLine, loaded: Loaded) -> Result<(), String> {
+fn serve(command_line: CommandLine, loaded: Loaded, service: io::Result<Service>) -> Result<(), String> {
     let config = loaded.config;
     let (foreground, debug, pid_file) = (config.foreground, config.debug, config.pid_file.clone());
     // Before it detaches, so that whoever starts it hears what is wrong.
-    let server = Server::bind(config)?;
+    let service = service.map_err(|error| format!("a socket of the service manager's: {}", words(&error)))?;
+    let server = Server::bind(config, service)?;
     if !foreground {
         daemon::detach().map_err(|error| format!("cannot detach: {}", words(&error)))?;
     }

@@ -31,7 +31,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(super) const TOKENS: u64 = 1 << 62;
 
 /// The socket's file, removed at the end if it is still this one.
-struct Place {
+pub(super) struct Place {
     path: PathBuf,
     file: (u64, u64),
 }
@@ -60,7 +60,7 @@ struct Asker {
 
 pub(super) struct Desk {
     listener: OwnedFd,
-    _place: Place,
+    _place: Option<Place>,
     askers: BTreeMap<u64, Asker>,
     last: u64,
     begin: Instant,
@@ -72,6 +72,11 @@ impl Desk {
         let listener = seqpacket::listen_in_place(path)?;
         let file = Place::of(path).ok_or(io::ErrorKind::NotFound)?;
         let place = Place { path: path.to_owned(), file };
+        Self::at(listener, Some(place), events, now)
+    }
+
+    /// Opens it at this listening socket. It is waited for from here on.
+    pub(super) fn at(listener: OwnedFd, place: Option<Place>, events: &EventSet, now: Instant) -> io::Result<Self> {
         events.add(listener.as_fd(), TOKENS, Interest::Read, Trigger::Level)?;
         Ok(Self { listener, _place: place, askers: BTreeMap::new(), last: 0, begin: now })
     }

@@ -10,9 +10,11 @@ mod desk;
 mod ears;
 mod engines;
 mod exchange;
+mod given;
 mod ids;
 mod lines;
 mod link;
+mod manager;
 mod metrics;
 mod news;
 mod orders;
@@ -33,7 +35,7 @@ use core::time::Duration;
 use std::collections::HashMap;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
 use log::{error, info, warn};
@@ -41,6 +43,7 @@ use pptp_core::time::Instant;
 use pptp_io::children;
 use pptp_io::epoll::{EventSet, Trigger};
 use pptp_io::poller::{Interest, Ready};
+use pptp_io::service::Service;
 use pptp_io::signals::{Notice, Signals};
 use pptp_io::tcp::{self, Attempt, Route};
 use pptp_io::{clock, daemon, gre_socket, listener, process, random, words};
@@ -50,7 +53,9 @@ use self::desk::Desk;
 use self::ears::Ears;
 use self::engines::Engines;
 use self::exchange::{Exchange, Work};
+use self::given::Given;
 use self::link::{Input, Link};
+use self::manager::Manager;
 use self::path::Carrier;
 use self::quota::Quota;
 use self::scrape::Metrics;
@@ -89,20 +94,28 @@ const ENGINES: u64 = EARS + 1;
 /// Listens, and serves nobody yet.
 pub struct Server {
     config: Arc<Config>,
-    listeners: Vec<TcpListener>,
-    metrics: Option<TcpListener>,
+    sockets: Given,
+    manager: Option<Manager>,
 }
 
 impl Server {
-    /// Begins to listen.
+    /// Begins to listen, where the service manager has not done that.
     ///
     /// # Errors
     /// One line that names the address.
-    pub fn bind(config: Config) -> Result<Self, String> {
+    pub fn bind(config: Config, service: Service) -> Result<Self, String> {
         let clients_by = config.vrf.as_deref();
-        let listeners = config.listen.iter().map(|address| listen(*address, clients_by)).collect::<Result<_, _>>()?;
-        let metrics = config.metrics_listen.map(|address| listen(address, None)).transpose()?;
-        Ok(Self { config: Arc::new(config), listeners, metrics })
+        let mut sockets = Given::of(service.sockets)?;
+        if sockets.clients.is_empty() {
+            let all = config.listen.iter().map(|address| listen(*address, clients_by));
+            sockets.clients = all.collect::<Result<_, _>>()?;
+        }
+        if let (None, Some(address)) = (&sockets.metrics, config.metrics_listen) {
+            sockets.metrics = Some(listen(address, None)?);
+        }
+        let watchdog = service.watchdog;
+        let manager = service.notifier.map(|notifier| Manager::new(notifier, watchdog, clock::now()));
+        Ok(Self { config: Arc::new(config), sockets, manager })
     }
 
     /// Serves until it is told to end (SIGTERM, SIGINT) and all calls have ended, or had the time to. SIGHUP reads the
@@ -140,6 +153,7 @@ struct Loop {
     listeners: Vec<TcpListener>,
     desk: Option<Desk>,
     metrics: Option<Metrics>,
+    manager: Option<Manager>,
     links: HashMap<ClientId, Link>,
     /// Links that are being opened.
     attempts: HashMap<ClientId, Attempt>,
@@ -158,7 +172,7 @@ struct Loop {
 
 impl Loop {
     fn new(server: Server, pppds: Pppds, reload: Reload) -> io::Result<Self> {
-        let Server { config, listeners, metrics } = server;
+        let Server { config, sockets: Given { clients: listeners, metrics, control }, manager } = server;
         let (signals, events) = (Signals::take()?, EventSet::new()?);
         events.add(signals.fd(), SIGNALS, Interest::Read, Trigger::Level)?;
         for (token, listener) in (SIGNALS + 1..).zip(&listeners) {
@@ -169,11 +183,12 @@ impl Loop {
         events.add(pppds.ears.fd(), EARS, Interest::Read, Trigger::Level)?;
         let exchange = Exchange::new(Arc::clone(&config), daemon::host_name(), pppds, Box::new(random::number));
         Ok(Self {
-            desk: open_desk(&config, &events),
+            desk: open_desk(&config, control, &events),
             config,
             exchange,
             listeners,
             metrics,
+            manager,
             links: HashMap::new(),
             attempts: HashMap::new(),
             closing: Deadlines::default(),
@@ -193,6 +208,9 @@ impl Loop {
         if let Some(Ok(address)) = self.metrics.as_ref().map(Metrics::address) {
             info!("metrics are served at {address}");
         }
+        if let Some(manager) = &mut self.manager {
+            manager.ready(clock::now());
+        }
         while !self.is_over() {
             self.turn()?;
         }
@@ -209,7 +227,9 @@ impl Loop {
     fn turn(&mut self) -> io::Result<()> {
         let observers =
             [self.desk.as_ref().and_then(Desk::next_timeout), self.metrics.as_ref().and_then(Metrics::next_timeout)];
-        let next = [self.exchange.next_timeout(), self.closing.next(), self.pause, self.give_up];
+        let calls = self.exchange.calls().len();
+        let manager = self.manager.as_ref().and_then(|manager| manager.next_timeout(calls));
+        let next = [self.exchange.next_timeout(), self.closing.next(), self.pause, self.give_up, manager];
         let next = next.into_iter().chain(observers);
         let timeout = next.flatten().min().map(clock::until);
         let ready: Vec<(u64, Ready)> = self.events.wait(timeout)?.collect();
@@ -234,6 +254,10 @@ impl Loop {
         if let Some(metrics) = &mut self.metrics {
             metrics.handle_news(&self.events, &self.exchange, now);
             metrics.handle_timeout(now);
+        }
+        if let Some(manager) = &mut self.manager {
+            manager.handle_timeout(now);
+            manager.count(self.exchange.calls().len(), now);
         }
         while let Some(late) = self.closing.pop_expired(now) {
             self.links.remove(&late);
@@ -263,8 +287,19 @@ impl Loop {
                         self.exchange.handle_process_end(Pppd(child), ending, now);
                     }
                 }
-                Notice::Reload => self.reload(),
+                Notice::Reload => {
+                    if let Some(manager) = &mut self.manager {
+                        manager.reloading(now);
+                    }
+                    self.reload();
+                    if let Some(manager) = &mut self.manager {
+                        manager.ready(now);
+                    }
+                }
                 Notice::Terminate => {
+                    if let Some(manager) = &mut self.manager {
+                        manager.stopping(now);
+                    }
                     self.listeners.clear();
                     // Another server may come in this one's place.
                     (self.desk, self.metrics) = (None, None);
@@ -485,9 +520,12 @@ impl Loop {
 }
 
 /// Without it the server serves all the same.
-fn open_desk(config: &Config, events: &EventSet) -> Option<Desk> {
+fn open_desk(config: &Config, given: Option<OwnedFd>, events: &EventSet) -> Option<Desk> {
     let path = &config.control_socket;
-    let opened = Desk::open(path, events, clock::now());
+    let opened = match given {
+        Some(listener) => Desk::at(listener, None, events, clock::now()),
+        None => Desk::open(path, events, clock::now()),
+    };
     opened
         .inspect_err(|error| warn!("pptp-rsctl will not work: cannot listen at {}: {}", path.display(), words(error)))
         .ok()

@@ -51,7 +51,7 @@ pub(crate) struct Daemon {
 impl Daemon {
     /// With these settings, and stubs that behave like this.
     pub(crate) fn start(settings: &str, behaviour: &str) -> Self {
-        Self::start_by(&mut program(), settings, behaviour)
+        Self::start_by(program().stdin(Stdio::null()), settings, behaviour)
     }
 
     /// The same, with so many descriptors at most, besides those for the engines, of which there is one for each processor.
@@ -59,10 +59,11 @@ impl Daemon {
         let most = most + 1 + std::thread::available_parallelism().unwrap().get().min(16);
         let mut command = Command::new("prlimit");
         command.arg(format!("--nofile={most}:{most}")).arg(program().get_program());
-        Self::start_by(&mut command, settings, behaviour)
+        Self::start_by(command.stdin(Stdio::null()), settings, behaviour)
     }
 
-    fn start_by(command: &mut Command, settings: &str, behaviour: &str) -> Self {
+    /// The same, by a command to which its arguments are added.
+    pub(crate) fn start_by(command: &mut Command, settings: &str, behaviour: &str) -> Self {
         static NEXT: AtomicU8 = AtomicU8::new(1);
         assert!(nix::unistd::geteuid().is_root(), "these tests open raw sockets: run them as root");
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -76,7 +77,6 @@ impl Daemon {
         daemon.child = command
             .args(["-f", "-d", "-c"])
             .arg(daemon.path("conf"))
-            .stdin(Stdio::null())
             .stderr(fs::File::create(daemon.path("log")).unwrap())
             .spawn()
             .unwrap();

@@ -5,4 +5,4 @@ mod harness;
 mod hostile;
 mod life;
 mod operators;
-mod placing;
+mod service;
