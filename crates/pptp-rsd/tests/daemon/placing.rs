@@ -10,6 +10,9 @@ use pptp_io::seqpacket;
 use crate::harness::{Client, Daemon, eventually};
 use crate::operators::{complaint, operator, shown};
 
+/// In most of them both connections are on their way at the same time.
+const ROUNDS: usize = 20;
+
 /// A PNS at the address next to the daemon's client's; it takes one connection.
 fn listen(daemon: &Daemon) -> (Ipv4Addr, TcpListener) {
     let [a, b, c, _] = daemon.near.octets();
@@ -60,6 +63,32 @@ fn what_one_daemon_places_the_other_takes() {
     pns.wait_for("has ended after", 2);
     pac.wait_until_idle(idle[0]);
     pns.wait_until_idle(idle[1]);
+}
+
+#[test]
+fn two_daemons_that_call_each_other_at_once_agree_on_one_connection() {
+    let daemons = [0, 1].map(|_| Daemon::start("remoteip 10.0.0.2-9", ""));
+    let idle = daemons.each_ref().map(Daemon::descriptors);
+    for round in 1..=ROUNDS {
+        std::thread::scope(|scope| {
+            let [one, other] = &daemons;
+            for (from, to) in [(one, other), (other, one)] {
+                scope.spawn(move || shown(from, &format!("call {}", to.address)));
+            }
+        });
+        // Whichever connection it is, it goes with its last call.
+        for daemon in &daemons {
+            assert_eq!(shown(daemon, "--json sessions").matches(r#""connection":"#).count(), 2);
+        }
+        let [one, _] = &daemons;
+        for session in [2 * round - 1, 2 * round] {
+            shown(one, &format!("disconnect {session}"));
+        }
+        for (daemon, idle) in daemons.iter().zip(idle) {
+            daemon.wait_for("has ended after", 2 * round);
+            daemon.wait_until_idle(idle);
+        }
+    }
 }
 
 #[test]

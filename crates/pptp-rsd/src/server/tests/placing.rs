@@ -4,6 +4,8 @@ use core::time::Duration;
 
 use pptp_core::control::{CallEnd, Event, IncomingCallAnswer, IncomingCallOffer};
 use pptp_core::wire::{CallId, DisconnectResult, GeneralError, IncomingCallResult, PeerCallId, StopReason};
+use pptp_testkit::layout::by_short;
+use pptp_testkit::message::Message;
 
 use super::super::orders::{Outcome, Ticket};
 use super::super::refusal::Refusal;
@@ -190,8 +192,12 @@ fn a_pns_that_says_nothing_is_not_waited_for_for_ever() {
 
 #[test]
 fn a_pns_that_does_not_speak_pptp_or_refuses_the_connection_is_told_apart() {
+    let mut refusal = Message::new(by_short("sccrp").unwrap());
+    refusal.set("version", 0x0100);
+    refusal.set("result", 4);
     for (bytes, words) in [
-        (&b"HTTP/1.0 400 Bad Request\r\n\r\n"[..], "the peer does not speak pptp: bad magic cookie"),
+        (&refusal.bytes[..], "the peer refused the control connection: not authorized (4)"),
+        (b"HTTP/1.0 400 Bad Request\r\n\r\n", "the peer does not speak pptp: bad magic cookie"),
         (b"", "the peer closed the control connection"),
     ] {
         let mut office = Office::new(config());
