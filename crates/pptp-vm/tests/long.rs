@@ -234,6 +234,16 @@ fn pptp_rsd_refuses_what_the_kernel_cannot_tell_apart_and_comes_back_when_it_is_
 }
 
 #[test]
+fn pptp_rsd_with_pppd_2_4_9_places_a_call_that_the_kernel_carries() -> Result<(), Failure> {
+    Guest::new("rsd_placing").argument("2.4.9").argument("kernel").run()
+}
+
+#[test]
+fn pptp_rsd_with_pppd_2_5_2_places_calls_that_engines_carry() -> Result<(), Failure> {
+    Guest::new("rsd_placing").argument("2.5.2").argument("pty").argument("tun").run()
+}
+
+#[test]
 fn radius_s_keys_encrypt_in_the_kernel_of_a_server_with_pppd_2_4_9() -> Result<(), Failure> {
     Guest::new("rsd_radius").argument("2.4.9").limit(LONG).run()
 }
