@@ -5,4 +5,5 @@ mod harness;
 mod hostile;
 mod life;
 mod operators;
+mod placing;
 mod service;

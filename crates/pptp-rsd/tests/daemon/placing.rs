@@ -66,6 +66,17 @@ fn what_one_daemon_places_the_other_takes() {
 }
 
 #[test]
+fn a_daemon_may_call_itself() {
+    let daemon = Daemon::start("remoteip 10.0.0.2-9", "");
+    let line = format!("call {}", daemon.address);
+    for ids in [[1, 2], [3, 4]] {
+        assert_eq!(shown(&daemon, &line), format!("session {} is connected to {}:1723\n", ids[1], daemon.address));
+    }
+    assert_eq!(shown(&daemon, &format!("disconnect {}", daemon.address)), "4 sessions told to end\n");
+    daemon.wait_for("has ended after", 4);
+}
+
+#[test]
 fn two_daemons_that_call_each_other_at_once_agree_on_one_connection() {
     let daemons = [0, 1].map(|_| Daemon::start("remoteip 10.0.0.2-9", ""));
     let idle = daemons.each_ref().map(Daemon::descriptors);
