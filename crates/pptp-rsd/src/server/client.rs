@@ -10,7 +10,7 @@ use pptp_core::control::{
     IncomingCallOffer, Misbehaviour, OutgoingCallOffer,
 };
 use pptp_core::time::Instant;
-use pptp_core::wire::{CallId, GeneralError, PeerCallId, StartResult, StopReason};
+use pptp_core::wire::{CallId, GeneralError, IncomingCallResult, PeerCallId, StartResult, StopReason};
 
 use super::lines::Lines;
 use super::orders::Placing;
@@ -27,10 +27,12 @@ const MOST_ODDITIES: u32 = 20;
 pub(super) const RECEIVE_WINDOW: u16 = 64;
 
 /// What the server has to be asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub(super) enum Asked {
     /// Whether the connection may start.
     ToStart,
+    /// To place this on a connection of its own: who has opened this one takes no calls.
+    ToPlace(Placing),
     Nothing,
 }
 
@@ -204,6 +206,13 @@ impl Client {
             Event::IncomingCallAccepted { call, peer_call } => self.answer_line(call, peer_call, calls, now),
             Event::CallConnected(parameters) => self.connected(&parameters, calls, quotas, now),
             Event::CallEnded { call, reason } => self.over(call, &reason, calls, now),
+            Event::IncomingCallRefused { call, result: IncomingCallResult::DoNotAccept, .. }
+                if self.opener == Opener::Peer =>
+            {
+                let Some(placing) = self.placing.remove(&call) else { return Asked::Nothing };
+                calls.ids.release(call);
+                return Asked::ToPlace(placing);
+            }
             Event::CallRefused { call, .. } | Event::IncomingCallRefused { call, .. } => {
                 self.over(call, &event, calls, now);
             }

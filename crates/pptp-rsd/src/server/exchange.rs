@@ -316,8 +316,10 @@ impl<L: Lines> Exchange<L> {
         loop {
             let Some(client) = self.clients.get_mut(&id) else { return };
             let Some(event) = client.connection.poll_event() else { return };
-            if client.handle_event(event, &mut self.calls, &mut self.quotas, now) == Asked::ToStart {
-                self.decide_on_start(id, now);
+            match client.handle_event(event, &mut self.calls, &mut self.quotas, now) {
+                Asked::ToStart => self.decide_on_start(id, now),
+                Asked::ToPlace(placing) => self.place_on_ours(placing, now),
+                Asked::Nothing => {}
             }
         }
     }

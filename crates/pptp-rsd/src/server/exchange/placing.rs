@@ -28,9 +28,10 @@ impl<L: Lines> Exchange<L> {
         } else if let Err(refusal) = self.calls.check_full() {
             self.calls.answer(&placing, Err(refusal.to_string()));
         } else {
-            let to = SocketAddr::V4(placing.order.to);
-            let id = self.connection_to(to).unwrap_or_else(|| self.open_connection(to, now));
-            self.place_on(id, placing, now);
+            match self.connection_from(SocketAddr::V4(placing.order.to)) {
+                Some(id) => self.place_on(id, placing, now),
+                None => self.place_on_ours(placing, now),
+            }
         }
         self.last_ticket
     }
@@ -47,18 +48,28 @@ impl<L: Lines> Exchange<L> {
         }
     }
 
-    /// A control connection for calls to a PNS: the one between both ends (RFC 2637 §3.1), whoever has opened it. Where
-    /// the peer's address has several it stands for several machines.
+    /// On a control connection that this end has opened, or opens.
+    pub(super) fn place_on_ours(&mut self, placing: Placing, now: Instant) {
+        let to = SocketAddr::V4(placing.order.to);
+        let id = self.connection_to(to).unwrap_or_else(|| self.open_connection(to, now));
+        self.place_on(id, placing, now);
+    }
+
     fn connection_to(&self, to: SocketAddr) -> Option<ClientId> {
-        let takes_calls = |client: &&Client| client.connection.takes_calls();
         let mut ours = self.clients.values().filter(|client| client.opener == Opener::Us && client.peer == to);
-        if let Some(ours) = ours.find(takes_calls) {
-            return Some(ours.id);
+        ours.find(|client| client.connection.takes_calls()).map(|ours| ours.id)
+    }
+
+    /// The control connection that the PNS has opened: there is to be one between both ends (RFC 2637 §3.1). Where its
+    /// address has several, that stands for several machines; and one whose client takes no calls says so.
+    fn connection_from(&self, to: SocketAddr) -> Option<ClientId> {
+        if self.connection_to(to).is_some() {
+            return None;
         }
         let is_theirs = |client: &&Client| client.peer.ip() == to.ip() && client.stage == Stage::Started;
         let mut theirs = self.clients.values().filter(|client| client.opener == Opener::Peer).filter(is_theirs);
         match (theirs.next(), theirs.next()) {
-            (Some(only), None) if to.port() == PORT && takes_calls(&only) => Some(only.id),
+            (Some(only), None) if to.port() == PORT && only.connection.takes_calls() => Some(only.id),
             _ => None,
         }
     }

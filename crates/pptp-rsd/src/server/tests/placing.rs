@@ -250,6 +250,29 @@ fn the_peers_connection_is_used_if_it_is_the_only_one_from_there() {
 }
 
 #[test]
+fn a_client_that_takes_no_calls_is_not_the_server_at_its_address() {
+    let mut office = Office::new(config());
+    let client = office.join("192.0.2.9:4000");
+    place(&mut office, PNS);
+    let (call, now) = (offer(&mut office).call, office.now);
+    let (result, error) = (IncomingCallResult::DoNotAccept, GeneralError::None);
+    office.client(client).refuse_incoming_call(call, result, error, now).unwrap();
+    office.pump();
+    assert_eq!(outcome(&mut office), None);
+    let pns = office.open();
+    let call = offer(&mut office).call;
+    accept(&mut office, pns, call);
+    assert_eq!(outcome(&mut office), Some(Ok(SessionId(1))));
+    // The next one knows, and that server's word is the last.
+    place(&mut office, PNS);
+    let call = offer(&mut office).call;
+    office.client(pns).refuse_incoming_call(call, result, error, now).unwrap();
+    office.pump();
+    assert!(failure(&mut office).ends_with("call refused: not accepted (3)"));
+    assert_eq!(office.wanted, []);
+}
+
+#[test]
 fn a_limit_on_calls_holds_for_operators_and_those_on_clients_do_not() {
     let mut office = Office::new(Config { max_sessions: Some(2), max_per_address: 1, ..config() });
     let (pns, _) = connected(&mut office);
