@@ -153,7 +153,8 @@ impl Machine {
     /// A command of the machine's shell.
     ///
     /// What runs is a child of nsenter(1)'s, which nobody should kill: whoever adopts an orphan may take seconds to notice that
-    /// it has ended, and the machine cannot end before.
+    /// it has ended, and the machine cannot end before. Nor should what runs be stopped (SIGSTOP) for good, as nsenter then
+    /// stops, too.
     #[must_use]
     pub fn command(&self, line: &str) -> Command {
         let mut command = self.enter(&["-m", "-p", "-r", "-w"]);
