@@ -77,10 +77,15 @@ fn addresses_that_pppd_chooses_are_known(version: Version) {
     let daemon = Daemon::start(&network.server, "delegate", &format!("{WITH_MPPE} 10.98.0.1:10.98.0.2"));
     let mut pppd = dial_up(&network, &daemon, 1, "user alice require-mppe-128");
     assert!(daemon.shows(1, r#""local":"10.98.0.1","remote":"10.98.0.2""#));
+    // Nobody has asked since: its last words are what the log has.
+    network.client.send_stream(&network.server, "10.98.0.1", 1_000_000);
     assert_eq!(daemon.control("disconnect 10.98.0.2"), "1 session told to end\n");
     assert_eq!(pppd.exit_status(AT_ONCE), 16);
-    daemon.wait_for("remote=10.98.0.2 ", 1, SOON);
     daemon.wait_for("reason=an operator has ended it", 1, SOON);
+    let log = daemon.log();
+    let end = log.lines().find(|line| line.contains(" ended: user=alice ")).unwrap_or_default();
+    let bytes = end.split_once(" bytes-received=").and_then(|(_, rest)| rest.split(' ').next()?.parse::<u64>().ok());
+    assert!(end.contains(" remote=10.98.0.2 ") && bytes.is_some_and(|bytes| bytes > 1_000_000), "{end}");
 }
 
 fn a_user_is_disconnected_and_nobody_else(version: Version) {

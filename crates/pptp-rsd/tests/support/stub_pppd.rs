@@ -3,6 +3,9 @@
 //! `trace FOLDER`: write the arguments, the signals that are held back and the descriptors to FOLDER/PID. `die`: end at once. `deaf`: hear of no hang-up. `stubborn`:
 //! that, and not of SIGTERM either. Else it takes the call that is offered, answers each frame with one that carries its own
 //! id of the call and its process id, and ends with 16 when it is hung up on.
+//!
+//! `user NAME`: it tells the server of that user, a thousand bytes more each time that it is asked, and at its end. `silent`: it
+//! answers nothing of that. `babble`: it tells nonsense, as much as it can.
 
 use std::error::Error;
 use std::fs;
@@ -10,8 +13,9 @@ use std::os::fd::AsFd;
 use std::time::Duration;
 
 use pptp_datapath::client::Engine;
-use pptp_datapath::command::{Channel, Framing};
+use pptp_datapath::command::{Channel, Framing, Traffic};
 use pptp_datapath::offer::{self, Gre};
+use pptp_datapath::report::{self, Report, Statistics};
 use pptp_io::poller::{Interest, wait};
 use pptp_io::signals::Signals;
 use pptp_io::{daemon, seqpacket};
@@ -36,7 +40,35 @@ fn main() -> Outcome<()> {
     if has("deaf") || has("stubborn") {
         std::thread::sleep(Duration::from_secs(300));
     }
-    carry(after("pptp_sock").ok_or("no socket")?.parse()?)
+    let habit = match behaviour.lines().find_map(|line| line.strip_prefix("user ")) {
+        Some(user) if has("silent") => Habit::Silent(user.into()),
+        Some(user) => Habit::Telling(user.into()),
+        None if has("babble") => Habit::Babbling,
+        None => Habit::Gone,
+    };
+    carry(after("pptp_sock").ok_or("no socket")?.parse()?, &habit)
+}
+
+/// How it talks to the server.
+enum Habit {
+    /// Not at all: it has closed the socket.
+    Gone,
+    /// Of this user.
+    Telling(String),
+    /// Of this user, unasked and once.
+    Silent(String),
+    Babbling,
+}
+
+/// What there is to be told of a session.
+fn report(user: &str, times: u64) -> Report {
+    let traffic = |bytes| Traffic { packets: bytes / 500, bytes };
+    Report {
+        user: Some(user.into()),
+        interface: Some("ppp0".into()),
+        statistics: Some(Statistics { received: traffic(times * 1000), sent: traffic(times * 2000), gre: None }),
+        ..Report::default()
+    }
 }
 
 /// Tells with what it was started. The folder in which it looks is one of its descriptors.
@@ -58,10 +90,10 @@ fn trace(folder: &str, arguments: &[String]) -> Outcome<()> {
     Ok(fs::rename(format!("{place}.new"), place)?)
 }
 
-fn carry(socket: i32) -> Outcome<()> {
+fn carry(socket: i32, habit: &Habit) -> Outcome<()> {
     let socket = daemon::inherited(socket)?;
     let offer = offer::receive(socket.as_fd(), Duration::from_secs(5))?;
-    drop(socket);
+    let talk = Some(socket).filter(|_| !matches!(habit, Habit::Gone));
     let Gre::Engine { host, port } = offer.gre else { return Err("no engine".into()) };
     let mut engine = Engine::attach(host);
     let (frames, engines) = seqpacket::pair()?;
@@ -70,11 +102,36 @@ fn carry(socket: i32) -> Outcome<()> {
     drop(engines);
     let number = std::process::id().to_be_bytes();
     let answer = [&LCP, &offer.call.call_id.to_be_bytes()[..], &number].concat();
+    let mut times = 1;
+    let tell = |times| match (&talk, habit) {
+        (Some(talk), Habit::Telling(user) | Habit::Silent(user)) => report::send(talk.as_fd(), &report(user, times)),
+        (Some(talk), Habit::Babbling) => {
+            while seqpacket::send(talk.as_fd(), &[7; 300], &[]).is_ok() {}
+            Ok(())
+        }
+        _ => Ok(()),
+    };
+    tell(times)?;
     loop {
-        wait(&[(frames.as_fd(), Interest::Read)], None)?;
+        let talks =
+            talk.iter().filter(|_| !matches!(habit, Habit::Silent(_))).map(|talk| (talk.as_fd(), Interest::Read));
+        let all: Vec<_> = std::iter::once((frames.as_fd(), Interest::Read)).chain(talks).collect();
+        let ready = wait(&all, None)?;
+        if let (Some(true), Some(talk)) = (ready.get(1).map(|talk| talk.readable()), &talk) {
+            times += 1;
+            if report::is_asked(talk.as_fd())? {
+                tell(times)?;
+            }
+        }
+        if !ready.first().is_some_and(|frames| frames.readable()) {
+            continue;
+        }
         match seqpacket::receive(frames.as_fd(), &mut [0; 2000]) {
             Ok(received) if received.length > 0 => seqpacket::send(frames.as_fd(), &answer, &[])?,
-            _ => std::process::exit(16),
+            _ => {
+                tell(times + 1)?;
+                std::process::exit(16)
+            }
         }
     }
 }
