@@ -349,3 +349,132 @@ fn network_of(packet: &[u8]) -> Option<Network> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::fd::OwnedFd;
+
+    use nix::fcntl::{FcntlArg, OFlag, fcntl};
+    use pptp_io::seqpacket;
+    use pptp_io::tun::Offload;
+
+    use super::super::host::FIRST;
+    use crate::client::Batching;
+    use crate::command::{CallConfig, Channel as ChannelNumber, Framing, TransmitWindow, Unit as UnitNumber};
+
+    /// A virtio header that says nothing, and an IP packet.
+    fn packet() -> Vec<u8> {
+        let mut packet = vec![0; VnetHeader::LENGTH + 20];
+        packet[VnetHeader::LENGTH] = 0x45;
+        packet
+    }
+
+    /// Units with a channel each on one socket, each with so many packets to send, and the other end of the socket. `held` are
+    /// the other ends of everything else.
+    struct Rig {
+        engine: Engine,
+        far: OwnedFd,
+        held: Vec<OwnedFd>,
+    }
+
+    impl Rig {
+        fn new(units: u16, packets: usize) -> Self {
+            let (commands, host) = seqpacket::pair().unwrap();
+            let (socket, far) = pair();
+            let mut engine = Engine::new(commands, Batching::Batched).unwrap();
+            let port = engine.ports.insert(Port::new(None, socket));
+            let mut rig = Self { engine, far, held: vec![host] };
+            for number in 0..units {
+                rig.add_unit(number, port);
+                let tun = rig.held.last().unwrap();
+                (0..packets).for_each(|_| seqpacket::send(tun.as_fd(), &packet(), &[]).unwrap());
+            }
+            rig
+        }
+
+        /// The last of `held` is the network's side of its device.
+        fn add_unit(&mut self, number: u16, port: usize) {
+            let mut near = || {
+                let (ours, theirs) = pair();
+                self.held.push(theirs);
+                ours
+            };
+            let ends = [near(), near()];
+            let (frames, tun) = (near(), near());
+            let engine = &mut self.engine;
+            let id = |number: u16| (FIRST, u32::from(number));
+            let (host, wide) = id(number);
+            let channel =
+                Channel::new((host, ChannelNumber(wide)), (&call(number), Framing::Datagrams), port, ends, engine.now);
+            let channel = engine.channels.insert(channel);
+            let mut unit = Unit::new((host, UnitNumber(wide)), (tun, frames), Offload::None, engine.now);
+            unit.channel = Some(channel);
+            let unit = engine.units.insert(unit);
+            engine.note_readable(unit);
+        }
+
+        /// How many packets have come from each unit since the last time.
+        fn sent(&self, units: usize) -> Vec<usize> {
+            let mut counts = vec![0; units];
+            let mut buffer = [0; 100];
+            while seqpacket::receive(self.far.as_fd(), &mut buffer).is_ok() {
+                counts[usize::from(buffer[7])] += 1;
+            }
+            counts
+        }
+    }
+
+    /// The first is as a device is: it does not block.
+    fn pair() -> (OwnedFd, OwnedFd) {
+        let (ours, theirs) = seqpacket::pair().unwrap();
+        fcntl(&ours, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).unwrap();
+        (ours, theirs)
+    }
+
+    fn call(number: u16) -> CallConfig {
+        CallConfig {
+            local: [192, 0, 2, 1].into(),
+            peer: [192, 0, 2, 2].into(),
+            call_id: number,
+            peer_call_id: number,
+            peer_window: 64,
+            receive_window: 64,
+            transmit_window: TransmitWindow::Off,
+            reorder_time: std::time::Duration::ZERO,
+            reorder_packets: 0,
+        }
+    }
+
+    #[test]
+    fn every_device_gets_its_turn() {
+        let mut rig = Rig::new(3, 200);
+        for _ in 0..3 {
+            rig.engine.read_devices();
+            assert_eq!(rig.sent(3), [64, 64, 64]);
+        }
+        rig.engine.read_devices();
+        rig.engine.flush_ports();
+        assert_eq!(rig.sent(3), [8, 8, 8]);
+        assert!(rig.engine.busy.is_empty());
+    }
+
+    #[test]
+    fn who_could_not_be_read_because_of_others_is_read_first() {
+        let mut rig = Rig::new(3, 200);
+        let mut counts = [0; 3];
+        // Nobody reads the socket before it is full.
+        for _ in 0..30 {
+            rig.engine.read_devices();
+            if rig.engine.ports.find(0).unwrap().outgoing.is_blocked() {
+                rig.sent(3).iter().zip(&mut counts).for_each(|(sent, count)| *count += sent);
+                rig.engine.flush(0);
+                let [least, most] = [counts.iter().min().unwrap(), counts.iter().max().unwrap()];
+                assert!(most - least <= 128, "{counts:?}");
+            }
+        }
+        rig.engine.flush(0);
+        rig.sent(3).iter().zip(&mut counts).for_each(|(sent, count)| *count += sent);
+        assert_eq!(counts, [200; 3]);
+    }
+}

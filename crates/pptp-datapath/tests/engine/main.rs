@@ -4,6 +4,7 @@
 mod encrypted;
 mod harness;
 mod hostile;
+mod hosts;
 mod impaired;
 mod lives;
 mod mppe_peer;

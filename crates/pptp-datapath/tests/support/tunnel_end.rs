@@ -1,4 +1,5 @@
-//! One end of a tunnel without pppd: does with an engine what standard input says, a line each, and answers with a line.
+//! One end of a tunnel without pppd: does with an engine what standard input says, a line each, and answers with a line. It can
+//! be many of the engine's hosts.
 
 mod slave;
 
@@ -10,8 +11,8 @@ use std::time::Duration;
 
 use pptp_datapath::client::{Batching, Engine, Options};
 use pptp_datapath::command::{
-    CallConfig, Channel, Command, Direction, FilterKind, Framing, Instruction, Key, Link, Network, NpMode, Port,
-    TransmitWindow, Unit,
+    CallConfig, CallEnds, Channel, Command, Direction, FilterKind, Framing, Instruction, Key, Link, Network, NpMode,
+    Port, TransmitWindow, Unit,
 };
 use pptp_io::gre_socket::{self, Calls};
 use pptp_io::poller::{Interest, wait};
@@ -21,6 +22,11 @@ use slave::Slave;
 const UNIT: Unit = Unit(7);
 const CHANNEL: Channel = Channel(3);
 
+const PORT: Port = Port(1);
+
+/// Far more answers than a socket has room for.
+const MOST_ASKED: usize = 5000;
+
 /// How long a frame may take to come.
 const FRAME_LIMIT: Duration = Duration::from_millis(1500);
 
@@ -29,6 +35,8 @@ type Outcome = Result<String, Box<dyn Error>>;
 /// pppd's side of everything.
 struct End {
     engine: Engine,
+    /// The command socket, unless it is the first host's.
+    commands: Option<OwnedFd>,
     unit_frames: Option<OwnedFd>,
     channel_frames: Option<OwnedFd>,
     life_line: Option<OwnedFd>,
@@ -52,20 +60,10 @@ fn main() {
     #[cfg(pptp_plain_mppe)]
     prepare_openssl();
     let Ok(engine) = Engine::start(Options { wipe: || {}, batching }) else { return };
-    let mut end = End {
-        engine,
-        unit_frames: None,
-        channel_frames: None,
-        life_line: None,
-        slaves: Vec::new(),
-        line: 0,
-        many: Vec::new(),
-        copies: Vec::new(),
-        gre: None,
-    };
+    let mut hosts = Hosts { ends: vec![End::new(engine)], chosen: 0 };
     for line in io::stdin().lock().lines().map_while(Result::ok) {
         let words: Vec<&str> = line.split_whitespace().collect();
-        let answer = end.obey(&words).unwrap_or_else(|error| format!("error {error}"));
+        let answer = hosts.obey(&words).unwrap_or_else(|error| format!("error {error}"));
         let _ = writeln!(io::stdout(), "{answer}");
     }
 }
@@ -79,13 +77,76 @@ fn prepare_openssl() {
     drop(Encryptor::new(config, &StartKey::new([0; 16])));
 }
 
+/// The hosts, the first one first.
+struct Hosts {
+    ends: Vec<End>,
+    /// Who is meant.
+    chosen: usize,
+}
+
+impl Hosts {
+    fn obey(&mut self, words: &[&str]) -> Outcome {
+        match *words {
+            ["host", local, peer, id, peer_id] => {
+                self.add((local.parse()?, peer.parse()?), (id.parse()?, peer_id.parse()?))
+            }
+            ["choose", number] => {
+                self.chosen = number.parse()?;
+                Ok(String::from("ok"))
+            }
+            _ => self.ends.get_mut(self.chosen).ok_or("no such host")?.obey(words),
+        }
+    }
+
+    /// Has the chosen one add a host for a call, and chooses that.
+    fn add(&mut self, (local, peer): (Ipv4Addr, Ipv4Addr), (call_id, peer_call_id): (u16, u16)) -> Outcome {
+        let (ours, theirs) = seqpacket::pair()?;
+        let command = Command::AddHost { port: PORT, call: CallEnds { local, peer, call_id, peer_call_id } };
+        self.ends.get_mut(self.chosen).ok_or("no such host")?.engine.ask(&command, &[theirs.as_fd()])?;
+        let mut end = End::new(Engine::attach(ours.try_clone()?));
+        end.commands = Some(ours);
+        self.chosen = self.ends.len();
+        self.ends.push(end);
+        Ok(String::from("ok"))
+    }
+}
+
 impl End {
+    fn new(engine: Engine) -> Self {
+        Self {
+            engine,
+            commands: None,
+            unit_frames: None,
+            channel_frames: None,
+            life_line: None,
+            slaves: Vec::new(),
+            line: 0,
+            many: Vec::new(),
+            copies: Vec::new(),
+            gre: None,
+        }
+    }
+
     fn obey(&mut self, words: &[&str]) -> Outcome {
         match *words {
             ["unit", name] => self.unit(name),
             ["channel", local, peer, id, peer_id, ref rest @ ..] => {
                 let call = call(local.parse()?, peer.parse()?, (id.parse()?, peer_id.parse()?), rest)?;
                 self.channel(call)
+            }
+            ["port", local] => {
+                let socket = gre_socket::open(None)?;
+                gre_socket::claim(socket.as_fd(), local.parse()?, Calls::Matching { mask: 0, value: 0 })?;
+                done(self.engine.ask(&Command::NewPort { port: PORT }, &[socket.as_fd()]))
+            }
+            ["channel-on-port", local, peer, id, peer_id] => {
+                self.channel_on_port(call(local.parse()?, peer.parse()?, (id.parse()?, peer_id.parse()?), &[])?)
+            }
+            ["flood"] => self.flood(),
+            ["close", "host"] => {
+                self.commands = None;
+                self.engine = Engine::attach(seqpacket::pair()?.0);
+                Ok(String::from("ok"))
             }
             ["terminal", local, peer, id, peer_id, ref rest @ ..] => {
                 let call = call(local.parse()?, peer.parse()?, (id.parse()?, peer_id.parse()?), rest)?;
@@ -179,6 +240,35 @@ impl End {
         Ok(String::from("ok"))
     }
 
+    fn channel_on_port(&mut self, call: CallConfig) -> Outcome {
+        let (frames, their_frames) = seqpacket::pair()?;
+        let (life_line, their_life_line) = seqpacket::pair()?;
+        let descriptors = [their_frames.as_fd(), their_life_line.as_fd()];
+        self.engine.new_channel_on((CHANNEL, PORT), call, Framing::Datagrams, descriptors)?;
+        (self.channel_frames, self.life_line) = (Some(frames), Some(life_line));
+        self.copies.push(their_life_line);
+        Ok(String::from("ok"))
+    }
+
+    /// Asks and asks, and reads no answer, as often as it can; how often that was.
+    fn flood(&self) -> Outcome {
+        let (ours, theirs) = seqpacket::pair()?;
+        // What a command looks like.
+        let _ = Engine::attach(ours).ask(&Command::GetCounters { channel: CHANNEL }, &[]);
+        let mut command = [0; 100];
+        let length = seqpacket::receive(theirs.as_fd(), &mut command)?.length;
+        let commands = self.commands.as_ref().ok_or("no command socket")?;
+        let mut count = 0;
+        while count < MOST_ASKED {
+            match seqpacket::send(commands.as_fd(), &command[..length], &[]) {
+                Ok(()) => count += 1,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(count.to_string())
+    }
+
     fn terminal(&mut self, call: CallConfig) -> Outcome {
         let socket = gre_to(call.local, call.peer, Calls::Only(call.call_id))?;
         let (master, slave) = pty::open()?;
@@ -198,12 +288,12 @@ impl End {
     fn terminals(&mut self, local: Ipv4Addr, peer: Ipv4Addr) -> Outcome {
         let socket = gre_socket::open(None)?;
         gre_socket::claim(socket.as_fd(), local, Calls::Matching { mask: 0, value: 0 })?;
-        self.engine.ask(&Command::NewPort { port: Port(1) }, &[socket.as_fd()])?;
+        self.engine.ask(&Command::NewPort { port: PORT }, &[socket.as_fd()])?;
         let (life_line, their_life_line) = seqpacket::pair()?;
         for (number, id) in [(0, 100), (1, 101)] {
             let (master, slave) = pty::open()?;
             let (channel, call) = (Channel(CHANNEL.0 + number), call(local, peer, (id, id), &[])?);
-            let command = Command::NewChannel { channel, call, framing: Framing::Hdlc, port: Some(Port(1)) };
+            let command = Command::NewChannel { channel, call, framing: Framing::Hdlc, port: Some(PORT) };
             self.engine.ask(&command, &[master.as_fd(), their_life_line.as_fd()])?;
             self.slaves.push(Slave::new(slave));
         }
@@ -215,7 +305,7 @@ impl End {
     fn many(&mut self, count: u16, local: Ipv4Addr, peer: Ipv4Addr) -> Outcome {
         let socket = gre_socket::open(None)?;
         gre_socket::claim(socket.as_fd(), local, Calls::Matching { mask: 0, value: 0 })?;
-        self.engine.ask(&Command::NewPort { port: Port(1) }, &[socket.as_fd()])?;
+        self.engine.ask(&Command::NewPort { port: PORT }, &[socket.as_fd()])?;
         let (life_line, their_life_line) = seqpacket::pair()?;
         for number in 0..count {
             let (id, wide) = (1000 + number, u32::from(number));
@@ -224,7 +314,7 @@ impl End {
             let (frames, their_channel) = seqpacket::pair()?;
             self.engine.new_unit(Unit(1000 + wide), tun.as_fd(), their_unit.as_fd())?;
             let call = call(local, peer, (id, id), &[])?;
-            let (channel, port) = (Channel(1000 + wide), Some(Port(1)));
+            let (channel, port) = (Channel(1000 + wide), Some(PORT));
             let command = Command::NewChannel { channel, call, framing: Framing::Datagrams, port };
             self.engine.ask(&command, &[their_channel.as_fd(), their_life_line.as_fd()])?;
             self.engine.connect(channel, Unit(1000 + wide))?;
