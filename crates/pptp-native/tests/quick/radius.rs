@@ -43,6 +43,10 @@ fn radius_lets_a_client_in_whose_link_is_encrypted_and_counted(version: Version)
     eventually("the server reaches the client", SOON, || (server.pings(3, 1000, "192.168.77.77") == 3).then_some(()));
     server.send_stream(client, "192.168.77.77", 2_000_000);
     client.send_stream(server, "10.99.0.1", 1_000_000);
+    eventually("the server's operator sees who it is", SOON, || {
+        let sessions = daemon.control("sessions");
+        (sessions.contains("alice") && sessions.contains("192.168.77.77")).then_some(())
+    });
     let attributes = server.read("/run/radattr.ppp0");
     assert!(attributes.contains("Framed-IP-Address 192.168.77.77\n"), "{attributes}");
     let begun = radius.account("Start");
