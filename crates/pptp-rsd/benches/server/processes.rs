@@ -38,13 +38,19 @@ impl Process {
 /// Private resident memory (`Private_Clean` and `Private_Dirty` of smaps_rollup), KiB: what would be free without them. 0 of those that
 /// have ended.
 pub(crate) fn private_memory(processes: &[Process]) -> f64 {
-    processes.iter().map(|process| private_memory_of(process.number)).sum()
+    processes.iter().map(|process| rollup(process.number, "Private_")).sum()
 }
 
-fn private_memory_of(process: i32) -> f64 {
+/// Resident memory (`Pss` of smaps_rollup), KiB, of which what several processes share is divided among them.
+pub(crate) fn proportional_memory(processes: &[Process]) -> f64 {
+    processes.iter().map(|process| rollup(process.number, "Pss:")).sum()
+}
+
+/// The sum of the lines that begin like this.
+fn rollup(process: i32, begin: &str) -> f64 {
     let rollup = fs::read_to_string(format!("/proc/{process}/smaps_rollup")).unwrap_or_default();
-    let private = rollup.lines().filter(|line| line.starts_with("Private_"));
-    private.map(|line| line.split_whitespace().nth(1).unwrap().parse::<f64>().unwrap()).sum()
+    let lines = rollup.lines().filter(|line| line.starts_with(begin));
+    lines.map(|line| line.split_whitespace().nth(1).unwrap().parse::<f64>().unwrap()).sum()
 }
 
 /// Nanoseconds that they have been on a processor, system calls included.

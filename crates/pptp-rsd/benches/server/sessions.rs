@@ -15,10 +15,11 @@ use crate::{Plan, eventually};
 /// Clients that are on their way at a time.
 const WIDTH: usize = 16;
 
-/// How long all may take to come, and how long they are watched when they have come to rest.
+/// How long all may take to come; when a call is no longer young, so that its pppd has stopped looking after it; and how long all are
+/// watched then.
 const PATIENCE: Duration = Duration::from_secs(150);
-const REST: Duration = Duration::from_secs(2);
-const IDLE: Duration = Duration::from_secs(10);
+const REST: Duration = Duration::from_secs(13);
+const IDLE: Duration = Duration::from_secs(5);
 
 /// How the server's pppds are told to behave, and the clients'.
 const SERVERS: &str = "auth require-mschap-v2 require-mppe-128 name server noipv6 nodefaultroute";
@@ -125,17 +126,25 @@ fn groups(network: &str) -> [Group; 4] {
 
 fn show_memory(clients: &ClientMachine, (count, empty): (usize, f64), table: &mut Table) {
     let sessions = count as f64;
-    let [daemon, engines, pppds, _] =
-        groups(&processes::own_network()).map(|(_, group)| (group.len(), processes::private_memory(&group) / sessions));
-    table.judge("private KiB a session: daemon (all of it)", &[daemon.1], Bar::AtMost(30.0));
-    table.show("private KiB a session: daemon, what sessions have added", &[daemon.1 - empty / sessions]);
-    table.judge(&format!("private KiB a session: {} engines", engines.0), &[engines.1], Bar::AtMost(2048.0));
-    table.show(&format!("private KiB a session: {} pppds", pppds.0), &[pppds.1]);
-    table.show("private KiB a session: the whole server", &[daemon.1 + engines.1 + pppds.1]);
-    for (name, group) in groups(&clients.network()).into_iter().skip(1) {
-        let memory = processes::private_memory(&group) / sessions;
-        table.show(&format!("private KiB a session: clients' {} {name}", group.len()), &[memory]);
+    let server = groups(&processes::own_network());
+    let [daemon, engines, pppds, _] = server.each_ref().map(|(_, group)| processes::private_memory(group) / sessions);
+    table.judge("private KiB a session: daemon (all of it)", &[daemon], Bar::AtMost(30.0));
+    table.show("private KiB a session: daemon, what sessions have added", &[daemon - empty / sessions]);
+    table.judge(&format!("private KiB a session: {} engines", server[1].1.len()), &[engines], Bar::AtMost(2048.0));
+    table.show(&format!("private KiB a session: {} pppds", server[2].1.len()), &[pppds]);
+    show_sum("the whole server", &server, sessions, table);
+    let clients = groups(&clients.network());
+    for (name, group) in clients.iter().skip(1) {
+        let memory = processes::private_memory(group) / sessions;
+        table.show(&format!("private KiB a session: the clients' {} {name}", group.len()), &[memory]);
     }
+    show_sum("all of the clients", &clients, sessions, table);
+}
+
+/// With what processes share among them: a process that was forked shares with the other.
+fn show_sum(whose: &str, groups: &[Group], sessions: f64, table: &mut Table) {
+    let memory: f64 = groups.iter().map(|(_, group)| processes::proportional_memory(group)).sum();
+    table.show(&format!("proportional KiB (Pss) a session: {whose}"), &[memory / sessions]);
 }
 
 /// What the server does while nobody wants anything.
