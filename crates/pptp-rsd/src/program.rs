@@ -91,16 +91,23 @@ struct PidFile(PathBuf);
 
 impl PidFile {
     fn write(path: PathBuf) -> Result<Self, String> {
-        let written = fs::write(&path, format!("{}\n", process::id()));
+        let written = fs::write(&path, Self::text());
         written.map_err(|error| format!("cannot write {}: {}", path.display(), words(&error)))?;
         Ok(Self(path))
+    }
+
+    fn text() -> String {
+        format!("{}\n", process::id())
     }
 }
 
 impl Drop for PidFile {
     fn drop(&mut self) {
-        // One that cannot be removed names a process that is no more, as after a crash.
-        let _ = fs::remove_file(&self.0);
+        // Another server may have written its own there.
+        if fs::read_to_string(&self.0).is_ok_and(|text| text == Self::text()) {
+            // One that cannot be removed names a process that is no more, as after a crash.
+            let _ = fs::remove_file(&self.0);
+        }
     }
 }
 

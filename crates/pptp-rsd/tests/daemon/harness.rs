@@ -74,14 +74,23 @@ impl Daemon {
         fs::create_dir(daemon.path("trace")).unwrap();
         daemon.behave(behaviour);
         daemon.configure(settings);
-        daemon.child = command
+        daemon.run(command);
+        daemon
+    }
+
+    fn run(&mut self, command: &mut Command) {
+        self.child = command
             .args(["-f", "-d", "-c"])
-            .arg(daemon.path("conf"))
-            .stderr(fs::File::create(daemon.path("log")).unwrap())
+            .arg(self.path("conf"))
+            .stderr(fs::File::create(self.path("log")).unwrap())
             .spawn()
             .unwrap();
-        eventually("it listens", || daemon.log().contains("listening on").then_some(()));
-        daemon
+        eventually("it listens", || self.log().contains("listening on").then_some(()));
+    }
+
+    /// Another one in the place of this one, which has ended.
+    pub(crate) fn start_again(&mut self) {
+        self.run(program().stdin(Stdio::null()));
     }
 
     fn placeholder() -> Child {

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 
 use crate::harness::{Daemon, eventually, loopback, program};
+use crate::operators::shown;
 
 #[test]
 fn told_to_end_it_tells_its_clients_and_leaves_nothing() {
@@ -61,6 +62,36 @@ fn killed_it_takes_its_calls_with_it() {
     assert_eq!(daemon.exit_status(), None);
     client.expect_end();
     eventually("the stub has ended", || (!std::path::Path::new(&format!("/proc/{stub}/exe")).exists()).then_some(()));
+}
+
+#[test]
+fn killed_it_leaves_nothing_that_keeps_the_next_one_from_its_place() {
+    let mut daemon = Daemon::start("", "");
+    let idle = daemon.descriptors();
+    let mut client = daemon.join();
+    client.dial(1);
+    daemon.signal(Signal::SIGKILL);
+    assert_eq!(daemon.exit_status(), None);
+    // Both name one that is no more, and the client has not closed its end.
+    assert!(daemon.path("pid").exists() && daemon.path("control").exists());
+    daemon.start_again();
+    assert_eq!(std::fs::read_to_string(daemon.path("pid")).unwrap(), format!("{}\n", daemon.id()));
+    assert!(shown(&daemon, "stats").contains("uptime"));
+    daemon.join().dial(1);
+    client.expect_end();
+    daemon.wait_until_idle(idle);
+    daemon.signal(Signal::SIGTERM);
+    assert_eq!(daemon.exit_status(), Some(0));
+    assert!(!daemon.path("pid").exists() && !daemon.path("control").exists());
+}
+
+#[test]
+fn a_pid_file_that_another_has_written_since_is_not_removed() {
+    let mut daemon = Daemon::start("", "");
+    std::fs::write(daemon.path("pid"), "1\n").unwrap();
+    daemon.signal(Signal::SIGTERM);
+    assert_eq!(daemon.exit_status(), Some(0));
+    assert_eq!(std::fs::read_to_string(daemon.path("pid")).unwrap(), "1\n");
 }
 
 #[test]
