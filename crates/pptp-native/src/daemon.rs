@@ -52,6 +52,10 @@ impl<'a> Daemon<'a> {
     /// It does not listen.
     #[must_use]
     pub fn start_with(machine: &'a Machine, options: &str) -> Self {
+        // What another has left, which may run still.
+        for name in [NAME, CONTROL, "daemon.log"] {
+            let _ = fs::remove_file(machine.path(&format!("/run/test/{name}")));
+        }
         // Not by this process: a child that inherits what it writes would keep it from being run.
         let copied = Command::new("cp").args([NAME, CONTROL].map(program)).arg(machine.path("/run/test")).status();
         assert!(copied.unwrap().success());

@@ -55,9 +55,14 @@ fn another_daemon_takes_over_from_one_that_was_killed(version: Version) {
     let mut pppd = dial_up(&network, "first");
     pings(&network);
     first.signal("KILL");
-    assert_eq!(pppd.exit_status(AT_ONCE), 16);
     drop(first);
+    // At once, while the first one's calls end.
     let mut second = Daemon::start(&network.server, "", SERVER);
+    assert_eq!(pppd.exit_status(AT_ONCE), 16);
+    eventually("the first one's pppd has ended", SOON, || network.server.processes("pppd").is_empty().then_some(()));
+    eventually("its interface is gone", SOON, || network.server.interfaces().is_empty().then_some(()));
+    assert_eq!(network.server.read("/run/test/daemon.pid"), format!("{}\n", second.number()));
+    assert!(!second.log().contains("will not work"), "{}", second.log());
     let _pppd = dial_up(&network, "second");
     pings(&network);
     second.signal("TERM");
