@@ -96,13 +96,24 @@ fn two_clients_behind_one_address_with_the_same_call_id_both_work() {
 fn three_calls_of_one_connection_have_a_pppd_each() {
     let daemon = Daemon::start("remoteip 10.0.0.2-9", "");
     let mut client = daemon.join();
-    let ours = [1, 2, 3].map(|id| client.dial(id));
+    // Two that the client asks for, as PNS, and one that it offers, as PAC.
+    let outgoing = [1, 2].map(|id| client.dial(id));
+    client.send("icrq", &[("id", 3)]);
+    let incoming: u16 = client.expect("icrp").value("id").unwrap().try_into().unwrap();
+    client.send("iccn", &[("peer", incoming.into()), ("framing", 1)]);
+    let ours = [outgoing[0], outgoing[1], incoming];
     let stubs = [1, 2, 3].map(|id| who_answers(&daemon.gre(id), ours[usize::from(id) - 1]));
     nix::sys::signal::kill(nix::unistd::Pid::from_raw(stubs[1].try_into().unwrap()), Signal::SIGKILL).unwrap();
     let notify = client.expect("cdn");
     assert_eq!(notify.value("id"), Some(ours[1].into()));
     daemon.wait_for("killed by signal 9", 1);
     assert_eq!(daemon.children().len(), 2);
+    for id in [1, 3] {
+        assert_eq!(who_answers(&daemon.gre(id), ours[usize::from(id) - 1]), stubs[usize::from(id) - 1]);
+    }
+    client.send("cdn", &[("id", 3), ("result", 1)]);
+    daemon.wait_for("has ended after", 2);
+    assert_eq!(who_answers(&daemon.gre(1), ours[0]), stubs[0]);
 }
 
 #[test]
