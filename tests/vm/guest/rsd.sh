@@ -22,6 +22,15 @@ transfers() { transfer client server "$(far_end "$1")" $WORK/file && transfer se
 # both_listed PATH: the server says so
 both_listed() { same_text "$1 $1" "$(on server pptp-rsctl sessions | awk 'NR == 1 { for (i = 1; i <= NF; i++) if ($i == "PATH") n = i; next } { print $n }' | xargs)"; }
 
+# both_told: who they are, how they are encrypted, and what has just passed
+both_told() {
+  local part json
+  json=$(on server pptp-rsctl --json sessions)
+  for part in '"user":"alice"' '"interface":"ppp[0-9]+"' '"mppe":"MPPE-128 stateless"' '"bytes-received":2[0-9]{6},' '"bytes-sent":2[0-9]{6},'; do
+    [ "$(grep -Eo "$part" <<< "$json" | wc -l)" = 2 ] || { echo "not twice $part: $json"; return 1; }
+  done
+}
+
 # first PATH: all there is to see of one call of each client
 first() {
   local client
@@ -32,6 +41,7 @@ first() {
     check "$1: $client: pings pass both ways" carries "$1-$client"
     check "$1: $client: 2 MB of TCP arrive whole at both ends" transfers "$1-$client"
   done
+  check "$1: pptp-rsctl tells of both what has passed" both_told
   check_here "$1: both end" calls_down "$1"
 }
 
@@ -57,7 +67,7 @@ served() {
 has_descriptors() { same_text "$1" "$(descriptors)"; }
 no_zombie() { not grep -q Z <<< "$(ps -o stat= --ppid "$RSD")"; }
 
-planned() { local path sum=1; for path; do sum=$((sum + 11 + ${path#*:})); done; plan $sum; }
+planned() { local path sum=1; for path; do sum=$((sum + 12 + ${path#*:})); done; plan $sum; }
 
 planned "$@"
 random_file $WORK/file 2000000
