@@ -4,6 +4,7 @@ use pptp_native::{AT_ONCE, Daemon, Network, Pppd, SOON, Version, eventually, wit
 
 with_either_pppd! {
     two_clients_are_served_and_leave_nothing,
+    calls_share_the_engines_and_end_with_them,
     a_daemon_that_is_told_to_end_hangs_up_and_leaves_nothing,
     a_client_that_does_not_know_the_password_is_hung_up_on,
 }
@@ -78,4 +79,40 @@ fn a_client_that_does_not_know_the_password_is_hung_up_on(version: Version) {
     assert_eq!(pppd.exit_status(SOON), 19);
     wait_until_idle(&daemon, &network, 1);
     assert!(daemon.log().contains("did not authenticate itself"), "{}", daemon.log());
+}
+
+/// The engines of the server's daemon, of which there is one for each processor.
+fn engines(network: &Network) -> Vec<u32> {
+    let engines = network.server.processes("pptp-engine");
+    assert_eq!(engines.len(), std::thread::available_parallelism().unwrap().get().min(16));
+    engines
+}
+
+fn calls_share_the_engines_and_end_with_them(version: Version) {
+    let network = network(version);
+    let mut daemon = Daemon::start(&network.server, "", SERVER);
+    let before = engines(&network);
+    let mut clients: Vec<_> = (0..4).map(|number| network.dial(&format!("client{number}"), CLIENT)).collect();
+    for pppd in &clients {
+        pppd.wait_for("remote IP address", 1, SOON);
+    }
+    assert_eq!(engines(&network), before);
+    for engine in before {
+        network.server.signal("KILL", engine);
+    }
+    for pppd in &mut clients {
+        assert_eq!(pppd.exit_status(SOON), 16);
+    }
+    daemon.wait_for("call over: the engine that carried it has ended", 4, SOON);
+    wait_until_idle(&daemon, &network, 4);
+    assert_eq!(daemon.pppd_log().matches("the engine (process pptp-engine) has ended").count(), 4);
+    // The next call finds another.
+    let mut pppd = dial_up(&network, "next");
+    eventually("a ping is answered", SOON, || (network.client.pings(1, 56, "10.99.0.1") == 1).then_some(()));
+    assert_eq!(network.server.processes("pptp-engine").len(), 1);
+    pppd.signal("TERM");
+    assert_eq!(pppd.exit_status(AT_ONCE), 5);
+    daemon.signal("TERM");
+    assert_eq!(daemon.exit_status(SOON), 0);
+    network.assert_nothing_left();
 }

@@ -55,3 +55,24 @@ fn told_twice_it_waits_for_nobody() {
     office.exchange.drain(office.now);
     assert_eq!(office.deeds(), [Deed::Kill(1)]);
 }
+
+#[test]
+fn with_what_carries_it_a_call_is_over_and_others_go_on() {
+    let mut office = Office::new(config());
+    let client = office.join("192.0.2.2:1");
+    office.dial(client);
+    office.dial(client);
+    office.deeds();
+    office.heard();
+    office.exchange.lines().cut = Some(1);
+    office.exchange.handle_cut(office.now);
+    office.pump();
+    assert_eq!(office.deeds(), [Deed::HangUp(1)]);
+    assert!(matches!(office.heard()[..], [Event::CallEnded { .. }]));
+    assert_eq!(office.exchange.calls().stages().running, 1);
+    // What has been noticed is not noticed again.
+    office.exchange.handle_cut(office.now);
+    assert_eq!(office.deeds(), []);
+    office.end(1, 16);
+    assert_eq!(office.deeds(), [Deed::Close(1)]);
+}
