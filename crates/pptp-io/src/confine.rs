@@ -5,7 +5,7 @@
 
 use std::fs;
 
-use caps::CapSet;
+use caps::{CapSet, Capability};
 use nix::unistd::{Gid, Uid, setgroups, setresgid, setresuid};
 
 /// The system user that such processes become, if the machine has it.
@@ -37,6 +37,62 @@ pub fn confine_engine() -> Vec<String> {
     confine_to(service_account().or_else(nobody), calls::ENGINE)
 }
 
+/// What a server does with sockets and devices of the network, and with files of configuration that are not root's; without
+/// `CAP_SYS_RESOURCE` it could pass descriptors on only while few of those that root's processes pass are on their way.
+const SERVERS: [Capability; 4] =
+    [Capability::CAP_DAC_READ_SEARCH, Capability::CAP_NET_ADMIN, Capability::CAP_NET_RAW, Capability::CAP_SYS_RESOURCE];
+
+/// What neither pppd nor a script that sets up a network has to do with.
+const NOBODYS: [Capability; 16] = [
+    Capability::CAP_AUDIT_CONTROL,
+    Capability::CAP_AUDIT_READ,
+    Capability::CAP_BLOCK_SUSPEND,
+    Capability::CAP_CHECKPOINT_RESTORE,
+    Capability::CAP_LEASE,
+    Capability::CAP_LINUX_IMMUTABLE,
+    Capability::CAP_MAC_ADMIN,
+    Capability::CAP_MAC_OVERRIDE,
+    Capability::CAP_PERFMON,
+    Capability::CAP_SETFCAP,
+    Capability::CAP_SYSLOG,
+    Capability::CAP_SYS_BOOT,
+    Capability::CAP_SYS_PACCT,
+    Capability::CAP_SYS_RAWIO,
+    Capability::CAP_SYS_TIME,
+    Capability::CAP_WAKE_ALARM,
+];
+
+/// Limits a server that starts programs as root, pppd and with it any script. Its own system calls have few capabilities from
+/// here on, and it can neither be dumped nor traced. The programs have all but those that none of them needs: what is permitted
+/// is not cut to what is in effect, since a program that gained by exec would lose `PR_SET_PDEATHSIG`, and would gain nothing
+/// where new privileges are forbidden. Returns a line for each thing that this kernel does not let us give up.
+pub fn limit_server() -> Vec<String> {
+    let permitted = match caps::read(None, CapSet::Permitted) {
+        Ok(permitted) => permitted,
+        Err(error) => return vec![format!("cannot read the capabilities of this process: {error}")],
+    };
+    let mut failures = Vec::new();
+    let mut note = |what: &str, result: Result<(), String>| {
+        if let Err(error) = result {
+            failures.push(format!("cannot {what}: {error}"));
+        }
+    };
+    // Those that this kernel does not know are in no set.
+    for capability in NOBODYS.into_iter().filter(|capability| permitted.contains(capability)) {
+        let dropped = caps::drop(None, CapSet::Bounding, capability);
+        note(&format!("give up {capability}"), dropped.map_err(|error| error.to_string()));
+    }
+    let kept = permitted.iter().filter(|capability| !NOBODYS.contains(capability)).copied().collect();
+    let own = SERVERS.into_iter().filter(|capability| permitted.contains(capability)).collect();
+    // What is in effect has to be permitted at any moment.
+    for (set, capabilities) in [(CapSet::Effective, &own), (CapSet::Permitted, &kept)] {
+        let limited = caps::set(None, set, capabilities).map_err(|error| error.to_string());
+        note("give up capabilities", limited);
+    }
+    note("forbid core dumps", nix::sys::prctl::set_dumpable(false).map_err(|error| error.to_string()));
+    failures
+}
+
 fn nobody() -> Option<Account> {
     parse_passwd(&fs::read_to_string("/etc/passwd").ok()?, "nobody")
 }
@@ -48,6 +104,8 @@ fn confine_to(account: Option<Account>, system_calls: &[libc::c_long]) -> Vec<St
             failures.push(format!("cannot {what}: {error}"));
         }
     };
+    // A server has fewer of them in effect than it may have. What is missing is told below.
+    let _ = caps::read(None, CapSet::Permitted).and_then(|all| caps::set(None, CapSet::Effective, &all));
     note("change the user id", drop_bounding_set().and(change_ids(account)));
     note("give up capabilities", drop_capabilities());
     note("give up setuid programs", nix::sys::prctl::set_no_new_privs().map_err(|error| error.to_string()));

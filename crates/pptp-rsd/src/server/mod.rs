@@ -46,7 +46,7 @@ use pptp_io::poller::{Interest, Ready};
 use pptp_io::service::Service;
 use pptp_io::signals::{Notice, Signals};
 use pptp_io::tcp::{self, Attempt, Route};
-use pptp_io::{clock, daemon, gre_socket, listener, process, random, words};
+use pptp_io::{clock, confine, daemon, gre_socket, listener, process, random, words};
 
 use self::deadlines::Deadlines;
 use self::desk::Desk;
@@ -131,6 +131,9 @@ impl Server {
             warn!("cannot raise the limit of descriptors: {}", words(error));
         });
         daemon::keep_descriptors();
+        for failure in confine::limit_server() {
+            warn!("{failure}");
+        }
         let (carrier, mut engines) = (carrier(&self.config), Engines::new(self.config.vrf.clone())?);
         if carrier == Carrier::Engine {
             engines.start();

@@ -152,3 +152,32 @@ fn in_the_background_it_returns_when_it_listens_and_ends_when_it_is_told() {
     kill(Pid::from_raw(id), Signal::SIGTERM).unwrap();
     eventually("it has ended", || (!place.exists()).then_some(()));
 }
+
+/// A line of /proc/PID/status, as a number.
+#[expect(clippy::unwrap_used, reason = "the helpers of a test may fail like the test")]
+fn capabilities(process: u32, name: &str) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+    u64::from_str_radix(line.trim(), 16).unwrap()
+}
+
+#[test]
+fn the_daemon_has_few_capabilities_and_pppd_has_those_that_it_needs() {
+    let [dac_override, dac_read_search, setuid, net_admin, net_raw, sys_resource] =
+        [1, 2, 7, 12, 13, 24].map(|bit| 1 << bit);
+    let [sys_module, sys_rawio, sys_admin, sys_boot, sys_time] = [16, 17, 21, 22, 25].map(|bit| 1 << bit);
+    let daemon = Daemon::start("", "");
+    let mut client = daemon.join();
+    client.dial(1);
+    eventually("the stub is there", || (daemon.traces().len() == 1).then_some(()));
+    let stub = daemon.children()[0];
+    let all = capabilities(std::process::id(), "CapEff:");
+    let few = dac_read_search | net_admin | net_raw | sys_resource;
+    assert_eq!(capabilities(daemon.id(), "CapEff:"), few & all);
+    for name in ["CapPrm:", "CapEff:", "CapBnd:"] {
+        let pppds = capabilities(stub, name);
+        assert_eq!(pppds & (sys_rawio | sys_boot | sys_time), 0, "{name}");
+        let needed = dac_override | setuid | net_admin | net_raw | sys_module | sys_admin;
+        assert_eq!(pppds & needed, all & needed, "{name}");
+    }
+}

@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "the helpers of a test may fail like the test")]
 
 use std::ffi::OsStr;
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::os::linux::net::SocketAddrExt;
@@ -36,7 +36,10 @@ impl Manager {
     fn expect(&self, begin: &str) -> String {
         let (mut buffer, deadline) = ([0; 4096], Instant::now() + SOON);
         loop {
-            let length = self.socket.recv(&mut buffer).unwrap();
+            let length = match self.socket.recv(&mut buffer) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                received => received.unwrap(),
+            };
             assert!(Instant::now() < deadline, "the manager has not heard {begin}");
             let heard = String::from_utf8_lossy(&buffer[..length]);
             if heard.starts_with(begin) {
