@@ -183,7 +183,7 @@ fn out_of_descriptors(siege: &mut Siege<'_>) {
     siege.daemon.limit_descriptors(None);
 }
 
-/// For calls that there are not, from elsewhere and from the good clients' address, and for the good clients' own from
+/// For calls that there are not, from elsewhere and from the good clients' address; and for the good clients' own from
 /// elsewhere.
 fn packets(siege: &mut Siege<'_>, client: &Machine) {
     siege.endure("gre 50000", TIME);
@@ -193,4 +193,7 @@ fn packets(siege: &mut Siege<'_>, client: &Machine) {
     let calls: Vec<&str> = calls.take(GOOD).collect();
     assert_eq!(calls.len(), GOOD);
     siege.endure(&format!("gre 50000 {}", calls.join(" ")), TIME);
+    // For one of a stranger, whose pppd is to look at all of them.
+    let Tried(_, alive) = siege.endure("own 50000 60002", TIME);
+    assert_eq!(alive, 1);
 }

@@ -5,7 +5,8 @@ use std::io::{ErrorKind, Write};
 use std::net::TcpStream;
 
 use super::message::{
-    CALL_ENDED, CALL_REPLY, Heard, START_REPLY, call_request, clear_request, echo_request, start_request, stop_request,
+    CALL_ENDED, CALL_REPLY, ECHO_REPLY, Heard, START_REPLY, call_request, clear_request, echo_request, start_request,
+    stop_request,
 };
 use super::{Outcome, Server};
 
@@ -31,6 +32,29 @@ fn be_welcome(server: &Server, source: u32) -> Outcome<TcpStream> {
     loop {
         if let Some(stream) = join(server, source)? {
             return Ok(stream);
+        }
+    }
+}
+
+/// A connection with a call, and the server's id of it.
+pub(crate) fn dial(server: &Server, source: u32) -> Outcome<(TcpStream, u16)> {
+    let mut stream = be_welcome(server, source)?;
+    stream.write_all(&call_request(1))?;
+    let reply = Heard::read(&mut stream)?;
+    if reply.kind() != CALL_REPLY || reply.call_result() != (1, 0) {
+        return Err("no call".into());
+    }
+    Ok((stream, reply.call()))
+}
+
+/// Whether the server answers an echo request.
+pub(crate) fn is_alive(stream: &mut TcpStream) -> Outcome<bool> {
+    stream.write_all(&echo_request(1))?;
+    loop {
+        match Heard::read(stream) {
+            Ok(heard) if heard.kind() == ECHO_REPLY => return Ok(true),
+            Ok(_) => {}
+            Err(_) => return Ok(false),
         }
     }
 }

@@ -12,6 +12,7 @@
 //! clear             one that begins calls and clears them at once; calls begun, and ended
 //! talk              connections that send echo requests, stops and rubbish in the right form, and do not read;
 //!                   messages, and connections
+//! own RATE FROM     packets for a call of its own, from the address with this number; packets, and 1 if the server still talks
 //! gre RATE [ID...]  packets for calls that do not exist, or for these; packets, and seconds
 //! ```
 //!
@@ -53,10 +54,16 @@ fn main() -> Outcome<()> {
         ("calls", [count, source]) => calling::calls(&server, (*count).try_into()?, *source)?,
         ("clear", []) => calling::clear(&server)?,
         ("talk", []) => calling::talk(&server)?,
+        ("own", [rate, source]) => packets::own(&server, *rate, *source)?,
         ("gre", [rate, calls @ ..]) => packets::flood(&server, *rate, calls)?,
         _ => return Err(format!("{kind}: not understood").into()),
     };
     Ok(writeln!(io::stdout(), "{one} {other}")?)
+}
+
+/// The address with this number.
+fn source(number: u32) -> Ipv4Addr {
+    Ipv4Addr::from_bits(u32::from_be_bytes([198, 18, 0, 0]) | (1 + number % 65_000))
 }
 
 /// Whom they are not nice to, and for how long.
@@ -75,10 +82,9 @@ impl Server {
     fn begin(&self, source: u32) -> Outcome<OwnedFd> {
         let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
         let socket = nix::sys::socket::socket(AddressFamily::Inet, SockType::Stream, flags, None)?;
-        let source = Ipv4Addr::from_bits(u32::from_be_bytes([198, 18, 0, 0]) | (1 + source % 65_000));
         // The port is chosen by connect(), which knows the other end: there are as many as are needed.
         setsockopt(&socket, sockopt::IpBindAddressNoPort, &true)?;
-        nix::sys::socket::bind(socket.as_raw_fd(), &SockaddrIn::from(SocketAddrV4::new(source, 0)))?;
+        nix::sys::socket::bind(socket.as_raw_fd(), &SockaddrIn::from(SocketAddrV4::new(self::source(source), 0)))?;
         match nix::sys::socket::connect(socket.as_raw_fd(), &SockaddrIn::from(SocketAddrV4::new(self.address, 1723))) {
             Ok(()) | Err(Errno::EINPROGRESS) => Ok(socket),
             Err(error) => Err(error.into()),

@@ -5,6 +5,7 @@ use std::net::TcpStream;
 
 pub(crate) const START_REPLY: u16 = 2;
 pub(crate) const ECHO_REQUEST: u16 = 5;
+pub(crate) const ECHO_REPLY: u16 = 6;
 pub(crate) const CALL_REPLY: u16 = 8;
 pub(crate) const CALL_ENDED: u16 = 13;
 
@@ -66,6 +67,11 @@ impl Heard {
 
     pub(crate) fn kind(&self) -> u16 {
         self.number(8)
+    }
+
+    /// The server's id of the call that a reply is about.
+    pub(crate) fn call(&self) -> u16 {
+        self.number(12)
     }
 
     /// Result and error of a reply to a call request.
