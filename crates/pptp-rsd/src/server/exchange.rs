@@ -308,7 +308,7 @@ impl<L: Lines> Exchange<L> {
         }
         self.deadlines.set(id, client.deadline());
         if started && client.opener == Opener::Peer {
-            self.presence.set_idle(id, !client.has_calls());
+            self.presence.set_idle(id, client.peer.ip(), !client.has_calls());
         }
     }
 
