@@ -37,10 +37,12 @@ pub fn confine_engine() -> Vec<String> {
     confine_to(service_account().or_else(nobody), calls::ENGINE)
 }
 
-/// What a server does with sockets and devices of the network, and with files of configuration that are not root's; without
-/// `CAP_SYS_RESOURCE` it could pass descriptors on only while few of those that root's processes pass are on their way.
-const SERVERS: [Capability; 4] =
-    [Capability::CAP_DAC_READ_SEARCH, Capability::CAP_NET_ADMIN, Capability::CAP_NET_RAW, Capability::CAP_SYS_RESOURCE];
+/// What a server does with sockets and devices of the network, and with files of configuration that are not root's.
+const SERVERS: [Capability; 3] =
+    [Capability::CAP_DAC_READ_SEARCH, Capability::CAP_NET_ADMIN, Capability::CAP_NET_RAW];
+
+/// Without one of these it could pass descriptors on only while few are on their way, of all that processes of root pass.
+const PASSING: [Capability; 2] = [Capability::CAP_SYS_RESOURCE, Capability::CAP_SYS_ADMIN];
 
 /// What neither pppd nor a script that sets up a network has to do with.
 const NOBODYS: [Capability; 16] = [
@@ -83,7 +85,8 @@ pub fn limit_server() -> Vec<String> {
         note(&format!("give up {capability}"), dropped.map_err(|error| error.to_string()));
     }
     let kept = permitted.iter().filter(|capability| !NOBODYS.contains(capability)).copied().collect();
-    let own = SERVERS.into_iter().filter(|capability| permitted.contains(capability)).collect();
+    let passing = PASSING.into_iter().find(|capability| permitted.contains(capability));
+    let own = SERVERS.into_iter().chain(passing).filter(|capability| permitted.contains(capability)).collect();
     // What is in effect has to be permitted at any moment.
     for (set, capabilities) in [(CapSet::Effective, &own), (CapSet::Permitted, &kept)] {
         let limited = caps::set(None, set, capabilities).map_err(|error| error.to_string());
