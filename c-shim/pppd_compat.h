@@ -23,6 +23,9 @@
 #include <signal.h>
 #include <string.h>
 
+/* The C library's, or pppd's own. musl has none. */
+extern void logwtmp(const char *line, const char *name, const char *host) __attribute__((weak));
+
 /* SIGTERM or SIGINT ends pppd although it persists. */
 extern int asked_to_quit;
 

@@ -114,6 +114,8 @@ int pptp_host_wants_mppe(void);
 void pptp_host_ask_for_mppe(void);
 int pptp_host_asks_for_mppe_40(void);
 int pptp_host_asks_for_mppe_128(void);
+/* Adds to the record of logins (logwtmp(3)). */
+void pptp_host_record_login(const char *line, const char *user, const char *host);
 /* IPCP neither offers nor accepts header compression. */
 void pptp_host_refuse_header_compression(void);
 /* LCP does not ask for a map of characters to be escaped. */

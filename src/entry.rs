@@ -4,7 +4,7 @@ use std::ffi::{c_char, c_int, c_uchar};
 
 use crate::guard::{guard, report_panics};
 use crate::mschap::{V1, V2, Version};
-use crate::{ccp, channel, early, ffi, mschap, options, ppp_device, pppd, report, secrets, waiting};
+use crate::{ccp, channel, early, ffi, mschap, options, ppp_device, pppd, report, secrets, waiting, wtmp};
 
 /// What pppd calls: its channel's functions, and the parsers of its options. Each may be called at any time after
 /// plugin_init, in pppd's only thread.
@@ -317,7 +317,10 @@ extern "C" fn network_open(protocol: c_int) {
 }
 
 extern "C" fn network_up() {
-    guard((), report::network_up);
+    guard((), || {
+        report::network_up();
+        wtmp::network_up();
+    });
 }
 
 extern "C" fn network_lower_down(protocol: c_int) {

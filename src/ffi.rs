@@ -220,6 +220,12 @@ pub(crate) fn interface() -> String {
     unsafe { text(name) }.unwrap_or_default()
 }
 
+/// Adds to the record of logins (logwtmp(3)); without a user: the end of what was recorded for this line.
+pub(crate) fn record_login(line: &CStr, user: &CStr, host: &CStr) {
+    // SAFETY: the module's contract; three texts that are only read.
+    unsafe { shim::pptp_host_record_login(line.as_ptr(), user.as_ptr(), host.as_ptr()) }
+}
+
 /// The addresses that IPCP has agreed on: ours and the peer's; 0.0.0.0: none.
 pub(crate) fn inside_addresses() -> [Ipv4Addr; 2] {
     // SAFETY: the module's contract.

@@ -30,3 +30,4 @@ mod pppd;
 mod report;
 mod secrets;
 mod waiting;
+mod wtmp;

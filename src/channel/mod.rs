@@ -26,7 +26,7 @@ use pptp_callmgr::client::Admission;
 use crate::mschap::CcpOf;
 use crate::options::{self, Path, Settings, Shape, Side};
 use crate::pppd::{self, Interruption, Status};
-use crate::{ccp, engine, ffi, mschap, ppp_device, report};
+use crate::{ccp, engine, ffi, mschap, ppp_device, report, wtmp};
 
 use choice::{Choice, Origin};
 use client::{Link, Stopped};
@@ -300,6 +300,7 @@ pub(crate) fn establish(device: RawFd) -> RawFd {
 /// Undoes [`establish`], and says why the call ended if the other side ended it.
 pub(crate) fn disestablish(device: RawFd) {
     report::finish();
+    wtmp::finish();
     ffi::disestablish(device);
     watch::end();
     let hung_up = pppd::hung_up();
@@ -319,7 +320,13 @@ pub(crate) fn cleanup() {
     release();
 }
 
+/// The client that has called, if its logins are to be recorded.
+pub(crate) fn recorded_client() -> Option<String> {
+    with(|channel| channel.settings.client.clone().filter(|_| channel.settings.wtmp))
+}
+
 fn release() {
+    wtmp::finish();
     let Some(mut link) = with(|channel| channel.link.take()) else { return };
     ppp_device::withdraw_line();
     let ended = link.report();

@@ -39,6 +39,8 @@ pub(crate) struct Settings {
     pub(crate) share: bool,
     pub(crate) mtu: Mtu,
     pub(crate) quirk: Option<Quirk>,
+    /// Whether logins are recorded.
+    pub(crate) wtmp: bool,
     pub(crate) mschap: MsChap,
     /// What the plugin's own CCP negotiates; `None`: pppd's CCP is in charge.
     pub(crate) mppe: Option<Policy>,
@@ -137,6 +139,7 @@ impl Default for Settings {
             share: true,
             mtu: Mtu::Auto,
             quirk: None,
+            wtmp: false,
             mschap: MsChap::Auto,
             mppe: None,
             // Longer than a link with several queues mixes packets up, shorter than what TCP takes for a loss.

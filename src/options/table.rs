@@ -90,6 +90,13 @@ static TABLE: &[OptionSpec] = &[
         "Descriptor of a server that asks about the call (server side)",
     ),
     option(
+        "pptp_logwtmp",
+        Kind::Flag(|s| s.wtmp = true),
+        "",
+        Privileged,
+        "Record the client's login in wtmp (server side)",
+    ),
+    option(
         "pptp_phone",
         Kind::Text { shape: TextShape::Phone, longest: LONGEST_PHONE, set: |s, v| s.phone = v },
         "",

@@ -28,6 +28,7 @@ fn debian_s_files_work_as_they_are(version: Version) {
     for script in ["ip-up", "ip-down"] {
         server.script(&format!("/etc/ppp/{script}.d/{script}"), RECORD);
     }
+    server.run("mount -t tmpfs tmpfs /var/log; : > /var/log/wtmp");
     let mut daemon =
         Daemon::start_with(server, "-c /run/test/pptpd.conf --datapath tun --plugin /run/plugin/pptp-rs.so");
     let mut pppd = network.dial("client", CLIENT);
@@ -60,6 +61,10 @@ fn debian_s_files_work_as_they_are(version: Version) {
         assert!(ip_down.lines().any(|line| line.starts_with(name)), "{name}: {ip_down}");
     }
     assert_eq!(proxies(), "");
+    // Debian's pptpd.conf says logwtmp: a record of the beginning and one of the end.
+    let wtmp = server.read("/var/log/wtmp");
+    let count = |text: &str| wtmp.matches(text).count();
+    assert_eq!((count("ppp0"), count("alice"), count("192.0.2.2")), (2, 1, 1), "{wtmp}");
     daemon.signal("TERM");
     assert_eq!(daemon.exit_status(SOON), 0);
     network.assert_nothing_left();

@@ -27,10 +27,6 @@ pub struct Loaded {
     pub warnings: Vec<Report>,
 }
 
-/// What can be set and has no effect.
-const NOT_SUPPORTED: [(&str, &str); 2] =
-    [("bcrelay", "no broadcasts are relayed"), ("logwtmp", "calls are not recorded")];
-
 /// Longer files are no configurations.
 const LONGEST_FILE: u64 = 1 << 20;
 
@@ -181,9 +177,7 @@ impl<'a> Draft<'a> {
     }
 
     fn check_effects(&mut self) {
-        for (keyword, effect) in NOT_SUPPORTED {
-            self.warn_if_set(keyword, format!("{keyword} is not supported: {effect}"));
-        }
+        self.warn_if_set("bcrelay", String::from("bcrelay is not supported: no broadcasts are relayed"));
     }
 
     /// What pptpd has to say about its lists of addresses, and what it should.

@@ -230,6 +230,9 @@ fn arguments(
         }
     };
     arguments.extend(sockets.into_iter().map(OsString::from));
+    if config.logwtmp {
+        arguments.push("pptp_logwtmp".into());
+    }
     if config.datapath != Datapath::Auto {
         arguments.extend(["pptp_datapath", config.datapath.name()].map(OsString::from));
     }
@@ -283,11 +286,13 @@ mod tests {
 
     #[test]
     fn what_is_left_open_is_pppds_to_choose() {
-        let config = Config { no_ipparam: true, debug: true, datapath: Datapath::Tun, ..Config::default() };
+        let config =
+            Config { no_ipparam: true, debug: true, datapath: Datapath::Tun, logwtmp: true, ..Config::default() };
         let open = Assignment { inside: None, ..assignment() };
         assert_eq!(
             line(&config, &open),
-            "plugin pptp-rs.so remotenumber 192.0.2.2 nodetach pptp_client 192.0.2.2 pptp_sock FD pptp_datapath tun"
+            "plugin pptp-rs.so remotenumber 192.0.2.2 nodetach pptp_client 192.0.2.2 pptp_sock FD pptp_logwtmp \
+             pptp_datapath tun"
         );
     }
 
