@@ -84,7 +84,7 @@ fn a_client_that_does_not_know_the_password_is_hung_up_on(version: Version) {
 /// The engines of the server's daemon, of which there is one for each processor.
 fn engines(network: &Network) -> Vec<u32> {
     let engines = network.server.processes("pptp-engine");
-    assert_eq!(engines.len(), std::thread::available_parallelism().unwrap().get().min(16));
+    assert_eq!(engines.len(), std::thread::available_parallelism().map_or(1, usize::from).min(16));
     engines
 }
 
