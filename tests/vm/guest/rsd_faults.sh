@@ -63,8 +63,11 @@ killed() {
   check_here "SIGKILL: pptp-linux has a tunnel" up linux pptp-linux
   check_here "SIGKILL: the plugin has a tunnel" up plug plugin
   check "SIGKILL: the kernel carries both" wait_for 10 carried_by kernel kernel
+  script_writes server ip-down IPREMOTE
   end_daemon "$RSD" KILL
   check "SIGKILL: its pppds end with it" wait_for 10 no_server_interface
+  check "SIGKILL: and have run their scripts" wait_for 5 scripts_ran 2
+  on server rm /etc/ppp/ip-down
   check_here "SIGKILL: pptp-linux's pppd is hung up" ends linux
   check_here "SIGKILL: the plugin's pppd is hung up" ends plug
   drop_route
@@ -75,10 +78,11 @@ killed() {
   check "SIGKILL: pptp-rsctl asks the new one" on server pptp-rsctl stats
   check_here "SIGKILL: SIGTERM ends it" rsd_stop
 }
+scripts_ran() { [ "$(grep -c IPREMOTE=192.168.77 $WORK/ip-down.server)" = "$1" ]; }
 up() { call "$1" "$2" && tunnel_up client "$1" 20 && carries "$1"; }
 ends() { pppd_wait "$1" 10 && note "$1: status $STATUS"; }
 
-plan 18
+plan 19
 network
 rsd_files
 leftovers_before
