@@ -28,7 +28,7 @@ use table::{Bar, Table};
 const KERNEL_QUEUE: &str = "link set ppp7 txqueuelen 500";
 
 /// Calls through one socket.
-const CALLS: usize = 300;
+const CALLS: [usize; 3] = [1, 100, 500];
 
 /// What TCP carries in a packet of 1460 bytes: IP's header takes 20 bytes, its own 32.
 const FULL_SEGMENT: f64 = 1408.0;
@@ -220,14 +220,14 @@ fn inner(end: usize, number: usize) -> String {
     format!("10.{}.{}.{}", 60 + end, number / 250, number % 250 + 1)
 }
 
-/// Two ends with so many calls between them, through one socket each, and [`CALLS`] addresses spread over the calls.
+/// Two ends with so many calls between them, through one socket each, and as many addresses as there are calls at most, spread over them.
 fn many(count: usize) -> [End; 2] {
     let mut both = ends("batched");
     for end in 0..2 {
         let (local, peer) = (both[end].outer.clone(), both[1 - end].outer.clone());
         both[end].tell(&format!("many {count} {local} {peer}"));
         let up = (0..count).map(|device| format!("link set many{device} mtu 1460 up\n"));
-        let addresses = (0..CALLS).map(|number| {
+        let addresses = (0..most_calls()).map(|number| {
             let (ours, theirs) = (inner(end, number), inner(1 - end, number));
             format!("addr add {ours} peer {theirs} dev many{}\n", number % count)
         });
@@ -236,26 +236,40 @@ fn many(count: usize) -> [End; 2] {
     both
 }
 
-/// What an engine with many calls costs for each packet, next to one with a single call and the same traffic.
+fn most_calls() -> usize {
+    CALLS.into_iter().max().unwrap_or(1)
+}
+
+/// What an engine with many calls costs for each packet, next to one with a single call and the same traffic, and what memory.
 fn calls(plan: &Plan, table: &mut Table) {
-    let addresses: Vec<String> = (0..CALLS).map(|number| inner(1, number)).collect();
-    let mut kinds = [1, CALLS].map(|count| (many(count), Vec::new(), Vec::new()));
+    let addresses: Vec<String> = (0..most_calls()).map(|number| inner(1, number)).collect();
+    let mut kinds = CALLS.map(|count| (many(count), Vec::new(), Vec::new()));
     for _ in 0..plan.rounds {
         for (ends, tcp, udp) in &mut kinds {
             tcp.push(cost(ends, |one, two| {
-                flow::tcp(one, (two, &inner(1, CALLS / 2)), plan.time).bytes / FULL_SEGMENT
+                flow::tcp(one, (two, &addresses[addresses.len() / 2]), plan.time).bytes / FULL_SEGMENT
             }));
             udp.push(cost(ends, |one, two| flow::udp(one, (two, &addresses), plan.time)[0] as f64));
         }
     }
-    let [(_, tcp, udp), (_, tcp_of_many, udp_of_many)] = &kinds;
+    let [(_, tcp, udp), others @ ..] = &kinds;
     for (end, side) in ["sending", "receiving"].into_iter().enumerate() {
-        for (what, one, many) in [("TCP in one of them", tcp, tcp_of_many), ("UDP to all in turn", udp, udp_of_many)] {
+        for (what, one, several) in [
+            ("TCP in one of them", tcp, others.each_ref().map(|(_, tcp, _)| tcp)),
+            ("UDP to all in turn", udp, others.each_ref().map(|(_, _, udp)| udp)),
+        ] {
             let costs: Vec<f64> = one.iter().map(|cost| cost[end]).collect();
-            let ratios: Vec<f64> = many.iter().zip(one).map(|(cost, other)| cost[end] / other[end]).collect();
             table.show(&format!("{side}, 1 call: us/packet, {what}"), &costs);
-            table.judge(&format!("{side}: {CALLS} calls / 1 call, {what}"), &ratios, Bar::AtMost(1.5));
+            for (count, many) in CALLS[1..].iter().zip(several) {
+                let ratios: Vec<f64> = many.iter().zip(one).map(|(cost, other)| cost[end] / other[end]).collect();
+                // Every packet of UDP is another device's.
+                table.judge(&format!("{side}: {count} calls / 1 call, {what}"), &ratios, Bar::AtMost(2.0));
+            }
         }
+    }
+    for (count, (ends, ..)) in CALLS.iter().zip(&kinds) {
+        let memory = ends.each_ref().map(|end| private_memory(end.engine().unwrap()));
+        table.show(&format!("{count} calls: private memory of an engine, KiB"), &memory);
     }
 }
 

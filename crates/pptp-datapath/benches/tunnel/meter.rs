@@ -10,7 +10,7 @@ use nix::unistd::Pid;
 /// What a process has used so far, or between two times.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Usage {
-    /// Nanoseconds on a processor, system calls included.
+    /// Nanoseconds on a processor, system calls included: by hundredths of a second where the kernel does not count better.
     pub(crate) nanoseconds: f64,
     /// Of hundredths of a second, how many in the process's own code …
     pub(crate) user: f64,
@@ -23,17 +23,19 @@ pub(crate) struct Usage {
 impl Usage {
     pub(crate) fn of(process: i32) -> Self {
         let file = |name| fs::read_to_string(format!("/proc/{process}/{name}")).unwrap();
-        let schedule = file("schedstat");
+        let schedule = fs::read_to_string(format!("/proc/{process}/schedstat"));
         let stat = file("stat");
         // The name, field 2, may contain anything; the last bracket ends it.
         let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
         let status = file("status");
         let sleeps = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
-        let number = |text: &str| text.trim().parse().unwrap();
+        let number = |text: &str| text.trim().parse::<f64>().unwrap();
+        let (user, system) = (number(fields[11]), number(fields[12]));
+        let nanoseconds = schedule.map(|text| number(text.split_whitespace().next().unwrap()));
         Self {
-            nanoseconds: number(schedule.split_whitespace().next().unwrap()),
-            user: number(fields[11]),
-            system: number(fields[12]),
+            nanoseconds: nanoseconds.unwrap_or((user + system) * 1e7),
+            user,
+            system,
             sleeps: number(sleeps.unwrap()),
         }
     }
