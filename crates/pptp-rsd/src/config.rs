@@ -5,8 +5,9 @@
 //!
 //! let folder = std::env::current_dir()?;
 //! if let Ok(Request::Serve(command_line)) = CommandLine::read(std::env::args_os().skip(1), folder) {
+//!     let machine = ThisMachine::default();
 //!     // At the beginning, and again at each SIGHUP.
-//!     match command_line.load(&ThisMachine) {
+//!     match command_line.load(&machine) {
 //!         Ok(loaded) => println!("{} calls", loaded.config.most_calls()),
 //!         Err(reports) => reports.iter().for_each(|report| eprintln!("{report}")),
 //!     }

@@ -29,19 +29,20 @@ fn run() -> Result<(), String> {
         Request::Help => print(&config::help()),
         Request::Version => print(&format!("{}\n", config::version())),
         Request::Serve(command_line) => {
-            let loaded = load(&command_line)?;
+            let machine = ThisMachine::default();
+            let loaded = load(&command_line, &machine)?;
             if command_line.only_check() {
                 print(&verdict(&command_line, &loaded))
             } else {
-                serve(command_line, loaded, service)
+                serve((command_line, machine), loaded, service)
             }
         }
     }
 }
 
 /// The configuration; warnings are said, errors are given back as lines.
-fn load(command_line: &CommandLine) -> Result<Loaded, String> {
-    let loaded = command_line.load(&ThisMachine);
+fn load(command_line: &CommandLine, machine: &ThisMachine) -> Result<Loaded, String> {
+    let loaded = command_line.load(machine);
     let lines = |reports: &[config::Report]| reports.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
     let loaded = loaded.map_err(|reports| lines(&reports))?;
     if !loaded.warnings.is_empty() {
@@ -51,7 +52,7 @@ fn load(command_line: &CommandLine) -> Result<Loaded, String> {
 }
 
 /// Serves until the server is told to end.
-fn serve(command_line: CommandLine, loaded: Loaded, service: io::Result<Service>) -> Result<(), String> {
+fn serve(source: (CommandLine, ThisMachine), loaded: Loaded, service: io::Result<Service>) -> Result<(), String> {
     let config = loaded.config;
     let (foreground, debug, pid_file) = (config.foreground, config.debug, config.pid_file.clone());
     // Before it detaches, so that whoever starts it hears what is wrong.
@@ -61,7 +62,7 @@ fn serve(command_line: CommandLine, loaded: Loaded, service: io::Result<Service>
         daemon::detach().map_err(|error| format!("cannot detach: {}", words(&error)))?;
     }
     journal::begin(if foreground { Destination::StandardError } else { Destination::Syslog }, debug);
-    let outcome = run_with_pid_file(server, pid_file, command_line);
+    let outcome = run_with_pid_file(server, pid_file, source);
     // Nobody else hears of it.
     if let (Err(message), false) = (&outcome, foreground) {
         log::error!("{message}");
@@ -69,16 +70,22 @@ fn serve(command_line: CommandLine, loaded: Loaded, service: io::Result<Service>
     outcome
 }
 
-fn run_with_pid_file(server: Server, pid_file: Option<PathBuf>, command_line: CommandLine) -> Result<(), String> {
+fn run_with_pid_file(
+    server: Server,
+    pid_file: Option<PathBuf>,
+    source: (CommandLine, ThisMachine),
+) -> Result<(), String> {
     let _pid_file = pid_file.map(PidFile::write).transpose()?;
-    let outcome = server.run(Box::new(move || load_again(&command_line)));
+    let (command_line, machine) = source;
+    machine.serve();
+    let outcome = server.run(Box::new(move || load_again(&command_line, &machine)));
     outcome.map_err(|error| format!("cannot go on: {}", words(&error)))
 }
 
 /// The configuration, for a server that runs.
-fn load_again(command_line: &CommandLine) -> Result<Config, String> {
+fn load_again(command_line: &CommandLine, machine: &ThisMachine) -> Result<Config, String> {
     let line = |reports: &[config::Report]| reports.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
-    let loaded = command_line.load(&ThisMachine).map_err(|reports| line(&reports))?;
+    let loaded = command_line.load(machine).map_err(|reports| line(&reports))?;
     for warning in &loaded.warnings {
         log::warn!("{warning}");
     }

@@ -52,7 +52,11 @@ fn errors_name_line_value_and_what_is_allowed() {
         ("listen", "[::1", refused("[::1", LISTEN)),
         ("listen", "[10.0.0.1]", refused("[10.0.0.1]", LISTEN)),
         ("listen", "vpn.example:1723", refused("vpn.example:1723", LISTEN)),
-        ("listen", "nobody.example", format!("no address of 'nobody.example' is known; allowed: {LISTEN}")),
+        (
+            "listen",
+            "nobody.example",
+            format!("no address of 'nobody.example' is known (names are looked up at the start); allowed: {LISTEN}"),
+        ),
         ("metrics-listen", "9100", refused("9100", "ADDRESS:PORT or [IPV6-ADDRESS]:PORT")),
         ("localip", "", missing(LISTS)),
         ("localip", "10.0.0.9-4", refused("10.0.0.9-4", LISTS)),
@@ -62,8 +66,16 @@ fn errors_name_line_value_and_what_is_allowed() {
         ("localip", "10.0-1.0.2-4", refused("10.0-1.0.2-4", LISTS)),
         ("localip", "10.1", refused("10.1", LISTS)),
         ("localip", "10.0.0.2 # c", refused("10.0.0.2 # c", LISTS)),
-        ("localip", "10.0.0.3,nobody", format!("no address of 'nobody' is known; allowed: {LISTS}")),
-        ("localip", "six.example", format!("no address of 'six.example' is known; allowed: {LISTS}")),
+        (
+            "localip",
+            "10.0.0.3,nobody",
+            format!("no address of 'nobody' is known (names are looked up at the start); allowed: {LISTS}"),
+        ),
+        (
+            "localip",
+            "six.example",
+            format!("no address of 'six.example' is known (names are looked up at the start); allowed: {LISTS}"),
+        ),
     ];
     for (keyword, value, text) in cases {
         let file = format!("{QUIET}\n{keyword} {value}\n");
