@@ -18,7 +18,7 @@ const WIDTHS: [usize; 2] = [1, 50];
 
 /// Sessions that are up while one more is measured, and of how many more calls.
 const SIZES: [usize; 3] = [10, 100, 1000];
-const MORE: usize = 50;
+const MORE: usize = 200;
 
 /// Connections that say nothing, and calls beside them, all at a time: where none gets an answer, they wait together.
 const SILENT: usize = 200;
