@@ -38,8 +38,7 @@ pub fn confine_engine() -> Vec<String> {
 }
 
 /// What a server does with sockets and devices of the network, and with files of configuration that are not root's.
-const SERVERS: [Capability; 3] =
-    [Capability::CAP_DAC_READ_SEARCH, Capability::CAP_NET_ADMIN, Capability::CAP_NET_RAW];
+const SERVERS: [Capability; 3] = [Capability::CAP_DAC_READ_SEARCH, Capability::CAP_NET_ADMIN, Capability::CAP_NET_RAW];
 
 /// Without one of these it could pass descriptors on only while few are on their way, of all that processes of root pass.
 const PASSING: [Capability; 2] = [Capability::CAP_SYS_RESOURCE, Capability::CAP_SYS_ADMIN];

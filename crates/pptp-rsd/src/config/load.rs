@@ -270,7 +270,10 @@ fn refusal(keyword: &Keyword, wrong: &Wrong) -> String {
     match wrong {
         Wrong::Missing => format!("{name}: a value is missing; allowed: {allowed}"),
         Wrong::NotAllowed(value) => format!("{name}: '{}' is not allowed; allowed: {allowed}", printable(value)),
-        Wrong::NoAddress(host) => format!("{name}: no address of '{}' is known; allowed: {allowed}", printable(host)),
+        Wrong::NoAddress(host) => {
+            let host = printable(host);
+            format!("{name}: no address of '{host}' is known (names are looked up at the start); allowed: {allowed}")
+        }
     }
 }
 

@@ -206,4 +206,8 @@ fn a_reload_changes_what_new_calls_get_and_no_call_that_is_up() {
     daemon.signal(Signal::SIGHUP);
     daemon.wait_for("the configuration is not read again", 1);
     assert_eq!(daemon.children().len(), 2);
+    // A resolver that does not answer would hold everybody up.
+    daemon.configure("remoteip localhost");
+    daemon.signal(Signal::SIGHUP);
+    daemon.wait_for("no address of 'localhost' is known (names are looked up at the start)", 1);
 }
