@@ -9,9 +9,9 @@ PPPD_VERSION ?= $(shell scripts/pppd-version.sh)
 TARGET = $(or $(CARGO_TARGET_DIR),target)
 PLUGIN = $(TARGET)/release/libpptp_rs.so
 GUEST_TESTS = $(CARGO) test --package pptp-vm --features guests --test
-# Two for each processor: they wait more than they work.
-GUESTS = $(or $(PPTP_RS_GUESTS),$(shell echo $$(($$(nproc) * 2))))
 NATIVE_TESTS = $(CARGO) test --package pptp-native --features namespaces --test
+# Guests, and pppds in namespaces, wait more than they work: two for each processor.
+GUESTS = $(or $(PPTP_RS_GUESTS),$(shell echo $$(($$(nproc) * 2))))
 
 .PHONY: help demo test test-long build plugins install uninstall bench fuzz sanitize lint setup clean
 # Set-up comes before everything else, also with -j.
@@ -38,7 +38,7 @@ test-long: setup plugins ## engines in namespaces, the long guests, the address 
 	status=0; \
 	$(CARGO) test --package pptp-datapath --features namespaces --test engine -- --test-threads 1 || status=1; \
 	$(CARGO) test --package pptp-rsd --features namespaces || status=1; \
-	$(NATIVE_TESTS) long || status=1; \
+	$(NATIVE_TESTS) long -- --test-threads 4 || status=1; \
 	$(GUEST_TESTS) long -- --test-threads $(GUESTS) || status=1; \
 	scripts/sanitize.sh || status=1; \
 	scripts/fuzz.sh || status=1; \
