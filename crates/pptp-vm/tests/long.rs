@@ -244,6 +244,11 @@ fn pptp_rsd_with_pppd_2_5_2_places_calls_that_engines_carry() -> Result<(), Fail
 }
 
 #[test]
+fn pptp_rsd_serves_the_clients_of_a_vrf() -> Result<(), Failure> {
+    Guest::new("rsd_vrf").argument("2.4.9").argument("tun").argument("kernel").run()
+}
+
+#[test]
 fn radius_s_keys_encrypt_in_the_kernel_of_a_server_with_pppd_2_4_9() -> Result<(), Failure> {
     Guest::new("rsd_radius").argument("2.4.9").limit(LONG).run()
 }
