@@ -87,7 +87,7 @@ impl fmt::Display for Refusal {
             }
             Self::InVain => write!(f, "too many calls from this address have ended as soon as they began"),
             Self::NoAddress => write!(f, "every address for clients is in use (remoteip)"),
-            Self::NotIpv4 => write!(f, "calls are possible over IPv4 alone"),
+            Self::NotIpv4 => write!(f, "the client has come over IPv6, and calls are possible over IPv4 alone"),
             Self::OurIdTaken => write!(f, "every call id is in use"),
             Self::PeerIdTaken => {
                 write!(f, "another call from this address has the same call id, and the kernel cannot tell them apart")

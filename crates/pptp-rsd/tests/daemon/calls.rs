@@ -186,6 +186,7 @@ fn ipv6_clients_are_heard_and_told_that_calls_need_ipv4() {
     client.stream.set_read_timeout(Some(crate::harness::SOON)).unwrap();
     client.start();
     assert_eq!(refusal(&client.ask(1)), (Some(7), Some(0)));
+    daemon.wait_for("call refused: the client has come over IPv6, and calls are possible over IPv4 alone", 1);
     daemon.join().dial(1);
 }
 
