@@ -7,8 +7,8 @@ use std::path::Path;
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::socket::{
-    AddressFamily, Backlog, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, UnixAddr, getsockopt,
-    recvmsg, sendmsg, sockopt,
+    AddressFamily, Backlog, ControlMessage, MsgFlags, SockFlag, SockType, UnixAddr, getsockopt, recvmsg, sendmsg,
+    sockopt,
 };
 use nix::sys::stat::{Mode, fchmod};
 
@@ -61,19 +61,30 @@ pub fn send(socket: BorrowedFd<'_>, message: &[u8], descriptors: &[BorrowedFd<'_
 /// `WouldBlock`: there is none. `InvalidData`: it did not fit into `buffer`, or its descriptors did not arrive.
 pub fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<Received> {
     let mut control = nix::cmsg_space!([RawFd; MOST_DESCRIPTORS]);
+    control.resize(control.capacity(), 0);
     let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_CMSG_CLOEXEC;
     let mut parts = [IoSliceMut::new(buffer)];
     let message = recvmsg::<UnixAddr>(socket.as_raw_fd(), &mut parts, Some(&mut control), flags)?;
-    let mut descriptors = Vec::new();
-    for part in message.cmsgs()? {
-        if let ControlMessageOwned::ScmRights(raw) = part {
-            descriptors.extend(raw.into_iter().map(sys::owned));
-        }
-    }
-    if message.flags.intersects(MsgFlags::MSG_TRUNC | MsgFlags::MSG_CTRUNC) {
+    let (length, flags) = (message.bytes, message.flags);
+    // Of descriptors that did not all arrive some may have: they are ours to close.
+    let descriptors = passed(&control).map(sys::owned).collect();
+    if flags.intersects(MsgFlags::MSG_TRUNC | MsgFlags::MSG_CTRUNC) {
         return Err(io::Error::new(io::ErrorKind::InvalidData, "message too long"));
     }
-    Ok(Received { length: message.bytes, descriptors })
+    Ok(Received { length, descriptors })
+}
+
+/// The descriptors in the first control message (cmsg(3)), which is the only one.
+fn passed(control: &[u8]) -> impl Iterator<Item = RawFd> {
+    const HEADER: usize = size_of::<libc::cmsghdr>();
+    const KIND: usize = HEADER - size_of::<i32>();
+    const LEVEL: usize = KIND - size_of::<i32>();
+
+    let number = |at: usize| control.get(at..).and_then(<[u8]>::first_chunk).map(|bytes| i32::from_ne_bytes(*bytes));
+    let is_rights = (number(LEVEL), number(KIND)) == (Some(libc::SOL_SOCKET), Some(libc::SCM_RIGHTS));
+    let end = control.first_chunk().map_or(0, |bytes| usize::from_ne_bytes(*bytes));
+    let content = control.get(HEADER..end).filter(|_| is_rights).unwrap_or_default();
+    content.chunks_exact(size_of::<RawFd>()).filter_map(|bytes| bytes.first_chunk().copied()).map(RawFd::from_ne_bytes)
 }
 
 /// Ends both directions: what the peer sends from here on is an error to it, what it has sent before can be received.
@@ -190,6 +201,16 @@ mod tests {
         send(ours.as_fd(), b"hello", &[]).unwrap();
         let error = receive(theirs.as_fd(), &mut [0; 4]).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::InvalidData);
+    }
+
+    #[test]
+    fn descriptors_that_do_not_all_arrive_are_closed() {
+        let ((ours, theirs), (carried, far)) = (pair().unwrap(), pair().unwrap());
+        send(ours.as_fd(), b"hello", &[carried.as_fd(); MOST_DESCRIPTORS + 1]).unwrap();
+        drop(carried);
+        let error = receive(theirs.as_fd(), &mut [0; 16]).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::InvalidData);
+        assert_eq!(receive(far.as_fd(), &mut [0; 16]).unwrap().length, 0);
     }
 
     #[test]
