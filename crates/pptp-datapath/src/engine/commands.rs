@@ -34,7 +34,15 @@ impl Engine {
     pub(super) fn read_command(&mut self, host: usize) {
         // There may be a key in it.
         let mut buffer = Zeroizing::new(vec![0; codec::LONGEST_MESSAGE]);
-        let Some(Ok(heard)) = self.hosts.find(host).map(|host| host.hear(&mut buffer)) else { return };
+        let heard = match self.hosts.find(host).map(|host| host.hear(&mut buffer)) {
+            Some(Ok(heard)) => heard,
+            // What is lost concerns one call, and is missed there. The first host has all of them.
+            Some(Err(error)) if error.kind() == io::ErrorKind::InvalidData && host == FIRST => {
+                return self.log(FIRST, log::Level::Error, String::from("engine: a command has lost its descriptors"));
+            }
+            Some(Err(error)) if error.kind() == io::ErrorKind::InvalidData => None,
+            Some(Err(_)) | None => return,
+        };
         let Some((serial, command, descriptors)) = heard else { return self.remove_host(host) };
         let answer = self.carry_out(host, command, descriptors).unwrap_or_else(refused);
         if let Some(host) = self.hosts.find(host) {

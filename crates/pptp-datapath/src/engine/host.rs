@@ -54,10 +54,14 @@ impl Host {
         let _ = seqpacket::send(self.socket.as_fd(), &codec::encode_message(message), &[]);
     }
 
-    /// A command with its serial number and descriptors. `None`: the host has ended, or does not speak this language.
+    /// A command with its serial number and descriptors. `None`: the host has ended, or does not speak this language. An error:
+    /// there is none (`WouldBlock`), or it did not arrive whole (`InvalidData`), as when this process can have no more
+    /// descriptors.
     pub(super) fn hear(&self, buffer: &mut [u8]) -> io::Result<Option<(u32, Command, Vec<OwnedFd>)>> {
         let received = match seqpacket::receive(self.socket.as_fd(), buffer) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Err(error),
+            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::InvalidData) => {
+                return Err(error);
+            }
             received => received.ok(),
         };
         Ok(received.and_then(|received| {
@@ -164,4 +168,24 @@ fn no_unit(number: UnitNumber) -> Refusal {
 
 fn no_channel(number: ChannelNumber) -> Refusal {
     (libc::ENXIO, format!("no channel {}", number.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::{self, Batching};
+
+    #[test]
+    fn a_command_whose_descriptors_do_not_arrive_ends_no_calls() {
+        let ((commands, first), (carried, _other)) = (seqpacket::pair().unwrap(), seqpacket::pair().unwrap());
+        let mut engine = Engine::new(commands, Batching::Batched).unwrap();
+        // As many as do not fit, as when this process can have no more of them.
+        let descriptors = [carried.as_fd(); seqpacket::MOST_DESCRIPTORS + 1];
+        let command = codec::encode_command(1, &Command::NewPort { port: PortNumber(1) });
+        seqpacket::send(first.as_fd(), &command, &descriptors).unwrap();
+        engine.read_command(FIRST);
+        assert!(!engine.is_done);
+        let line = client::Engine::attach(first).next_log().unwrap();
+        assert!(line.text.contains("command"), "{}", line.text);
+    }
 }
