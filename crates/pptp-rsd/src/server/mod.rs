@@ -131,9 +131,6 @@ impl Server {
             warn!("cannot raise the limit of descriptors: {}", words(error));
         });
         daemon::keep_descriptors();
-        for failure in confine::limit_server() {
-            warn!("{failure}");
-        }
         let (carrier, mut engines) = (carrier(&self.config), Engines::new(self.config.vrf.clone())?);
         if carrier == Carrier::Engine {
             engines.start();
@@ -145,7 +142,11 @@ impl Server {
             ears: Ears::new()?,
             descriptors: descriptors.ok(),
         };
-        Loop::new(self, pppds, reload)?.run()
+        let server = Loop::new(self, pppds, reload)?;
+        for failure in confine::limit_server() {
+            warn!("{failure}");
+        }
+        server.run()
     }
 }
 
