@@ -320,12 +320,15 @@ impl Client {
     }
 
     fn over<L: Lines>(&mut self, call: CallId, reason: &dyn fmt::Display, calls: &mut Switchboard<L>, now: Instant) {
-        if let Some(placing) = self.placing.remove(&call) {
-            calls.ids.release(call);
-            calls.answer(&placing, Err(reason.to_string()));
+        let (placing, session) = (self.placing.remove(&call), self.calls.remove(&call));
+        match (session, &placing) {
+            // The id is its own.
+            (Some(session), _) => calls.hang_up(session, &reason.to_string(), now),
+            (None, Some(_)) => calls.ids.release(call),
+            (None, None) => {}
         }
-        if let Some(session) = self.calls.remove(&call) {
-            calls.hang_up(session, &reason.to_string(), now);
+        if let Some(placing) = placing {
+            calls.answer(&placing, Err(reason.to_string()));
         }
     }
 

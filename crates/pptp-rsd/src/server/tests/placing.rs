@@ -314,3 +314,27 @@ fn a_pns_that_stops_takes_the_call_with_it() {
     assert!(matches!(office.deeds()[..], [Deed::HangUp(_)]));
     assert!(office.closed.contains(&pns));
 }
+
+#[test]
+fn a_pns_that_accepts_and_clears_in_one_breath_gives_the_id_back_once() {
+    let mut office = Office::new(config());
+    place(&mut office, PNS);
+    let pns = office.open();
+    let (call, now) = (offer(&mut office).call, office.now);
+    let client = office.client(pns);
+    client.accept_incoming_call(call, IncomingCallAnswer::default(), now).unwrap();
+    client.clear_call(call, now).unwrap();
+    let bytes: Vec<u8> = std::iter::from_fn(|| client.poll_transmit()).flatten().collect();
+    office.exchange.handle_input(pns, &bytes, now);
+    office.pump();
+    assert!(failure(&mut office).ends_with("the peer cleared the call"));
+    let [Deed::Open(ours), Deed::Close(_)] = office.deeds()[..] else { panic!("opened, then closed") };
+    // It rests until so many others have come after it, and then it is free once.
+    let ids = &office.exchange.calls().ids;
+    (0..255).for_each(|other| ids.release(CallId(1000 + other)));
+    assert!(!ids.claim(CallId(ours)));
+    ids.release(CallId(2000));
+    assert!(ids.claim(CallId(ours)));
+    ids.release(CallId(2001));
+    assert!(!ids.claim(CallId(ours)), "it is in use");
+}
