@@ -28,13 +28,15 @@ struct Book {
     resting: VecDeque<CallId>,
     /// How many calls each engine has.
     loads: Vec<usize>,
+    /// Whose turn it is among those with equally many: ids are drawn before they are claimed.
+    turn: usize,
 }
 
 impl CallIds {
     /// For so many engines.
     pub(super) fn new(random: Box<dyn FnMut() -> u32 + Send>, engines: usize) -> Self {
         let (taken, resting, loads) = (Box::new([0; WORDS]), VecDeque::new(), vec![0; engines.max(1)]);
-        Self(Arc::new(Mutex::new(Book { random, taken, resting, loads })))
+        Self(Arc::new(Mutex::new(Book { random, taken, resting, loads, turn: 0 })))
     }
 
     /// Where a control connection draws its ids.
@@ -76,7 +78,7 @@ impl Book {
     /// An id of the engine with the fewest calls.
     fn draw(&mut self) -> u32 {
         let mask = u32::from(mask(self.loads.len()));
-        let engine = (0_u32..).zip(&self.loads).min_by_key(|(_, load)| **load).map_or(0, |(engine, _)| engine);
+        let engine = self.next_engine();
         let mut drawn = 0;
         for _ in 0..DRAWS {
             drawn = (self.random)() & !mask | engine;
@@ -86,6 +88,13 @@ impl Book {
             }
         }
         drawn
+    }
+
+    fn next_engine(&mut self) -> u32 {
+        let engines = (0_u32..).zip(&self.loads).cycle().skip(self.turn).take(self.loads.len());
+        let next = engines.min_by_key(|(_, load)| **load).map_or(0, |(engine, _)| engine);
+        self.turn = (self.turn + 1) % self.loads.len();
+        next
     }
 
     fn load(&mut self, id: CallId, change: impl FnOnce(usize) -> usize) {
@@ -122,6 +131,12 @@ mod tests {
             next % 8
         };
         CallIds::new(Box::new(random), engines)
+    }
+
+    #[test]
+    fn ids_that_are_drawn_together_are_of_all_engines() {
+        let mut draw = counting_for(2).source();
+        assert_eq!([draw(), draw(), draw(), draw()].map(|id| id & 1), [0, 1, 0, 1]);
     }
 
     fn counting() -> CallIds {
