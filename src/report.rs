@@ -171,10 +171,11 @@ fn kernel_traffic(interface: &str) -> Option<[Traffic; 2]> {
     ])
 }
 
-/// What the engine has counted of the call, while it carries it.
+/// What the engine has counted of the call, if it carries it or has carried it until now.
 fn gre() -> Option<Gre> {
     let channel = CHANNEL.with_borrow(|channel| *channel)?;
-    let counters = engine::ask(|engine| engine.counters(channel)).ok()?;
+    let counted = engine::ask(|engine| engine.counters(channel).or_else(|_| engine.last_counters(channel)));
+    let counters = counted.ok()?;
     let count = |name: &str| counters.iter().find(|(other, _)| other == name).map(|(_, count)| *count);
     Some(Gre {
         lost: count("missing")?,

@@ -283,6 +283,16 @@ impl Engine {
         Ok(statistics)
     }
 
+    /// See [`Command::GetLastCounters`].
+    ///
+    /// # Errors
+    /// As [`Engine::ask`].
+    pub fn last_counters(&mut self, channel: Channel) -> Result<Vec<(String, u64)>, EngineError> {
+        let command = Command::GetLastCounters { channel };
+        let Answer::Counters(counters) = self.ask(&command, &[])? else { return Err(EngineError::Gone) };
+        Ok(counters)
+    }
+
     /// See [`Command::GetCounters`].
     ///
     /// # Errors

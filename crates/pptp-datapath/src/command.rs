@@ -287,6 +287,11 @@ pub enum Command {
         /// The channel.
         channel: Channel,
     },
+    /// Every counter of the channel that ended last, as it was then; answered by [`Answer::Counters`].
+    GetLastCounters {
+        /// The channel.
+        channel: Channel,
+    },
 }
 
 /// A session key; it does not show itself, and leaves nothing behind.
@@ -323,7 +328,7 @@ pub enum Answer {
     Idle(Idle),
     /// Of [`Command::GetStatistics`].
     Statistics(Statistics),
-    /// Of [`Command::GetCounters`]: name and value.
+    /// Of [`Command::GetCounters`] and [`Command::GetLastCounters`]: name and value.
     Counters(Vec<(String, u64)>),
 }
 

@@ -26,6 +26,7 @@ const GET_FLAGS: u8 = 16;
 const GET_STATISTICS: u8 = 14;
 const GET_COUNTERS: u8 = 15;
 const ADD_HOST: u8 = 17;
+const GET_LAST_COUNTERS: u8 = 18;
 
 const FRAMINGS: [Framing; 2] = [Framing::Datagrams, Framing::Hdlc];
 const MODES: [NpMode; 4] = [NpMode::Pass, NpMode::Drop, NpMode::Error, NpMode::Queue];
@@ -94,6 +95,7 @@ fn put_command(writer: &mut Writer, command: &Command) {
         Command::Disconnect { channel } => put_channel(writer, DISCONNECT, *channel),
         Command::DropChannel { channel } => put_channel(writer, DROP_CHANNEL, *channel),
         Command::GetCounters { channel } => put_channel(writer, GET_COUNTERS, *channel),
+        Command::GetLastCounters { channel } => put_channel(writer, GET_LAST_COUNTERS, *channel),
         Command::SetFlags { .. }
         | Command::SetMru { .. }
         | Command::SetCompression { .. }
@@ -158,6 +160,7 @@ fn take_command(kind: u8, reader: &mut Reader<'_>) -> Option<Command> {
         DISCONNECT => Command::Disconnect { channel: channel(reader)? },
         DROP_CHANNEL => Command::DropChannel { channel: channel(reader)? },
         GET_COUNTERS => Command::GetCounters { channel: channel(reader)? },
+        GET_LAST_COUNTERS => Command::GetLastCounters { channel: channel(reader)? },
         SET_FLAGS => Command::SetFlags { link: link(reader)?, flags: reader.u32()? },
         SET_MRU => Command::SetMru { link: link(reader)?, mru: reader.u16()? },
         SET_COMPRESSION => Command::SetCompression {
@@ -339,6 +342,7 @@ mod tests {
             Command::GetIdle { unit },
             Command::GetStatistics { unit },
             Command::GetCounters { channel },
+            Command::GetLastCounters { channel },
         ]
     }
 

@@ -12,7 +12,7 @@ use crate::command::{Answer, Idle, LogLine, Statistics, Traffic};
 pub(crate) use command::{LONGEST_OFFER, decode_command, decode_offer, encode_command, encode_offer};
 
 /// Changes with every change of the messages.
-const VERSION: u8 = 5;
+const VERSION: u8 = 6;
 
 /// No message is longer: a filter has at most 4096 instructions of 8 bytes.
 pub(crate) const LONGEST_MESSAGE: usize = 40 * 1024;

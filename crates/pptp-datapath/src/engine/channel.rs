@@ -179,8 +179,8 @@ impl Channel {
 }
 
 /// Every counter that is not zero, for the log.
-pub(super) fn account(counters: Vec<(String, u64)>) -> String {
-    let counted = counters.into_iter().filter(|(_, value)| *value != 0);
+pub(super) fn account(counters: &[(String, u64)]) -> String {
+    let counted = counters.iter().filter(|(_, value)| *value != 0);
     let words: Vec<String> = counted.map(|(name, value)| format!("{name}={value}")).collect();
     format!("counters: {}", words.join(" "))
 }

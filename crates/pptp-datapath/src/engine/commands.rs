@@ -71,6 +71,7 @@ impl Engine {
                 Ok(Answer::Done)
             }
             Command::GetCounters { channel } => self.counters(host, channel),
+            Command::GetLastCounters { channel } => self.last_counters(host, channel),
             Command::SetFlags { link, flags } => self.set_flags(host, link, flags),
             Command::SetMru { link, mru } => self.set_mru(host, link, mru),
             Command::SetCompression { link, direction, option, key } => {
@@ -277,6 +278,13 @@ impl Engine {
         Ok(Answer::Done)
     }
 
+    fn last_counters(&self, host: usize, channel: ChannelNumber) -> Outcome {
+        let account = self.hosts.find(host).and_then(|host| host.account.as_ref());
+        let of_this_one = account.filter(|(number, _)| *number == channel);
+        let none = || (libc::ENXIO, format!("channel {} is not the last that has ended", channel.0));
+        of_this_one.map(|(_, counters)| Answer::Counters(counters.clone())).ok_or_else(none)
+    }
+
     fn counters(&self, host: usize, channel: ChannelNumber) -> Outcome {
         let channel = self.channels.find(self.channel_index(host, channel)?);
         let mut counters = channel.map(|channel| self.counters_of(channel)).unwrap_or_default();
@@ -332,9 +340,13 @@ impl Engine {
     /// Ends a channel: pppd reads the end.
     pub(super) fn remove_channel(&mut self, index: usize) {
         let Some(channel) = self.channels.remove(index) else { return };
-        self.hosts.find_mut(channel.host).map(|host| host.channels.remove(&channel.number));
-        let account = channel::account(self.counters_of(&channel));
+        let counters = self.counters_of(&channel);
+        let account = channel::account(&counters);
         self.log(channel.host, log::Level::Debug, format!("engine: call {}: {account}", channel.call_id));
+        if let Some(host) = self.hosts.find_mut(channel.host) {
+            host.channels.remove(&channel.number);
+            host.account = Some((channel.number, counters));
+        }
         self.forget([&channel.frames, &channel.life_line]);
         if let Some(unit) = channel.unit.and_then(|unit| self.units.find_mut(unit)) {
             unit.channel = None;

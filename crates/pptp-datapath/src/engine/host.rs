@@ -34,6 +34,8 @@ pub(super) struct Host {
     /// The indices of what is its own.
     pub(super) units: BTreeMap<UnitNumber, usize>,
     pub(super) channels: BTreeMap<ChannelNumber, usize>,
+    /// What the channel that ended last had counted.
+    pub(super) account: Option<(ChannelNumber, Vec<(String, u64)>)>,
 }
 
 /// One call on a port.
@@ -46,7 +48,7 @@ struct Grant {
 
 impl Host {
     pub(super) fn new(socket: OwnedFd) -> Self {
-        Self { socket, grant: None, units: BTreeMap::new(), channels: BTreeMap::new() }
+        Self { socket, grant: None, units: BTreeMap::new(), channels: BTreeMap::new(), account: None }
     }
 
     /// Sends it something. What it has no room for is lost.

@@ -26,6 +26,14 @@ fn losses_and_disorder_are_counted(version: Version) {
     let missing = u64::from(pace.count - seen.count);
     assert!((50..300).contains(&lost) && lost.abs_diff(missing) <= 40, "{lost}, {missing}");
     assert!(count(&daemon, "reordered") > 20, "{}", daemon.control("show 1"));
+    // What nobody has asked for before the end is not forgotten.
+    let before = count(&daemon, "lost");
+    let seen = client.send_datagrams(server, "10.99.0.1", pace);
+    assert_eq!(daemon.control("disconnect 1"), "1 session told to end\n");
+    daemon.wait_for("session 1 ended: ", 1, PATIENCE);
+    let stats = daemon.control("stats");
+    let lost = stats.lines().find_map(|line| line.strip_prefix("lost")?.trim().parse::<u64>().ok()).unwrap_or(0);
+    assert!((lost - before).abs_diff(u64::from(pace.count - seen.count)) <= 40, "{lost}, {before}, {seen:?}");
 }
 
 fn count(daemon: &Daemon<'_>, name: &str) -> u64 {

@@ -55,7 +55,7 @@ impl News {
     }
 }
 
-/// When a call is over the engine has forgotten what it counted, and only the interface knows.
+/// An engine that has ended counts no more, but the interface may.
 fn merged(before: Option<Statistics>, now: Option<Statistics>) -> Option<Statistics> {
     let gre = now.and_then(|now| now.gre).or(before.and_then(|before| before.gre));
     now.or(before).map(|statistics| Statistics { gre, ..statistics })
