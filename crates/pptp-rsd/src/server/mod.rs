@@ -293,11 +293,12 @@ impl Loop {
                 }
                 Notice::Reload => {
                     if let Some(manager) = &mut self.manager {
-                        manager.reloading(now);
+                        // To the manager what is older than the signal answers an earlier one.
+                        manager.reloading(clock::now());
                     }
                     self.reload();
                     if let Some(manager) = &mut self.manager {
-                        manager.ready(now);
+                        manager.ready(clock::now());
                     }
                 }
                 Notice::Terminate => {

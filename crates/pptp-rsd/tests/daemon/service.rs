@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "the helpers of a test may fail like the test")]
 
 use std::ffi::OsStr;
+use std::fs;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
@@ -69,6 +70,12 @@ fn monotonic() -> Duration {
     clock_gettime(ClockId::CLOCK_MONOTONIC).unwrap().into()
 }
 
+/// When the server has begun to read its configuration, it says.
+fn since_boot(reloading: &str) -> Duration {
+    let (_, micros) = reloading.trim().rsplit_once("MONOTONIC_USEC=").unwrap();
+    Duration::from_micros(micros.parse().unwrap())
+}
+
 /// What pppds were given of the variables for the daemon.
 fn variables_of(process: u32) -> Vec<String> {
     let environment = std::fs::read_to_string(format!("/proc/{process}/environ")).unwrap();
@@ -91,14 +98,36 @@ fn the_service_manager_hears_what_happens() {
     let before = monotonic();
     daemon.signal(Signal::SIGHUP);
     let reloading = manager.expect("RELOADING=1\n");
-    let micros = reloading.trim().rsplit_once("MONOTONIC_USEC=").unwrap().1.parse().unwrap();
-    assert!((before..=monotonic()).contains(&Duration::from_micros(micros)), "{reloading}");
+    assert!((before..=monotonic()).contains(&since_boot(&reloading)), "{reloading}");
     assert_eq!(manager.expect("READY"), "READY=1\n");
     client.send("stop", &[]);
     manager.expect("STATUS=no calls\n");
     daemon.signal(Signal::SIGTERM);
     assert_eq!(manager.expect("STOPPING"), "STOPPING=1\n");
     assert_eq!(daemon.exit_status(), Some(0));
+}
+
+#[test]
+fn a_reload_is_told_of_as_later_than_what_it_was_asked_by() {
+    let manager = Manager::new("reloads");
+    let daemon = manager.start();
+    manager.expect("READY");
+    let (path, text) = (daemon.path("conf"), fs::read(daemon.path("conf")).unwrap());
+    fs::remove_file(&path).unwrap();
+    nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRUSR).unwrap();
+    daemon.signal(Signal::SIGHUP);
+    // It waits for who writes, and is asked again meanwhile.
+    manager.expect("RELOADING");
+    let asked = Duration::from_micros(monotonic().as_micros().try_into().unwrap());
+    daemon.signal(Signal::SIGHUP);
+    let mut writer = fs::File::options().write(true).open(&path).unwrap();
+    fs::remove_file(&path).unwrap();
+    fs::write(&path, &text).unwrap();
+    writer.write_all(&text).unwrap();
+    drop(writer);
+    let reloading = manager.expect("RELOADING");
+    assert!(since_boot(&reloading) >= asked, "{reloading}{asked:?}");
+    manager.expect("READY");
 }
 
 #[test]
