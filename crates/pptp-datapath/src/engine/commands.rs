@@ -362,6 +362,9 @@ impl Engine {
         }
         // The last words of the call, pppd's LCP Terminate-Ack among them.
         self.flush(channel.port);
+        if let Some(port) = self.ports.find_mut(channel.port) {
+            port.outgoing.disown(index);
+        }
         self.remove_unused_port(channel.port);
         if channel.line.is_none() {
             self.end_frames(channel.frames);

@@ -24,6 +24,9 @@ pub(super) const HEADROOM: usize = GreHeader::MAX_LENGTH + ppp::ENCRYPTED_LENGTH
 const MOST_KEPT: usize = 16;
 const LONGEST_KEPT: usize = 2048;
 
+/// The index of no channel.
+const NOBODY: usize = usize::MAX;
+
 /// One port.
 #[derive(Debug)]
 pub(super) struct Port {
@@ -80,8 +83,10 @@ impl Port {
                     last_error = None;
                     continue;
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Flushed::Full,
-                Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => return Flushed::NoMemory,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return self.outgoing.stop(Flushed::Full),
+                Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => {
+                    return self.outgoing.stop(Flushed::NoMemory);
+                }
                 Err(error) => error,
             };
             // The first time the error may be news of an earlier packet; the second time it means this one.
@@ -269,6 +274,12 @@ impl Outgoing {
         std::mem::take(&mut self.troubles)
     }
 
+    /// A channel is no more: what becomes of its packets is not the trouble of whoever has its index next.
+    pub(super) fn disown(&mut self, channel: usize) {
+        let waiting = self.packets.get_mut(self.sent..).unwrap_or_default().iter_mut();
+        waiting.filter(|packet| packet.channel == channel).for_each(|packet| packet.channel = NOBODY);
+    }
+
     fn next_channel(&self) -> Option<usize> {
         self.ready().next().map(|packet| packet.channel)
     }
@@ -281,6 +292,22 @@ impl Outgoing {
     fn ready(&self) -> impl Iterator<Item = &Packet> {
         let end = self.unencrypted.first().map_or(usize::MAX, |range| range.start);
         self.packets.get(self.sent..).unwrap_or_default().iter().take_while(move |packet| packet.end <= end)
+    }
+
+    /// Something has to wait. Where there is always something, nothing is ever [cleared](Self::clear): what is sent gives its room
+    /// back when that is most of it.
+    fn stop(&mut self, why: Flushed) -> Flushed {
+        if self.sent > self.packets.len() / 2 {
+            let end = self.packets.get(self.sent - 1).map_or(0, |packet| packet.end);
+            self.packets.drain(..self.sent);
+            self.packets
+                .iter_mut()
+                .for_each(|packet| (packet.start, packet.end) = (packet.start - end, packet.end - end));
+            self.unencrypted.iter_mut().for_each(|range| *range = range.start - end..range.end - end);
+            self.bytes.copy_within(end..self.used, 0);
+            (self.sent, self.used) = (0, self.used - end);
+        }
+        why
     }
 
     fn clear(&mut self) {
@@ -341,6 +368,40 @@ mod tests {
         assert!(received[..length].ends_with(b"clear"));
         assert!(far.recv(&mut received).is_err());
         assert_eq!(port.outgoing.waiting(), 0);
+    }
+
+    #[test]
+    fn what_is_sent_takes_no_room_while_the_rest_waits() {
+        let (near, far) = UnixDatagram::pair().unwrap();
+        [&near, &far].into_iter().for_each(|end| end.set_nonblocking(true).unwrap());
+        let (mut session, mut sender) = (Session::new(&Config::new(CallId(1), PeerCallId(2))), Sender::new(8));
+        let (mut port, mut received, mut next) = (Port::new(None, near.into()), [0; 64], 0_u32);
+        // The socket is never empty, and takes one packet for each that comes.
+        while next < 10_000 || port.outgoing.waiting() > 0 {
+            if next < 10_000 && port.outgoing.waiting() < 100 {
+                push(&mut port.outgoing, &mut session, &next.to_be_bytes());
+                next += 1;
+            }
+            port.flush(&mut sender);
+            if port.outgoing.waiting() >= 100 || next == 10_000 {
+                let length = far.recv(&mut received).unwrap();
+                let sequence = session_number(&received[..length]);
+                assert_eq!(received[length - 4..length], sequence.to_be_bytes());
+            }
+        }
+        assert!(port.outgoing.bytes.len() < 64 * 1024, "{}", port.outgoing.bytes.len());
+    }
+
+    fn session_number(packet: &[u8]) -> u32 {
+        packet.get(8..12).and_then(<[u8]>::first_chunk).copied().map(u32::from_be_bytes).unwrap()
+    }
+
+    #[test]
+    fn whose_call_is_over_hears_of_no_troubles() {
+        let mut outgoing = outgoing(&[b"last words"]);
+        outgoing.disown(7);
+        assert_eq!(outgoing.next_channel(), Some(NOBODY));
+        assert_eq!(outgoing.packets().count(), 1);
     }
 
     #[test]
