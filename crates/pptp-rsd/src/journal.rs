@@ -4,14 +4,17 @@
 //! the server has; one about a control connection with `connection N: ADDRESS:PORT: `. Who the user is only pppd knows; its
 //! lines and those about the call share pppd's process id.
 //!
-//! A log daemon that is slow or away never stops the server: what it does not take is counted, and the count is told with the
-//! next line that it takes.
+//! A log daemon that is slow or away never stops the server, nor does who reads its standard error: what they do not take is
+//! counted, and the count is told with the next line that they take.
 
 use std::io::{self, Write};
+use std::os::fd::AsFd;
 use std::os::unix::net::UnixDatagram;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use log::{Level, LevelFilter, Log, Metadata, Record};
+use pptp_io::poller::{self, Interest};
 use syslog::{Facility, Formatter3164, LogFormat, Severity};
 
 const NAME: &str = "pptp-rsd";
@@ -32,7 +35,7 @@ pub enum Destination {
 /// in each line of syslog. The first of several calls counts.
 pub fn begin(destination: Destination, debug: bool) {
     let journal: Box<dyn Log> = match destination {
-        Destination::StandardError => Box::new(StandardError),
+        Destination::StandardError => Box::new(StandardError::default()),
         Destination::Syslog => Box::new(Syslog::new(SOCKET)),
     };
     // It fails when there is one already.
@@ -45,7 +48,10 @@ pub fn set_debug(debug: bool) {
     log::set_max_level(if debug { LevelFilter::Debug } else { LevelFilter::Info });
 }
 
-struct StandardError;
+#[derive(Default)]
+struct StandardError {
+    lost: Mutex<u64>,
+}
 
 impl Log for StandardError {
     fn enabled(&self, _: &Metadata<'_>) -> bool {
@@ -58,12 +64,28 @@ impl Log for StandardError {
             Level::Warn => "warning: ",
             _ => "",
         };
+        let mut lost = self.lost.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = format!("{NAME}: warning: {lost} lines before this one were lost\n");
+        if *lost > 0 && write_error(&before).is_ok() {
+            *lost = 0;
+        }
         let line = format!("{NAME}: {kind}{}\n", one_line(&record.args().to_string()));
-        // Where nobody listens there is nothing better to do.
-        let _ = io::stderr().write_all(line.as_bytes());
+        if *lost > 0 || write_error(&line).is_err() {
+            *lost += 1;
+        }
     }
 
     fn flush(&self) {}
+}
+
+/// Writes a line to standard error, if that takes one now. A pipe or a socket that does has room for more than this.
+fn write_error(line: &str) -> io::Result<()> {
+    let mut stderr = io::stderr();
+    let ready = poller::wait(&[(stderr.as_fd(), Interest::Write)], Some(Duration::ZERO))?;
+    if !ready.first().is_some_and(|ready| ready.writable()) {
+        return Err(io::ErrorKind::WouldBlock.into());
+    }
+    stderr.write_all(line.as_bytes())
 }
 
 struct Syslog {
@@ -174,7 +196,6 @@ fn one_line(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
 
     fn log_line(journal: &Syslog, text: &str) {
         journal.log(&Record::builder().level(Level::Info).args(format_args!("{text}")).build());

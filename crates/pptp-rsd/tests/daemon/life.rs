@@ -182,3 +182,45 @@ fn the_daemon_has_few_capabilities_and_pppd_has_those_that_it_needs() {
         assert_eq!(pppds & needed, all & needed, "{name}");
     }
 }
+
+#[test]
+fn who_does_not_read_its_lines_does_not_stop_it() {
+    use std::io::{Read, Write};
+    use std::os::unix::net::UnixStream;
+
+    let mut daemon = Daemon::start("", "");
+    let settings = std::fs::read_to_string(daemon.path("conf")).unwrap();
+    let address = loopback(252, 1);
+    let other = settings.replace(&daemon.address.to_string(), &address.to_string());
+    std::fs::write(daemon.path("other"), format!("pidfile {}\n{other}", daemon.path("pid2").display())).unwrap();
+    // As under systemd, whose journal may be slow.
+    let (mut reader, mut journal) = UnixStream::pair().unwrap();
+    let stderr = std::os::fd::OwnedFd::from(journal.try_clone().unwrap());
+    let mut second = program();
+    second.args(["-f", "-d", "-c"]).arg(daemon.path("other")).stderr(stderr);
+    // It ends with the test, however that ends.
+    let _second = Ending(second.spawn().unwrap());
+    daemon.address = address;
+    eventually("it listens", || std::net::TcpStream::connect((address, 1723)).ok());
+    journal.set_nonblocking(true).unwrap();
+    while journal.write(&[b'x'; 1000]).is_ok() {}
+    journal.set_nonblocking(false).unwrap();
+    daemon.join().dial(1);
+    reader.set_nonblocking(true).unwrap();
+    let mut heard = Vec::new();
+    eventually("what it has to say", || {
+        // An error: nothing more at the moment.
+        let _ = reader.read_to_end(&mut heard);
+        daemon.join();
+        String::from_utf8_lossy(&heard).contains(" lines before this one were lost").then_some(())
+    });
+}
+
+struct Ending(std::process::Child);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
