@@ -189,7 +189,9 @@ impl Machine {
     #[must_use]
     pub fn caller(&self, server: &str, id: u16, options: &str) -> Child {
         let place = format!("/run/test/native-caller-{id}-{server}");
-        fs::copy(program("native-caller"), self.path(&place)).unwrap();
+        // By another process: a file that this one writes is held open by whatever its other threads start meanwhile, and
+        // cannot be run until that has been.
+        assert!(Command::new("cp").arg(program("native-caller")).arg(self.path(&place)).status().unwrap().success());
         self.command(&format!("exec {place} {server} {id} {options}")).spawn().unwrap()
     }
 

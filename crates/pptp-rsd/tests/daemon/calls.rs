@@ -2,7 +2,7 @@
 
 use nix::sys::signal::Signal;
 
-use crate::harness::{Daemon, eventually, refusal, who_answers};
+use crate::harness::{Daemon, eventually, port, refusal, who_answers};
 
 #[test]
 fn a_call_reaches_its_pppd_which_has_only_what_it_needs() {
@@ -180,9 +180,10 @@ fn a_pppd_that_cannot_be_started_is_a_refusal() {
 
 #[test]
 fn ipv6_clients_are_heard_and_told_that_calls_need_ipv4() {
-    let daemon = Daemon::start("listen [::1]:17230", "");
+    let address = format!("[::1]:{}", port());
+    let daemon = Daemon::start(&format!("listen {address}"), "");
     let mut client = daemon.connect();
-    client.stream = std::net::TcpStream::connect("[::1]:17230").unwrap();
+    client.stream = std::net::TcpStream::connect(address).unwrap();
     client.stream.set_read_timeout(Some(crate::harness::SOON)).unwrap();
     client.start();
     assert_eq!(refusal(&client.ask(1)), (Some(7), Some(0)));

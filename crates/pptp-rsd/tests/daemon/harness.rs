@@ -40,6 +40,18 @@ pub(crate) fn loopback(number: u8, last: u8) -> Ipv4Addr {
     Ipv4Addr::new(127, 64 + (std::process::id() % 128) as u8, number, last)
 }
 
+/// A port that is this process's tests' where an address of their own is not to be had.
+pub(crate) fn port() -> u16 {
+    17_230 + (std::process::id() % 8192) as u16
+}
+
+/// Copies a program by another process: a file that this one writes is held open by whatever its other threads start meanwhile,
+/// and cannot be run until that has been.
+#[track_caller]
+pub(crate) fn copy_program(from: &str, to: &Path) {
+    assert!(Command::new("cp").arg(from).arg(to).status().unwrap().success());
+}
+
 pub(crate) struct Daemon {
     child: Child,
     folder: PathBuf,

@@ -13,7 +13,7 @@ use nix::sys::signal::Signal;
 use pptp_io::poller::{Interest, wait};
 use pptp_io::seqpacket;
 
-use crate::harness::{Client, Daemon, SOON, eventually, loopback, program};
+use crate::harness::{Client, Daemon, SOON, copy_program, eventually, loopback, program};
 
 fn rsctl(daemon: &Daemon, line: &str) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_pptp-rsctl"));
@@ -123,7 +123,7 @@ fn the_socket_is_private_and_goes_with_the_server() {
     std::fs::set_permissions(daemon.path(""), PermissionsExt::from_mode(0o755)).unwrap();
     std::fs::set_permissions(&place, PermissionsExt::from_mode(0o666)).unwrap();
     let program = std::env::temp_dir().join(format!("pptp-rsctl-{}", std::process::id()));
-    std::fs::copy(env!("CARGO_BIN_EXE_pptp-rsctl"), &program).unwrap();
+    copy_program(env!("CARGO_BIN_EXE_pptp-rsctl"), &program);
     let mut stranger = Command::new("setpriv");
     stranger.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(&program);
     let output = stranger.arg("--socket").arg(&place).arg("sessions").output().unwrap();
