@@ -210,7 +210,7 @@ impl<L: Lines> Exchange<L> {
             return self.finish(now);
         }
         let (clients, calls) = (self.clients.len(), self.calls.len());
-        info!("ending: {clients} control connections and {calls} calls are told");
+        info!("ending: control connections: {clients}, calls: {calls}");
         self.phase = Phase::Draining(now + self.config.drain_timeout);
         for id in self.clients.keys().copied().collect::<Vec<_>>() {
             if let Some(client) = self.clients.get_mut(&id) {
