@@ -1,6 +1,6 @@
 //! A port: a raw GRE socket, whose packets belong to one channel or to many, and what is on its way out through it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasherDefault, Hasher};
 use std::io;
 use std::net::Ipv4Addr;
@@ -179,7 +179,7 @@ pub(super) struct Outgoing {
     /// How many of `packets` were sent.
     sent: usize,
     /// Where in `bytes` packets are that wait to be encrypted, in order.
-    unencrypted: Vec<Range<usize>>,
+    unencrypted: VecDeque<Range<usize>>,
     /// When to try again, if the socket is full.
     pub(super) retry: Option<Instant>,
     troubles: Troubles,
@@ -248,14 +248,15 @@ impl Outgoing {
 
     /// The last packet is to be encrypted, from the `length`th byte before its end on.
     pub(super) fn mark_unencrypted(&mut self, length: usize) {
-        self.unencrypted.push(self.used - length..self.used);
+        self.unencrypted.push_back(self.used - length..self.used);
     }
 
-    /// Gives out what is to be encrypted.
+    /// Gives out what is to be encrypted. What is not taken stays so.
     pub(super) fn take_unencrypted(&mut self) -> impl Iterator<Item = &mut [u8]> {
-        let mut rest = self.bytes.as_mut_slice();
-        let mut offset = 0;
-        self.unencrypted.drain(..).filter_map(move |range| {
+        let Self { bytes, unencrypted, .. } = self;
+        let (mut rest, mut offset) = (bytes.as_mut_slice(), 0);
+        std::iter::from_fn(move || {
+            let range = unencrypted.pop_front()?;
             let (_, behind) = std::mem::take(&mut rest).split_at_mut_checked(range.start - offset)?;
             let (packet, behind) = behind.split_at_mut_checked(range.len())?;
             (offset, rest) = (range.end, behind);
@@ -290,7 +291,7 @@ impl Outgoing {
 
     /// What may be sent: nothing from the first packet on that should be encrypted and is not, whoever forgot that.
     fn ready(&self) -> impl Iterator<Item = &Packet> {
-        let end = self.unencrypted.first().map_or(usize::MAX, |range| range.start);
+        let end = self.unencrypted.front().map_or(usize::MAX, |range| range.start);
         self.packets.get(self.sent..).unwrap_or_default().iter().take_while(move |packet| packet.end <= end)
     }
 
@@ -330,6 +331,7 @@ mod tests {
     use std::os::unix::net::UnixDatagram;
     use std::time::Duration;
 
+    use super::super::encryption::Encryption;
     use pptp_core::gre::{Config, Session};
     use pptp_core::wire::{CallId, PeerCallId};
 
@@ -401,6 +403,14 @@ mod tests {
         let mut outgoing = outgoing(&[b"last words"]);
         outgoing.disown(7);
         assert_eq!(outgoing.next_channel(), Some(NOBODY));
+        assert_eq!(outgoing.packets().count(), 1);
+    }
+
+    #[test]
+    fn what_nobody_can_encrypt_is_not_sent() {
+        let mut outgoing = outgoing(&[b"clear", b"secret"]);
+        outgoing.mark_unencrypted(6);
+        Encryption::default().encrypt(outgoing.take_unencrypted());
         assert_eq!(outgoing.packets().count(), 1);
     }
 
