@@ -56,6 +56,7 @@ pub fn start<S: AsRef<OsStr>>(program: &OsStr, arguments: &[S], inherited: &[Bor
         arguments: &arguments,
         standard: nothing.as_raw_fd(),
         inherited: &inherited,
+        parent: nix::unistd::getpid().as_raw(),
     })?;
     // Waited for by `reap`. pppd signals its whole group when a link ends.
     u32::try_from(process).map(Child).map_err(io::Error::other)

@@ -55,13 +55,14 @@ mod tests {
         extern "C" fn answer() -> libc::pid_t {
             4711
         }
-        let replacement = Replacement { name: c"getppid", function: answer as *const () };
-        let before = std::os::unix::process::parent_id();
-        // SAFETY: a function without arguments that gives a pid; nothing else of this program asks for the parent.
+        let replacement = Replacement { name: c"getpgrp", function: answer as *const () };
+        let group = || nix::unistd::getpgrp().as_raw();
+        let before = group();
+        // SAFETY: a function without arguments that gives a pid; nothing else of this program asks for its group.
         let replaced = unsafe { replace(&[replacement]) }.unwrap();
-        assert_eq!(replaced, [c"getppid"]);
+        assert_eq!(replaced, [c"getpgrp"]);
         assert_ne!(before, 4711);
-        assert_eq!(std::os::unix::process::parent_id(), 4711);
+        assert_eq!(group(), 4711);
     }
 
     #[test]

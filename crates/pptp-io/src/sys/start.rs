@@ -21,6 +21,8 @@ pub(crate) struct Start<'a> {
     pub(crate) standard: RawFd,
     /// What it is given besides.
     pub(crate) inherited: &'a [RawFd],
+    /// Whose child it is, this process: a child of another's has outlived this one, and nothing tells it.
+    pub(crate) parent: libc::pid_t,
 }
 
 /// The same, as the new process can use it: it must not allocate.
@@ -85,6 +87,10 @@ fn prepare(start: &Start<'_>) -> Result<(), c_int> {
     number(unsafe { libc::setpgid(0, 0) })?;
     // SAFETY: PR_SET_PDEATHSIG takes a number, no pointer.
     number(unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGTERM) })?;
+    // SAFETY: no pointers.
+    if unsafe { libc::getppid() } != start.parent {
+        return Err(libc::ESRCH);
+    }
     // What Rust's own start has changed; handlers end with this program by themselves.
     // SAFETY: the default runs no code; the actions of this process are a copy of its parent's.
     unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
@@ -117,4 +123,31 @@ fn block_all() -> io::Result<sigset_t> {
 fn restore(held_back: &sigset_t) {
     // SAFETY: the set is alive and initialized; a null pointer for the old one is allowed.
     unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, held_back, ptr::null_mut()) };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs::File;
+    use std::os::fd::AsRawFd;
+
+    #[test]
+    fn a_process_that_has_lost_its_parent_runs_no_program() {
+        let nothing = File::options().read(true).write(true).open("/dev/null").unwrap();
+        let this = libc::pid_t::try_from(std::process::id()).unwrap();
+        let outcome = |parent| {
+            start(&Start {
+                program: c"true",
+                arguments: &[c"true".into()],
+                standard: nothing.as_raw_fd(),
+                inherited: &[],
+                parent,
+            })
+            .map_err(|error| error.raw_os_error())
+        };
+        assert_eq!(outcome(this + 1), Err(Some(libc::ESRCH)));
+        let child = nix::unistd::Pid::from_raw(outcome(this).unwrap());
+        let ended = nix::sys::wait::WaitStatus::Exited(child, 0);
+        assert_eq!(nix::sys::wait::waitpid(child, None), Ok(ended));
+    }
 }
