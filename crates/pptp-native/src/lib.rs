@@ -37,7 +37,7 @@ use std::time::{Duration, Instant};
 
 /// How long something that is to happen at once may take: a busy machine is slow, and every other way in which it could
 /// happen (an echo request that is not answered) takes much longer.
-pub const AT_ONCE: Duration = Duration::from_secs(3);
+pub const AT_ONCE: Duration = Duration::from_secs(5);
 
 /// How long what needs a few exchanges may take.
 pub const SOON: Duration = Duration::from_secs(15);

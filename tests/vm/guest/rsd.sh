@@ -6,13 +6,13 @@ shift
 . "$REPO/tests/vm/guest/datapath_lib.sh"
 . "$REPO/tests/vm/guest/rsd_lib.sh"
 
-calls_up() { call "$1-linux" pptp-linux && call "$1-plugin" plugin && tunnel_up client "$1-linux" 20 && tunnel_up client "$1-plugin" 20; }
+calls_up() { call "$1-linux" pptp-linux && call "$1-plugin" plugin && tunnel_up client "$1-linux" 30 && tunnel_up client "$1-plugin" 30; }
 
 # calls_down NAME: the clients end. The server's pppd on the data path kernel takes 3 s more, which nobody waits for here.
 calls_down() {
   local client
   for client in linux plugin; do kill "${PPPD[$1-$client]}"; done
-  for client in linux plugin; do pppd_wait "$1-$client" 10 && status_is 5 || return 1; done
+  for client in linux plugin; do pppd_wait "$1-$client" 30 && status_is 5 || return 1; done
   drop_route
 }
 
@@ -57,10 +57,10 @@ served() {
   idle=$(descriptors)
   first "$1"
   # An engine stays for the next calls.
-  [ "$1" = kernel ] || { wait_for 10 have_ended 2; idle=$(descriptors); }
+  [ "$1" = kernel ] || { wait_for 30 have_ended 2; idle=$(descriptors); }
   for ((n = 2; n <= $2; n++)); do check_here "$1: calls $n" again "$1" "$n"; done
-  check "$1: each of the server's pppds has ended" wait_for 10 have_ended $((2 * $2))
-  check "$1: then the server has the descriptors that it had" wait_for 5 has_descriptors "$idle"
+  check "$1: each of the server's pppds has ended" wait_for 30 have_ended $((2 * $2))
+  check "$1: then the server has the descriptors that it had" wait_for 30 has_descriptors "$idle"
   check "$1: and no zombie" no_zombie
   check_here "$1: SIGTERM ends it" rsd_stop
 }

@@ -28,7 +28,7 @@ twins() {
       printf "magic %s\n", unpack "H8", $1 if $packet =~ /\xff\x03\xc0\x21\x01.*?\x05\x06(....)/s;
     }' "$SERVER"
   TWINS=$DAEMON
-  wait_for 10 both_answered
+  wait_for 30 both_answered
 }
 both_answered() { [ "$(grep -c '^[0-9]' $WORK/twins)" = 2 ]; }
 answers() { grep '^[0-9]' $WORK/twins | xargs; }
@@ -48,7 +48,7 @@ taken_by_the_engine() {
   twins
   same "auto: both are taken" "1 0 1 0" "$(answers)"
   check "auto: one by the kernel, the other by the engine" carried_by kernel engine
-  check "auto: and each is told by a pppd of its own how to begin" wait_for 10 both_served
+  check "auto: and each is told by a pppd of its own how to begin" wait_for 30 both_served
   end_daemon $TWINS
   check_here "auto: meanwhile another client is served" served third plugin
 }
@@ -56,17 +56,17 @@ taken_by_the_engine() {
 carried_by() { same_text "$*" "$(on server pptp-rsctl sessions | grep -Eo '\b(kernel|engine|tun|pty)\b' | sed -E 's/tun|pty/engine/' | sort -r | xargs)"; }
 
 # served NAME CLIENT: a whole call
-served() { call "$1" "$2" && tunnel_up client "$1" 20 && carries "$1" && pppd_stop "$1" && status_is 5; }
+served() { call "$1" "$2" && tunnel_up client "$1" 30 && carries "$1" && pppd_stop "$1" && status_is 5; }
 
 # killed: the same server, when it has calls of the kernel's alone
 killed() {
   check_here "SIGKILL: pptp-linux has a tunnel" up linux pptp-linux
   check_here "SIGKILL: the plugin has a tunnel" up plug plugin
-  check "SIGKILL: the kernel carries both" wait_for 10 carried_by kernel kernel
+  check "SIGKILL: the kernel carries both" wait_for 30 carried_by kernel kernel
   script_writes server ip-down IPREMOTE
   end_daemon "$RSD" KILL
-  check "SIGKILL: its pppds end with it" wait_for 10 no_server_interface
-  check "SIGKILL: and have run their scripts" wait_for 5 scripts_ran 2
+  check "SIGKILL: its pppds end with it" wait_for 30 no_server_interface
+  check "SIGKILL: and have run their scripts" wait_for 30 scripts_ran 2
   on server rm /etc/ppp/ip-down
   check_here "SIGKILL: pptp-linux's pppd is hung up" ends linux
   check_here "SIGKILL: the plugin's pppd is hung up" ends plug
@@ -79,8 +79,8 @@ killed() {
   check_here "SIGKILL: SIGTERM ends it" rsd_stop
 }
 scripts_ran() { [ "$(grep -c IPREMOTE=192.168.77 $WORK/ip-down.server)" = "$1" ]; }
-up() { call "$1" "$2" && tunnel_up client "$1" 20 && carries "$1"; }
-ends() { pppd_wait "$1" 10 && note "$1: status $STATUS"; }
+up() { call "$1" "$2" && tunnel_up client "$1" 30 && carries "$1"; }
+ends() { pppd_wait "$1" 30 && note "$1: status $STATUS"; }
 
 plan 19
 network

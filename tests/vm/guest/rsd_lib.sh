@@ -30,7 +30,7 @@ CONF
 rsd_start() {
   daemon server $WORK/rsd.log pptp-rsd -f -c /run/pptpd.conf --datapath "$1"
   RSD=$DAEMON
-  wait_for 10 listening server 1723 || bail "pptp-rsd does not listen" $WORK/rsd.log
+  wait_for 30 listening server 1723 || bail "pptp-rsd does not listen" $WORK/rsd.log
 }
 
 # rsd_stop: SIGTERM, and status 0

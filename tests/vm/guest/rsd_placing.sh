@@ -20,16 +20,16 @@ start_both() {
   rsd_start "$1"
   daemon client $WORK/pac.log pptp-rsd -f -c /run/pptpd.conf --datapath "$1"
   PAC=$DAEMON
-  wait_for 10 listening client 1723
+  wait_for 30 listening client 1723
 }
 place() { same_text "session 1 is connected to $SERVER:1723" "$(on client pptp-rsctl call "$SERVER" --option-file /etc/ppp/options.pac)"; }
-encrypted() { wait_for 20 says $WORK/client-pppd.log "$1" && wait_for 5 says $WORK/server-pppd.log "$1"; }
-up() { wait_for 20 says $WORK/client-pppd.log 'remote IP address' && wait_for 5 says $WORK/server-pppd.log 'remote IP address'; }
+encrypted() { wait_for 30 says $WORK/client-pppd.log "$1" && wait_for 30 says $WORK/server-pppd.log "$1"; }
+up() { wait_for 30 says $WORK/client-pppd.log 'remote IP address' && wait_for 30 says $WORK/server-pppd.log 'remote IP address'; }
 pings() { ping_peer client 192.168.78.10 && ping_peer server 192.168.77.10; }
 transfers() { transfer client server 192.168.78.10 $WORK/file && transfer server client 192.168.77.10 $WORK/file; }
 path_on() { on "$1" pptp-rsctl show 1 | awk '$1 == "datapath" { print $2 }'; }
 carried() { same_text "$1 $1" "$(path_on client) $(path_on server)"; }
-cleared() { on server pptp-rsctl disconnect 1 && wait_for 15 says $WORK/pac.log 'has ended after' && wait_for 15 have_ended 1; }
+cleared() { on server pptp-rsctl disconnect 1 && wait_for 30 says $WORK/pac.log 'has ended after' && wait_for 30 have_ended 1; }
 stop_both() { rsd_stop && end_daemon "$PAC"; }
 
 # placed PATH

@@ -14,7 +14,7 @@ radius_start() {
   on server ln -s $WORK/radius /run/radius
   daemon server $WORK/radius.log env RADIUS_WORK=$WORK/radius /usr/sbin/freeradius -f -s -l stdout -d $WORK/radius
   RADIUS=$DAEMON
-  wait_for 20 says $WORK/radius.log 'Ready to process requests' || bail "FreeRADIUS does not start" $WORK/radius.log
+  wait_for 30 says $WORK/radius.log 'Ready to process requests' || bail "FreeRADIUS does not start" $WORK/radius.log
 }
 
 # server_options [OPTION...]: pppd's, with no password anywhere
@@ -51,7 +51,7 @@ octets() { awk -v n="Acct-$1-Octets" '$1 == n { last = $3 } END { print last }' 
 session() {
   wire_start client
   call "$1" plugin
-  check "$1: the tunnel comes up" tunnel_up client "$1" 20
+  check "$1: the tunnel comes up" tunnel_up client "$1" 30
   same "$1: the client's address is RADIUS's" $ADDRESS "$(address_of "$1" | cut -d / -f 1)"
   check "$1: MPPE with 128 bits is on" grep 'MPPE 128-bit stateless compression enabled' $WORK/server-pppd.log
   check "$1: it is the kernel's" module_in_use ppp_mppe
@@ -60,17 +60,17 @@ session() {
   check "$1: what passes is recorded" wire_stop
   same "$1: nothing is in clear" 0 "$(wire_frames | clear_frames)"
   check "$1: radattr has written its file" grep -qx "Framed-IP-Address $ADDRESS" <(on server cat /run/radattr.ppp0)
-  check "$1: RADIUS is told of the beginning" wait_for 10 accounted Start $((++calls))
+  check "$1: RADIUS is told of the beginning" wait_for 30 accounted Start $((++calls))
   last_account > $WORK/account.$1
-  check "$1: ip-up has run" wait_for 10 test -e $WORK/ip-up
+  check "$1: ip-up has run" wait_for 30 test -e $WORK/ip-up
   mv $WORK/ip-up $WORK/ip-up.$1
   # Not the client: without its answer pppd takes six seconds to end.
   on server /bin/sh -c 'kill "$(head -n 1 /run/ppp0.pid)"'
-  check "$1: RADIUS is told of the end" wait_for 20 accounted Stop $calls
+  check "$1: RADIUS is told of the end" wait_for 30 accounted Stop $calls
   between "$1: and of the bytes" 500000 1000000 "$(octets Output)"
-  pppd_wait "$1" 10
+  pppd_wait "$1" 30
   # The unit that the next one gets is the first again.
-  wait_for 10 no_server_interface
+  wait_for 30 no_server_interface
 }
 
 plan 32
@@ -87,7 +87,7 @@ server_options 'pptp_mppe required,128' 'pptp_mschap internal'
 session plugin
 write_file client /etc/ppp/chap-secrets <<< 'alice * wrong *'
 call refused plugin
-pppd_wait refused 20
+pppd_wait refused 30
 same "who does not know the password is refused" 19 "$STATUS"
 rsd_stop
 # The same options file under pptpd, whose pppd is on a terminal.
@@ -95,12 +95,12 @@ server_options require-mppe-128
 files_for secret
 daemon server $WORK/pptpd-daemon.log /usr/sbin/pptpd --fg --conf /run/pptpd.conf --pidfile /run/pptpd.pid
 PPTPD=$DAEMON
-wait_for 10 listening server 1723 || bail "pptpd does not listen" $WORK/pptpd-daemon.log
+wait_for 30 listening server 1723 || bail "pptpd does not listen" $WORK/pptpd-daemon.log
 call pptpd plugin
-check "pptpd: the tunnel comes up" tunnel_up client pptpd 20
-check "pptpd: RADIUS is told of the beginning" wait_for 10 accounted Start $((++calls))
+check "pptpd: the tunnel comes up" tunnel_up client pptpd 30
+check "pptpd: RADIUS is told of the beginning" wait_for 30 accounted Start $((++calls))
 same "RADIUS is told what pptpd has it told" "$(last_account)" "$(cat $WORK/account.pppd)"
-check "pptpd: ip-up has run" wait_for 10 test -e $WORK/ip-up
+check "pptpd: ip-up has run" wait_for 30 test -e $WORK/ip-up
 same "ip-up is told what pptpd has it told" "$(cat $WORK/ip-up)" "$(cat $WORK/ip-up.pppd)"
 pppd_stop pptpd
 pptpd_stop

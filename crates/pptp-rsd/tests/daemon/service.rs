@@ -53,10 +53,16 @@ impl Manager {
 impl Manager {
     /// So that nothing more fits.
     fn fill(&self) {
-        let other = UnixDatagram::unbound().unwrap();
-        other.set_nonblocking(true).unwrap();
         let address = self.socket.local_addr().unwrap();
-        while other.send_to_addr(b"X=1", &address).is_ok() {}
+        loop {
+            // It may be the sender who has too much on the way.
+            let sender = UnixDatagram::unbound().unwrap();
+            sender.set_nonblocking(true).unwrap();
+            let sent = std::iter::repeat_with(|| sender.send_to_addr(b"X=1", &address)).take_while(Result::is_ok);
+            if sent.count() == 0 {
+                return;
+            }
+        }
     }
 
     fn start(&self) -> Daemon {
