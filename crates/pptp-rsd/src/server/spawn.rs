@@ -82,11 +82,10 @@ impl Lines for Pppds {
     }
 
     fn datapath(&self, line: &Line) -> &'static str {
-        match (line, self.config.datapath) {
-            (Line::Kernel(_) | Line::Given, _) => Datapath::Kernel.name(),
-            (Line::Seat(_) | Line::Engine(..), tun_or_pty @ (Datapath::Tun | Datapath::Pty)) => tun_or_pty.name(),
-            // The plugin takes what the machine has.
-            (Line::Seat(_) | Line::Engine(..), Datapath::Auto | Datapath::Kernel) => "engine",
+        match line {
+            Line::Kernel(_) | Line::Given => Datapath::Kernel.name(),
+            // The plugin takes what the machine has, where it is not told.
+            Line::Seat(_) | Line::Engine(..) => engines(self.config.datapath).map_or("engine", Datapath::name),
         }
     }
 
@@ -233,10 +232,21 @@ fn arguments(
     if config.logwtmp {
         arguments.push("pptp_logwtmp".into());
     }
-    if config.datapath != Datapath::Auto {
-        arguments.extend(["pptp_datapath", config.datapath.name()].map(OsString::from));
+    // The way was opened before, perhaps when another was configured.
+    let datapath = match (&inherited.call, config.datapath) {
+        (Some(_), Datapath::Auto) => None,
+        (Some(_), _) => Some(Datapath::Kernel),
+        (None, wish) => engines(wish),
+    };
+    if let Some(datapath) = datapath {
+        arguments.extend(["pptp_datapath", datapath.name()].map(OsString::from));
     }
     arguments
+}
+
+/// What is wished, if an engine can carry a call so.
+fn engines(wish: Datapath) -> Option<Datapath> {
+    Some(wish).filter(|wish| matches!(wish, Datapath::Tun | Datapath::Pty))
 }
 
 #[cfg(test)]
@@ -304,5 +314,25 @@ mod tests {
         let arguments = arguments.join(OsStr::new(" ")).into_string().unwrap();
         let end = format!("pptp_client 192.0.2.2 pptp_sock {} pptp_report {}", numbers[0], numbers[1]);
         assert!(arguments.ends_with(&end), "{arguments}");
+    }
+
+    #[test]
+    fn a_call_keeps_its_way_when_another_is_configured_before_pppd_is_started() {
+        let told = |datapath, by_kernel: bool| {
+            let (call, talk) = seqpacket::pair().unwrap();
+            let inherited = Inherited { call: Some(call).filter(|_| by_kernel), talk };
+            let config = Config { datapath, ..Config::default() };
+            let arguments = arguments(&config, None, &assignment(), &inherited);
+            let name = arguments.iter().skip_while(|word| *word != "pptp_datapath").nth(1);
+            name.map(|name| name.to_str().unwrap().to_owned())
+        };
+        for (datapath, of_kernel, of_engine) in [
+            (Datapath::Auto, None, None),
+            (Datapath::Kernel, Some("kernel"), None),
+            (Datapath::Tun, Some("kernel"), Some("tun")),
+            (Datapath::Pty, Some("kernel"), Some("pty")),
+        ] {
+            assert_eq!((told(datapath, true).as_deref(), told(datapath, false).as_deref()), (of_kernel, of_engine));
+        }
     }
 }
