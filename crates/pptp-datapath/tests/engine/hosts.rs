@@ -26,6 +26,24 @@ fn take(engine: &mut End, peer: &End, call: u16) {
     engine.tell(&line);
 }
 
+/// Hosts 1 and 2 take their calls, 17 and 18.
+fn take_both(engine: &mut End, peer: &End) {
+    for (host, call) in [(1, 17), (2, 18)] {
+        engine.tell(&format!("choose {host}"));
+        take(engine, peer, call);
+    }
+}
+
+/// The same, and each has a unit for it, ppp1 and ppp2.
+fn take_both_with_units(engine: &mut End, peer: &End) {
+    take_both(engine, peer);
+    for host in [1, 2] {
+        engine.tell(&format!("choose {host}"));
+        engine.tell(&format!("unit ppp{host}"));
+        engine.tell("connect");
+    }
+}
+
 /// A packet for this call with an LCP frame of one byte.
 fn data(call: u16, sequence: u32, content: u8) -> String {
     format!("gre-send 3001880b0005{call:04x}{sequence:08x}ff03c021{content:02x}")
@@ -39,12 +57,7 @@ fn first(content: u8) -> String {
 #[test]
 fn each_host_has_its_own_call_and_numbers() {
     let [mut engine, mut peer] = engine_and_peer(&[17, 18]);
-    for (host, call) in [(1, 17), (2, 18)] {
-        engine.tell(&format!("choose {host}"));
-        take(&mut engine, &peer, call);
-        engine.tell(&format!("unit ppp{host}"));
-        engine.tell("connect");
-    }
+    take_both_with_units(&mut engine, &peer);
     for (host, call, content) in [(1, 17, 0xa1), (2, 18, 0xa2)] {
         peer.tell(&data(call, 0, content));
         engine.tell(&format!("choose {host}"));
@@ -126,12 +139,7 @@ fn a_host_finds_nothing_of_others() {
 #[test]
 fn with_a_host_goes_what_it_has_and_nothing_else() {
     let [mut engine, mut peer] = engine_and_peer(&[17, 18]);
-    for (host, call) in [(1, 17), (2, 18)] {
-        engine.tell(&format!("choose {host}"));
-        take(&mut engine, &peer, call);
-        engine.tell(&format!("unit ppp{host}"));
-        engine.tell("connect");
-    }
+    take_both_with_units(&mut engine, &peer);
     engine.tell("choose 1");
     engine.tell("close host");
     assert_eq!((engine.ask("read channel"), engine.ask("read unit")), ("end".into(), "end".into()));
@@ -197,10 +205,7 @@ fn strangers_are_counted_and_not_heard() {
 #[test]
 fn nobody_waits_for_a_host_that_does_not_read() {
     let [mut engine, mut peer] = engine_and_peer(&[17, 18]);
-    for (host, call) in [(1, 17), (2, 18)] {
-        engine.tell(&format!("choose {host}"));
-        take(&mut engine, &peer, call);
-    }
+    take_both(&mut engine, &peer);
     // More than its sockets have room for, answers and frames.
     engine.tell("choose 1");
     assert!(engine.ask("flood").parse::<usize>().unwrap() > 100);
@@ -220,10 +225,7 @@ fn nobody_waits_for_a_host_that_does_not_read() {
 #[test]
 fn each_host_hears_of_its_own_call_alone() {
     let [mut engine, peer] = engine_and_peer(&[17, 18]);
-    for (host, call) in [(1, 17), (2, 18)] {
-        engine.tell(&format!("choose {host}"));
-        take(&mut engine, &peer, call);
-    }
+    take_both(&mut engine, &peer);
     engine.tell("drop");
     let log = |engine: &mut End, host: u32| {
         engine.tell(&format!("choose {host}"));
