@@ -55,6 +55,11 @@ impl Strikes {
         Self { most, forgiven: HashMap::new() }
     }
 
+    /// From here on as if made by [`Self::beyond`], with the strikes that there are.
+    pub fn change(&mut self, most: u32) {
+        self.most = most;
+    }
+
     /// A connection from this address ended without a good request.
     pub fn add(&mut self, address: IpAddr, now: Instant) {
         if self.forgiven.len() >= MOST_NETWORKS {

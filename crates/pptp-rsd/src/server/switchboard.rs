@@ -79,7 +79,7 @@ impl<L: Lines> Switchboard<L> {
             tally: Tally::default(),
             outcomes: Outcomes::default(),
             pool: Pool::new(Plan::of(&config)),
-            in_vain: allowed_in_vain(&config),
+            in_vain: Strikes::beyond(allowed_in_vain(&config)),
             config,
             unconnected: Quota::default(),
             sessions: BTreeMap::new(),
@@ -444,13 +444,14 @@ impl<L: Lines> Switchboard<L> {
     /// Limits and addresses for calls from here on.
     pub(super) fn reconfigure(&mut self, config: Arc<Config>) {
         self.pool.change(Plan::of(&config));
+        self.in_vain.change(allowed_in_vain(&config));
         self.config = config;
     }
 }
 
 /// All clients of one address may fail at once, and again when they try again.
-fn allowed_in_vain(config: &Config) -> Strikes {
-    Strikes::beyond(u32::try_from(config.max_per_address.saturating_mul(2)).unwrap_or(u32::MAX))
+fn allowed_in_vain(config: &Config) -> u32 {
+    u32::try_from(config.max_per_address.saturating_mul(2)).unwrap_or(u32::MAX)
 }
 
 fn described(assignment: &Assignment) -> String {

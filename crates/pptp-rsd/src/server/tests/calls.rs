@@ -240,3 +240,18 @@ fn a_changed_configuration_is_for_new_calls() {
     assert_eq!(office.started(), [Some("10.0.0.2".into())]);
     assert_eq!(office.client(client).call_count(), 2);
 }
+
+#[test]
+fn a_larger_office_may_fail_more_often_from_a_reload_on() {
+    let mut office = Office::new(Config { max_per_address: 1, ..config() });
+    let client = office.join(CLIENT);
+    for process in 1..=2 {
+        office.dial(client);
+        office.end(process, 1);
+    }
+    office.dial(client);
+    assert_eq!(refusals(&mut office), [(CallResult::Busy, GeneralError::None)]);
+    office.exchange.reconfigure(Arc::new(Config { max_per_address: 2, ..config() }));
+    office.dial(client);
+    assert_eq!((refusals(&mut office), office.exchange.calls().len()), (vec![], 1));
+}
