@@ -80,7 +80,9 @@ logs=$(mktemp -d)
 trap finish EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
-read -r -a targets <<< "${FUZZ_TARGETS:-$(cargo fuzz list | tr '\n' ' ')}"
+list=${FUZZ_TARGETS:-$(cargo fuzz list)}
+read -r -a targets <<< "${list//$'\n'/ }"
+[ ${#targets[@]} -gt 0 ] || { say "there are no targets" >&2; exit 1; }
 sanitizer=${FUZZ_SANITIZER:-$(choose_sanitizer "${targets[0]}")}
 cargo_fuzz build "$sanitizer"
 
