@@ -349,7 +349,12 @@ impl Loop {
             match listener::accept(listener) {
                 Ok(stream) => self.begin(Link::new(stream), now),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-                Err(error) if matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE | libc::ENOMEM)) => {
+                Err(error)
+                    if matches!(
+                        error.raw_os_error(),
+                        Some(libc::EMFILE | libc::ENFILE | libc::ENOMEM | libc::ENOBUFS)
+                    ) =>
+                {
                     return self.pause(&error, now);
                 }
                 // It has gone before it was accepted.

@@ -108,7 +108,11 @@ impl Lines for Pppds {
         let all: Vec<_> = inherited.call.iter().chain([&inherited.talk]).map(AsFd::as_fd).collect();
         let started = children::start(program, &arguments, &all);
         let child = started.map_err(|error| {
-            Refusal::Machine(format!("cannot start {}: {}", self.config.pppd.display(), words(&error)))
+            let why = match error.raw_os_error() {
+                Some(libc::EAGAIN) => String::from("there are as many processes as may be"),
+                _ => words(&error),
+            };
+            Refusal::Machine(format!("cannot start {}: {why}", self.config.pppd.display()))
         })?;
         *line = next;
         if let Some(most) = self.descriptors {

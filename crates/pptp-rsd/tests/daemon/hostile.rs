@@ -1,9 +1,10 @@
 //! Clients that are broken, or want to break something. A good one is served meanwhile, and nothing is left of them.
 
 use std::io::{ErrorKind, Write};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::harness::{Client, Daemon, eventually, loopback, message, refusal, who_answers};
+use crate::harness::{Client, Daemon, eventually, loopback, message, program, refusal, who_answers};
 
 /// A client is served at once, whatever others do.
 #[track_caller]
@@ -219,4 +220,37 @@ fn without_descriptors_calls_are_refused_and_connections_wait() {
     daemon.wait_until_idle(idle);
     // It does not try again and again.
     assert!(daemon.count("cannot accept connections") < 50);
+}
+
+#[test]
+fn without_processes_calls_are_refused_and_the_others_go_on() {
+    // The limit does not bind root, so the daemon runs as a user that has no other process, with root's capabilities but
+    // those that lift it.
+    let user = 100_000 + std::process::id();
+    let capabilities = "+all,-sys_resource,-sys_admin";
+    // The daemon, its engines, and three pppds.
+    let most = 1 + std::thread::available_parallelism().unwrap().get().min(16) + 3;
+    let mut command = Command::new("setpriv");
+    command
+        .args([format!("--reuid={user}"), format!("--inh-caps={capabilities}")])
+        .args([format!("--ambient-caps={capabilities}"), String::from("prlimit"), format!("--nproc={most}:{most}")])
+        .arg(program().get_program());
+    let daemon = Daemon::start_by(command.stdin(Stdio::null()), "", "");
+    let idle = daemon.descriptors();
+    let mut client = daemon.join();
+    for id in 1..=3 {
+        client.dial(id);
+    }
+    eventually("three pppds run", || (daemon.children().len() == 3).then_some(()));
+    assert_eq!(refusal(&client.ask(4)), (Some(2), Some(4)));
+    daemon.wait_for("stub-pppd: there are as many processes as may be", 1);
+    client.send("clear", &[("id", 1)]);
+    client.expect("cdn");
+    let mut id = 4;
+    eventually("there is room for a process again", || {
+        id += 1;
+        (client.ask(id).value("result") == Some(1)).then_some(())
+    });
+    drop(client);
+    daemon.wait_until_idle(idle);
 }
