@@ -165,6 +165,18 @@ impl Config {
     pub fn most_calls(&self) -> usize {
         self.max_sessions.unwrap_or(self.connections)
     }
+
+    /// What a server that runs with `running` makes of it: where it listens stays as it is.
+    #[must_use]
+    pub fn after(self, running: &Self) -> Self {
+        Self {
+            listen: running.listen.clone(),
+            vrf: running.vrf.clone(),
+            metrics_listen: running.metrics_listen,
+            control_socket: running.control_socket.clone(),
+            ..self
+        }
+    }
 }
 
 #[cfg(test)]

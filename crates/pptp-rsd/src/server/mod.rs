@@ -331,7 +331,7 @@ impl Loop {
         if config.metrics_listen != self.config.metrics_listen || config.control_socket != self.config.control_socket {
             warn!("metrics-listen or control-socket has changed: that needs a restart");
         }
-        let config = Arc::new(Config { vrf: self.config.vrf.clone(), ..config });
+        let config = Arc::new(config.after(&self.config));
         let lines = self.exchange.lines();
         if config.datapath != self.config.datapath {
             lines.carrier = carrier(&config);

@@ -134,3 +134,23 @@ fn all_errors_are_reported_at_once() {
     ];
     assert_eq!(places, expected.map(|(severity, place)| (severity, place.to_owned())));
 }
+
+#[test]
+fn a_server_that_runs_goes_on_listening_where_it_does() {
+    let running = Config {
+        listen: vec!["192.0.2.1:1723".parse().unwrap()],
+        vrf: Some("blue".into()),
+        metrics_listen: None,
+        control_socket: "/run/old".into(),
+        ..Config::default()
+    };
+    let changed = Config {
+        listen: vec!["192.0.2.2:1723".parse().unwrap()],
+        vrf: None,
+        metrics_listen: Some("192.0.2.2:9".parse().unwrap()),
+        control_socket: "/run/new".into(),
+        debug: true,
+        ..Config::default()
+    };
+    assert_eq!(changed.after(&running), Config { debug: true, ..running });
+}
