@@ -201,7 +201,7 @@ pub(crate) static KEYWORDS: &[Keyword] = &[
     plain(
         "max-starting",
         Kind::Number { allowed: COUNT, set: |c, v| c.max_starting = count(v) },
-        "most connections that have not started yet; the oldest gives way",
+        "most connections not started yet; of the address with most the oldest goes",
     ),
     plain(
         "max-sessions",

@@ -15,8 +15,8 @@ fn assert_served(daemon: &Daemon, id: u16) {
     client.dial(id);
     client.send("stop", &[]);
     client.expect("stop-reply");
-    // Far less than a silent client is waited for.
-    assert!(begin.elapsed() < Duration::from_secs(3), "{:?}", begin.elapsed());
+    // Less than one silent client is waited for if nothing else is set, and far less than many are.
+    assert!(begin.elapsed() < Duration::from_secs(8), "{:?}", begin.elapsed());
 }
 
 #[test]
