@@ -15,10 +15,10 @@ out_of_reach() { not on server ping -n -q -c 1 -W 1 10.99.0.2; }
 served() {
   rsd_start "$1"
   call "$1" pptp-linux
-  check_here "$1: the tunnel comes up" tunnel_up client "$1" 20
+  check_here "$1: the tunnel comes up" tunnel_up client "$1" 30
   check "$1: pings pass both ways" carries "$1"
   kill "${PPPD[$1]}"
-  check_here "$1: the client ends" pppd_wait "$1" 10
+  check_here "$1: the client ends" pppd_wait "$1" 30
   check_here "$1: SIGTERM ends the server" rsd_stop
   drop_route
 }

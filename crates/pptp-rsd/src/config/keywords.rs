@@ -201,7 +201,7 @@ pub(crate) static KEYWORDS: &[Keyword] = &[
     plain(
         "max-starting",
         Kind::Number { allowed: COUNT, set: |c, v| c.max_starting = count(v) },
-        "most connections not started yet; of the address with most the oldest goes",
+        "most connections that have not started yet; the oldest gives way",
     ),
     plain(
         "max-sessions",
