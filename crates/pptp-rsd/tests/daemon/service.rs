@@ -140,6 +140,8 @@ fn a_reload_is_told_of_as_later_than_what_it_was_asked_by() {
 fn a_service_manager_that_hears_nothing_delays_nobody() {
     let manager = Manager::new("deaf");
     let daemon = manager.start();
+    // The call lasts, however late an engine is.
+    daemon.behave("deaf");
     manager.fill();
     for time in 1..=2 {
         daemon.signal(Signal::SIGHUP);
