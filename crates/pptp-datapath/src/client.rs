@@ -1,6 +1,6 @@
 //! What a host sees of an engine: commands, answers and lines for the log.
 //!
-//! Nothing here blocks longer than [`ANSWER_LIMIT`], and nothing may be called from a signal handler. The socket may be
+//! Nothing here blocks longer than [`ANSWER_LIMIT`] or [`SHARED_LIMIT`], and nothing may be called from a signal handler. The socket may be
 //! used by one process at a time: after a fork (pppd detaching) only parent or child goes on with it.
 
 mod shared;
@@ -25,8 +25,11 @@ use crate::engine;
 
 pub use shared::SharedEngine;
 
-/// How long an engine may take to answer a command.
+/// How long an engine of one's own may take to answer a command.
 pub const ANSWER_LIMIT: Duration = Duration::from_secs(1);
+
+/// The same for an engine that serves others too, who may all want something at once.
+pub const SHARED_LIMIT: Duration = Duration::from_secs(5);
 
 /// How long it may take while it owes the answer to an earlier one: pppd asks a dozen things when it ends.
 const LATE_LIMIT: Duration = Duration::from_millis(100);
@@ -60,6 +63,8 @@ pub struct Options {
 #[derive(Debug)]
 pub struct Engine {
     socket: OwnedFd,
+    /// How long an answer may take.
+    limit: Duration,
     last_serial: u32,
     /// The last that was answered.
     answered: u32,
@@ -78,7 +83,7 @@ pub enum EngineError {
     },
     /// The engine has ended or does not speak this version.
     Gone,
-    /// The engine has not answered within [`ANSWER_LIMIT`].
+    /// The engine has not answered in time.
     Silent,
     /// The command could not be sent.
     Io(io::Error),
@@ -101,7 +106,7 @@ impl fmt::Display for EngineError {
         match self {
             Self::Refused { text, .. } => write!(formatter, "{text}"),
             Self::Gone => write!(formatter, "the engine has ended"),
-            Self::Silent => write!(formatter, "the engine has not answered within {} s", ANSWER_LIMIT.as_secs()),
+            Self::Silent => formatter.write_str("the engine does not answer"),
             Self::Io(error) => write!(formatter, "cannot talk to the engine: {}", pptp_io::words(error)),
         }
     }
@@ -118,12 +123,12 @@ impl Engine {
         let (socket, theirs) = seqpacket::pair()?;
         let engine = process::Detached { name: PROCESS_NAME, keep: &[theirs.as_fd()], wipe: options.wipe };
         process::detach(engine, |kept| engine::run(kept, options.batching))?;
-        Ok(Self::attach(socket))
+        Ok(Self { limit: ANSWER_LIMIT, ..Self::attach(socket) })
     }
 
     /// An engine that a server has started, by the socket that it gave us ([`SharedEngine::add_host`]).
     pub fn attach(socket: OwnedFd) -> Self {
-        Self { socket, last_serial: 0, answered: 0, lines: VecDeque::new() }
+        Self { socket, limit: SHARED_LIMIT, last_serial: 0, answered: 0, lines: VecDeque::new() }
     }
 
     /// The command socket: readable when there is a line for the log or when the engine has ended.
@@ -154,7 +159,7 @@ impl Engine {
     /// # Errors
     /// See [`EngineError`]; [`Answer::Refused`] is one.
     pub fn ask(&mut self, command: &Command, descriptors: &[BorrowedFd<'_>]) -> Result<Answer, EngineError> {
-        let limit = if self.answered == self.last_serial { ANSWER_LIMIT } else { LATE_LIMIT };
+        let limit = if self.answered == self.last_serial { self.limit } else { LATE_LIMIT };
         self.send(command, descriptors)?;
         match self.await_answer(limit)? {
             Answer::Refused { errno, text } => Err(EngineError::Refused { errno, text }),

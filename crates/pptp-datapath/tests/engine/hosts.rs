@@ -1,5 +1,11 @@
 //! One engine with many hosts.
 
+use std::thread;
+use std::time::Duration;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
 use super::harness::{End, ends, eventually};
 
 /// The id of every call at the peer: it may be the same for many of ours.
@@ -233,4 +239,17 @@ fn each_host_hears_of_its_own_call_alone() {
     };
     assert!(log(&mut engine, 2).iter().any(|line| line.starts_with("engine: call 18: counters:")));
     assert!(!log(&mut engine, 1).iter().any(|line| line.contains("18")));
+}
+
+#[test]
+fn an_engine_that_many_want_something_of_may_take_its_time() {
+    let [mut engine, peer] = engine_and_peer(&[17]);
+    let process = Pid::from_raw(engine.engine().unwrap());
+    kill(process, Signal::SIGSTOP).unwrap();
+    let goes_on = thread::spawn(move || {
+        thread::sleep(Duration::from_secs(2));
+        kill(process, Signal::SIGCONT).unwrap();
+    });
+    take(&mut engine, &peer, 17);
+    goes_on.join().unwrap();
 }

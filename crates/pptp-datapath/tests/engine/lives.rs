@@ -124,12 +124,12 @@ fn a_plugin_waits_a_second_for_an_answer_and_a_late_one_confuses_nothing() {
     let engine = Pid::from_raw(one.engine().unwrap());
     kill(engine, Signal::SIGSTOP).unwrap();
     let begin = Instant::now();
-    assert_eq!(one.ask("idle"), "error the engine has not answered within 1 s");
+    assert_eq!(one.ask("idle"), "error the engine does not answer");
     assert!((900..2500).contains(&begin.elapsed().as_millis()));
     // Not a second for each question.
     let begin = Instant::now();
     for _ in 0..5 {
-        assert!(one.ask("idle").starts_with("error the engine has not answered"));
+        assert_eq!(one.ask("idle"), "error the engine does not answer");
     }
     assert!((400..2000).contains(&begin.elapsed().as_millis()));
     kill(engine, Signal::SIGCONT).unwrap();
