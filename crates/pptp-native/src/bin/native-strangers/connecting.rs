@@ -68,11 +68,8 @@ pub(crate) fn connect(server: &Server) -> Outcome<(u64, u64)> {
         setsockopt(&socket, sockopt::Linger, &nix::libc::linger { l_onoff: 1, l_linger: 0 })?;
         begun.push_back(socket);
         count += 1;
-        if begun.len() > BEGUN
-            && let Some(socket) = begun.pop_front()
-        {
-            opened += u64::from(wait_until_open(&socket, Duration::ZERO).is_ok());
-        }
+        let oldest = if begun.len() > BEGUN { begun.pop_front() } else { None };
+        opened += u64::from(oldest.is_some_and(|socket| wait_until_open(&socket, Duration::ZERO).is_ok()));
     }
     Ok((count.into(), opened))
 }
