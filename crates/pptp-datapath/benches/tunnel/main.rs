@@ -263,7 +263,7 @@ fn calls(plan: &Plan, table: &mut Table) {
             for (count, many) in CALLS[1..].iter().zip(several) {
                 let ratios: Vec<f64> = many.iter().zip(one).map(|(cost, other)| cost[end] / other[end]).collect();
                 // Every packet of UDP is another device's.
-                table.judge(&format!("{side}: {count} calls / 1 call, {what}"), &ratios, Bar::AtMost(2.0));
+                table.judge(&format!("{side}: {count} calls / 1 call, {what}"), &ratios, Bar::AtMost(1.5));
             }
         }
     }
