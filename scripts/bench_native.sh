@@ -7,25 +7,7 @@
 set -euo pipefail
 cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.."
 
-say() {
-    echo "bench_native: $*" >&2
-}
-
-die() {
-    say "$*"
-    exit 2
-}
-
-# tool → Debian package
-need() {
-    command -v "$1" >/dev/null || die "$1 is missing: install $2"
-}
-
-[ "$(id -u)" = 0 ] || die "network namespaces and TUN devices need root"
-[ -c /dev/net/tun ] || die "there is no /dev/net/tun: modprobe tun"
-need cargo rustup
-need ip iproute2
-need unshare util-linux
+. scripts/bench_lib.sh
 need perf linux-perf
 
 work=$(mktemp -d)

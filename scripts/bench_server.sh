@@ -8,22 +8,8 @@
 set -euo pipefail
 cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.."
 
-die() {
-    echo "bench_server: $*" >&2
-    exit 2
-}
-
-# tool → Debian package
-need() {
-    command -v "$1" >/dev/null || die "$1 is missing: install $2"
-}
-
-[ "$(id -u)" = 0 ] || die "network namespaces and TUN devices need root"
-[ -c /dev/net/tun ] || die "there is no /dev/net/tun: modprobe tun"
-need cargo rustup
+. scripts/bench_lib.sh
 need gcc gcc
-need ip iproute2
-need unshare util-linux
 need pppd ppp
 need pptpd pptpd
 

@@ -7,7 +7,7 @@ built=${CARGO_TARGET_DIR:-$repo/target}/release
 plugin=$built/libpptp_rs.so
 version=$("$repo/scripts/pppd-version.sh")
 
-say() { printf '%s\n' "$@"; }
+. "$repo/scripts/demo_lib.sh"
 
 if [ "${1:-}" != inside ]; then
   say "" "pptp-rs without PPP in the kernel: its own server and a client, in two network namespaces of this machine" ""
@@ -44,25 +44,9 @@ wait_until() {
 # ---------------------------------------------------------------- the two ends
 client() { "$@"; }
 server() { nsenter --target "$holder" --net --mount -- "$@"; }
+on() { "$@"; }
 # in_background LOG COMMAND...: at the server's end; its number is $!
 in_background() { nsenter --target "$holder" --net --mount -- "${@:2}" > "$work/$1" 2>&1 & }
-indented() { sed 's/^./  &/'; }
-# typed END TEXT: as it would look in a terminal
-typed() { say "" "  $1\$ ${*:2}"; }
-# shown END COMMAND...: with its output
-shown() {
-  typed "$@"
-  "$@" 2>&1 | indented
-  return "${PIPESTATUS[0]}"
-}
-# news LOG: its lines that have not been shown yet
-declare -A told=()
-news() {
-  local lines
-  mapfile -t lines < "$work/$1"
-  printf '  %s\n' "${lines[@]:${told[$1]:-0}}"
-  told[$1]=${#lines[@]}
-}
 # file END PATH: from standard input, and shown
 file() {
   "$1" sh -c 'cat > "$1"' sh "$2"
@@ -136,7 +120,7 @@ typed server "pptp-rsd --fg --conf /etc/ppp/pptpd.conf &"
 in_background pptp-rsd.log pptp-rsd --fg --conf /etc/ppp/pptpd.conf
 rsd=$!
 wait_until 5 grep -q listening $work/pptp-rsd.log || give_up "pptp-rsd does not listen"
-news pptp-rsd.log
+news $work/pptp-rsd.log
 
 file client /etc/ppp/peers/demo << PEER
 plugin pptp-rs.so
@@ -152,9 +136,9 @@ pppd call demo nodetach > $work/client.log 2>&1 &
 pppd=$!
 wait_until 20 grep -q 'remote IP address' $work/client.log || give_up "the tunnel did not come up"
 took=$((($(date +%s%N) - started) / 1000000))
-news client.log
+news $work/client.log
 say "" "  server, meanwhile:"
-news pptp-rsd.log
+news $work/pptp-rsd.log
 interface=$(awk '/^Using interface/ { print $3 }' $work/client.log)
 grep -q 'MPPE 128-bit stateless' $work/client.log || give_up "the tunnel is not encrypted"
 wait_until 5 ping -n -c 1 -W 1 192.168.99.1 || give_up "no answer through the tunnel"
@@ -178,10 +162,10 @@ kill $rsd
 status=0
 wait $rsd || status=$?
 [ $status = 0 ] || give_up "pptp-rsd ended with status $status"
-news pptp-rsd.log
+news $work/pptp-rsd.log
 wait $pppd || status=$?
 say "" "  client, meanwhile:"
-news client.log
+news $work/client.log
 if ! wait_until 10 nothing_left; then
   diff <(echo "$before") <(present) > $work/left.log || :
   give_up "something is left after the end"

@@ -1,8 +1,8 @@
 # demo.sh - what `make demo` shows of the kernel's data path: a tunnel to pptpd, and one to pptp-rsd in its place
 . "$REPO/tests/vm/lib.sh"
+. "$REPO/scripts/demo_lib.sh"
 version=$(native_version)
 
-say() { printf '%s\n' "$@"; }
 give_up() {
   local log
   say "" "RESULT: it does not work: $1"
@@ -10,23 +10,6 @@ give_up() {
     [ ! -s "$log" ] || { say "--- $log"; tail -n 40 "$log"; }
   done
   exit 1
-}
-indented() { sed 's/^./  &/'; }
-# typed HOST TEXT: as it would look in a terminal
-typed() { say "" "  $1\$ ${*:2}"; }
-# shown HOST COMMAND...: with its output
-shown() {
-  typed "$@"
-  on "$@" 2>&1 | indented
-  return "${PIPESTATUS[0]}"
-}
-# news FILE: its lines that have not been shown yet
-declare -A told=()
-news() {
-  local lines
-  mapfile -t lines < "$1"
-  printf '  %s\n' "${lines[@]:${told[$1]:-0}}"
-  told[$1]=${#lines[@]}
 }
 # megabits ARGS...: what iperf3 measures for the receiver
 megabits() { on client iperf3 --client $TUNNEL_SERVER --time 3 --format m "$@" 2>&1 | awk '/receiver/ { for (i = 2; i <= NF; i++) if ($i == "Mbits/sec") print $(i - 1) }'; }
