@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use pptp_core::ccp::{KeyLengths, Modes, Policy, Presence};
 use pptp_core::mppe::KeyLength;
+use pptp_core::wire::message::Text64;
 
 use super::{Datapath, Kind, MsChap, OptionSpec, Path, Right, Settings, Shape, TextShape};
 
@@ -11,9 +12,6 @@ use Right::{Everyone, Privileged};
 
 /// A host name has at most 253 characters (RFC 1035 §2.3.4), and a final dot.
 const LONGEST_HOST: usize = 254;
-
-/// The field of the Outgoing-Call-Request (RFC 2637 §2.7), and a zero after it for peers that read a string.
-const LONGEST_PHONE: usize = 63;
 
 const LONGEST_TIMEOUT: u32 = 3600;
 
@@ -98,7 +96,7 @@ static TABLE: &[OptionSpec] = &[
     ),
     option(
         "pptp_phone",
-        Kind::Text { shape: TextShape::Phone, longest: LONGEST_PHONE, set: |s, v| s.phone = v },
+        Kind::Text { shape: TextShape::Phone, longest: Text64::LONGEST, set: |s, v| s.phone = v },
         "",
         Everyone,
         "Phone number to dial",

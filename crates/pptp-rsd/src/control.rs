@@ -10,6 +10,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddrV4};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use pptp_core::wire::message::Text64;
 use pptp_datapath::report::LONGEST_USER;
 
 use crate::config::{PORT, printable};
@@ -22,9 +23,6 @@ pub const LONGEST_PART: usize = 16 * 1024;
 
 /// How long the answer to [`Request::Call`] may take: longer than the server gives the other end.
 pub const PLACING: Duration = Duration::from_secs(150);
-
-/// The longest phone number, bytes (RFC 2637 §2.9: a field of 64).
-const LONGEST_NUMBER: usize = 63;
 
 /// What is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -172,8 +170,9 @@ fn order(to: &str, details: &[&str]) -> Result<Order, String> {
 }
 
 fn phone_number(text: &str) -> Result<String, String> {
-    if text.is_empty() || text.len() > LONGEST_NUMBER || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(format!("'{}' is no phone number of at most {LONGEST_NUMBER} characters", printable(text)));
+    if text.is_empty() || text.len() > Text64::LONGEST || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        let longest = Text64::LONGEST;
+        return Err(format!("'{}' is no phone number of at most {longest} characters", printable(text)));
     }
     Ok(text.to_owned())
 }

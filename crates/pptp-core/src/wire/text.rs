@@ -4,16 +4,16 @@ use core::fmt;
 
 use super::message::Text64;
 
-/// Bytes of text that are sent: the last byte of a field stays 0, for peers that read up to a NUL.
-const MAX_TEXT: usize = 63;
-
 impl Text64 {
+    /// The longest text, bytes: after it there is a zero for peers that read a string.
+    pub const LONGEST: usize = 63;
+
     /// An empty field.
     pub const EMPTY: Self = Self([0; 64]);
 
     /// A field with as much of `text` as fits, cut between characters.
     pub fn new(text: &str) -> Self {
-        let mut end = text.len().min(MAX_TEXT);
+        let mut end = text.len().min(Self::LONGEST);
         while !text.is_char_boundary(end) {
             end = end.saturating_sub(1);
         }
