@@ -28,12 +28,13 @@ pub use machine::{Machine, Version};
 pub use middle::{Middle, Way};
 pub use network::{CLIENT, Network, SERVER};
 pub use pppd::Pppd;
+pub use pptp_testkit::waiting::eventually;
 pub use radius::Radius;
 pub use steady::{Flow, Steady};
 pub use strangers::{Strangers, Tried};
 pub use traffic::{Pace, Seen};
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// How long something that is to happen at once may take: a busy machine is slow, and every other way in which it could
 /// happen (an echo request that is not answered) takes much longer.
@@ -41,22 +42,6 @@ pub const AT_ONCE: Duration = Duration::from_secs(5);
 
 /// How long what needs a few exchanges may take.
 pub const SOON: Duration = Duration::from_secs(15);
-
-/// Waits until something is there, and gives it.
-///
-/// # Panics
-/// It is not there after `limit`.
-#[track_caller]
-pub fn eventually<T>(what: &str, limit: Duration, mut find: impl FnMut() -> Option<T>) -> T {
-    let begin = Instant::now();
-    loop {
-        if let Some(found) = find() {
-            return found;
-        }
-        assert!(begin.elapsed() < limit, "not within {limit:?}: {what}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
 
 /// One test for each pppd, of a function that takes a [`Version`].
 #[macro_export]

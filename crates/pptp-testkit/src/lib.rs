@@ -13,3 +13,4 @@ pub mod relay;
 pub mod script;
 pub mod session;
 mod sys;
+pub mod waiting;

@@ -6,7 +6,9 @@ use std::net::Ipv4Addr;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use crate::{eventually, sh};
+use pptp_testkit::waiting::eventually;
+
+use crate::sh;
 
 /// The server's address, and the clients' network; RFC 2544's, which nobody has.
 pub(crate) const SERVER: &str = "198.18.0.1";

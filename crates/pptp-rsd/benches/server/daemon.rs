@@ -5,7 +5,9 @@ use std::time::Duration;
 use crate::load::{Load, Run};
 use crate::servers::{Kind, Server};
 use crate::table::{Bar, Table, median};
-use crate::{Plan, eventually};
+use pptp_testkit::waiting::eventually;
+
+use crate::Plan;
 
 const ADDRESS: &str = "127.0.0.1";
 

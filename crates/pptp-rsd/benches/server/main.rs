@@ -22,7 +22,6 @@ mod table;
 
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
-use std::time::{Duration, Instant};
 
 use table::Table;
 
@@ -101,17 +100,4 @@ fn measure(plan: &Plan) -> ExitCode {
 fn sh(line: &str) {
     let status = Command::new("sh").args(["-c", line]).status().unwrap();
     assert!(status.success(), "{line}: {status}");
-}
-
-/// Waits until something is there, and gives it.
-#[track_caller]
-fn eventually<T>(what: &str, limit: Duration, mut find: impl FnMut() -> Option<T>) -> T {
-    let begin = Instant::now();
-    loop {
-        if let Some(found) = find() {
-            return found;
-        }
-        assert!(begin.elapsed() < limit, "not within {limit:?}: {what}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
 }

@@ -6,8 +6,8 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use crate::eventually;
 use crate::processes::{self, Process};
+use pptp_testkit::waiting::eventually;
 
 /// How long a server may take to start, and to end with all of its calls.
 const SOON: Duration = Duration::from_secs(30);

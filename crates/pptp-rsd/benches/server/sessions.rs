@@ -10,7 +10,9 @@ use crate::client_machine::{self, ClientMachine, SERVER};
 use crate::processes::{self, Process};
 use crate::servers::{Kind, Server};
 use crate::table::{Bar, Table};
-use crate::{Plan, eventually};
+use pptp_testkit::waiting::eventually;
+
+use crate::Plan;
 
 /// Clients that are on their way at a time.
 const WIDTH: usize = 16;

@@ -13,21 +13,15 @@ use std::time::{Duration, Instant};
 use pptp_io::gre_socket::{self, Calls, Receiver, Sender};
 use pptp_testkit::layout::by_short;
 use pptp_testkit::message::{Message, Taken, take};
+use pptp_testkit::waiting;
 
 /// How long what is to happen soon may take on a busy machine.
 pub(crate) const SOON: Duration = Duration::from_secs(30);
 
 /// Waits until something is there, and gives it.
 #[track_caller]
-pub(crate) fn eventually<T>(what: &str, mut find: impl FnMut() -> Option<T>) -> T {
-    let begin = Instant::now();
-    loop {
-        if let Some(found) = find() {
-            return found;
-        }
-        assert!(begin.elapsed() < SOON, "not within {SOON:?}: {what}");
-        std::thread::sleep(Duration::from_millis(10));
-    }
+pub(crate) fn eventually<T>(what: &str, find: impl FnMut() -> Option<T>) -> T {
+    waiting::eventually(what, SOON, find)
 }
 
 /// The daemon's program.
