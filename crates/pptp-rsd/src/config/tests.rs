@@ -29,7 +29,16 @@ impl Default for Fake {
             ("gw-1", vec![ip("192.0.2.9")]),
             ("six.example", vec![ip("2001:db8::6")]),
         ]);
-        Self { names, files: vec!["/usr/sbin/pppd", "/etc/ppp/pptpd-options", "/opt/pppd", "/here/options"] }
+        Self {
+            names,
+            files: vec![
+                "/usr/sbin/pppd",
+                "/etc/ppp/pptpd-options",
+                "/etc/ppp/pptp-rsd-options",
+                "/opt/pppd",
+                "/here/options",
+            ],
+        }
     }
 }
 
