@@ -18,8 +18,8 @@ die() { echo "setup: $*" >&2; exit 1; }
 
 build_packages=(gcc libc6-dev make ppp-dev libclang-dev)
 guest_packages=(g++ ppp pptp-linux pptpd user-mode-linux debootstrap freeradius kmod iproute2 iputils-ping procps iperf3 xz-utils
-  util-linux mount linux-perf libssl-dev ca-certificates mandoc)
-tree_packages=ppp,ppp-dev,iproute2,iputils-ping,kmod,procps,strace,pptp-linux,xz-utils
+  util-linux mount linux-perf libssl-dev ca-certificates mandoc systemd apparmor)
+tree_packages=ppp,ppp-dev,iproute2,iputils-ping,kmod,procps,strace,pptp-linux,xz-utils,systemd,apparmor
 
 detect_release() {
   local ID="" VERSION_ID=""
