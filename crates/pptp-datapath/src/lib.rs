@@ -10,4 +10,6 @@ mod engine;
 mod filter;
 pub mod offer;
 mod offload;
+pub mod record;
 pub mod report;
+pub mod tunnels;

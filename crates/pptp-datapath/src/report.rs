@@ -15,6 +15,7 @@ use pptp_io::message::{Reader, Writer};
 use pptp_io::seqpacket;
 
 use crate::command::Traffic;
+use crate::record::Record;
 
 /// Changes with every change of the messages.
 const VERSION: u8 = 1;
@@ -124,6 +125,26 @@ pub struct Statistics {
     pub sent: Traffic,
     /// What the GRE session counts.
     pub gre: Option<Gre>,
+}
+
+impl Statistics {
+    /// Adds the counts as fields.
+    #[must_use]
+    pub fn add_to(&self, record: Record) -> Record {
+        let Self { received, sent, gre } = self;
+        let record = record
+            .with("bytes-received", received.bytes)
+            .with("bytes-sent", sent.bytes)
+            .with("packets-received", received.packets)
+            .with("packets-sent", sent.packets);
+        let Some(Gre { lost, reordered, late, duplicate, round_trip }) = gre else { return record };
+        record
+            .with("lost", lost)
+            .with("reordered", reordered)
+            .with("late", late)
+            .with("duplicate", duplicate)
+            .with_known("round-trip-us", round_trip.map(|time| time.as_micros()))
+    }
 }
 
 /// The client's GRE packets.

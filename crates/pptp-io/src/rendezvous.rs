@@ -1,7 +1,8 @@
 //! A private directory in which processes find each other by named sockets.
 //!
-//! Whoever looks for a socket, makes one or removes one holds the directory's lock while it does. The directory goes
-//! when its last socket does.
+//! Whoever looks for a socket that several may want to make, makes one or removes one holds the directory's lock while it
+//! does. A process that must not wait for a lock has a name of its own and puts its socket there in one step
+//! ([`Directory::publish`]). The directory goes when its last socket does.
 
 use std::fs::DirBuilder;
 use std::io;
@@ -103,6 +104,61 @@ impl Directory {
         let removed = fstat(&self.descriptor)?.st_nlink == 0;
         Ok((!removed).then_some(Locked { directory: self, _lock: lock }))
     }
+
+    /// Listens as `name`, for this user alone (mode 0600), in the place of what has that name. Whoever finds the name can
+    /// connect at once.
+    ///
+    /// # Errors
+    /// `NotFound`: the directory has been removed meanwhile and must be opened again.
+    pub fn publish(&self, name: &str) -> io::Result<OwnedFd> {
+        let unseen = format!(".{name}");
+        self.remove(&unseen)?;
+        let listener = seqpacket::listen_in_place(&self.path.join(&unseen))?;
+        self.rename(&unseen, name)?;
+        Ok(listener)
+    }
+
+    /// Gives the socket `from` the name `to`, in the place of what has that name. Who listens goes on listening.
+    ///
+    /// # Errors
+    /// There is no such socket.
+    pub fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        Ok(nix::fcntl::renameat(&self.descriptor, from, &self.descriptor, to)?)
+    }
+
+    /// The names of all sockets, but those that are being made.
+    ///
+    /// # Errors
+    /// The directory cannot be read.
+    pub fn names(&self) -> io::Result<Vec<String>> {
+        let entries = std::fs::read_dir(&self.path)?.collect::<io::Result<Vec<_>>>()?;
+        let names = entries.into_iter().filter_map(|entry| entry.file_name().into_string().ok());
+        Ok(names.filter(|name| !name.starts_with('.')).collect())
+    }
+
+    /// A connection to the socket `name`, without blocking.
+    ///
+    /// # Errors
+    /// As [`seqpacket::connect`].
+    pub fn connect(&self, name: &str) -> io::Result<OwnedFd> {
+        seqpacket::connect(&self.path.join(name))
+    }
+
+    /// Removes the socket `name`.
+    ///
+    /// # Errors
+    /// No permission.
+    pub fn remove(&self, name: &str) -> io::Result<()> {
+        match unlinkat(&self.descriptor, name, UnlinkatFlags::NoRemoveDir) {
+            Ok(()) | Err(Errno::ENOENT) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Removes the directory if nothing is in it.
+    pub fn remove_if_empty(&self) {
+        let _ = std::fs::remove_dir(&self.path);
+    }
 }
 
 impl Locked<'_> {
@@ -135,15 +191,12 @@ impl Locked<'_> {
     /// # Errors
     /// No permission.
     pub fn remove(&self, name: &str) -> io::Result<()> {
-        match unlinkat(&self.directory.descriptor, name, UnlinkatFlags::NoRemoveDir) {
-            Ok(()) | Err(Errno::ENOENT) => Ok(()),
-            Err(error) => Err(error.into()),
-        }
+        self.directory.remove(name)
     }
 
     /// Removes the directory if nothing is in it.
     pub fn remove_directory_if_empty(&self) {
-        let _ = std::fs::remove_dir(&self.directory.path);
+        self.directory.remove_if_empty();
     }
 }
 
@@ -219,6 +272,22 @@ mod tests {
         assert!(locked.find("a").unwrap().is_none());
         drop(locked.listen("a").unwrap());
         fs::remove_dir_all(&path).unwrap();
+    }
+
+    #[test]
+    fn a_published_socket_takes_the_place_of_a_leftover_and_moves() {
+        let path = scratch("published");
+        let directory = Directory::open(&path, None).unwrap();
+        drop(directory.publish("a").unwrap());
+        let listener = directory.publish("a").unwrap();
+        assert_eq!(fs::metadata(path.join("a")).unwrap().permissions().mode() & 0o777, 0o600);
+        directory.rename("a", "b").unwrap();
+        assert_eq!(directory.names().unwrap(), ["b"]);
+        let _connected = directory.connect("b").unwrap();
+        assert!(seqpacket::accept(listener.as_fd()).is_ok());
+        directory.remove("b").unwrap();
+        directory.remove_if_empty();
+        assert_eq!(directory.publish("c").unwrap_err().kind(), io::ErrorKind::NotFound);
     }
 
     #[test]

@@ -11,6 +11,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use pptp_core::wire::message::Text64;
+pub use pptp_datapath::record::Record;
+use pptp_datapath::record::decode;
+pub(crate) use pptp_datapath::record::encode;
 use pptp_datapath::report::LONGEST_USER;
 
 use crate::config::{PORT, printable};
@@ -82,8 +85,8 @@ impl Request {
             ["disconnect"] => Err("disconnect: a session's number, a user or an address is missing".into()),
             ["call", to, details @ ..] => order(to, details).map(Self::Call),
             ["call"] => Err("call: the address of a server is missing".into()),
-            [] => Err("a command is missing: sessions, show, stats, disconnect or call".into()),
-            ["sessions" | "stats" | "show" | "disconnect", .., last] => {
+            [] => Err("a command is missing: sessions, show, stats, disconnect, call or tunnels".into()),
+            ["sessions" | "stats" | "show" | "disconnect" | "tunnels", .., last] => {
                 Err(format!("'{}' is too much", printable(last)))
             }
             [other, ..] => Err(format!("there is no command '{}'", printable(other))),
@@ -100,29 +103,6 @@ impl Request {
         let words = text.split_ascii_whitespace().map(word).collect::<Result<Vec<_>, _>>()?;
         Self::from_words(&words.iter().map(String::as_str).collect::<Vec<_>>())
     }
-}
-
-/// A value or a word as it is written.
-pub(crate) fn encode(text: &str) -> String {
-    text.bytes().fold(String::new(), |written, byte| match byte {
-        b'%' => written + "%25",
-        _ if byte.is_ascii_graphic() => written + char::from(byte).encode_utf8(&mut [0; 4]),
-        _ => written + &format!("%{byte:02X}"),
-    })
-}
-
-/// The opposite; `None`: it was not written so.
-fn decode(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut parts = text.split('%');
-    bytes.extend(parts.next()?.bytes());
-    for part in parts {
-        let (digits, rest) =
-            part.split_at_checked(2).filter(|(digits, _)| digits.bytes().all(|digit| digit.is_ascii_hexdigit()))?;
-        bytes.push(u8::from_str_radix(digits, 16).ok()?);
-        bytes.extend(rest.bytes());
-    }
-    String::from_utf8(bytes).ok()
 }
 
 fn session(text: &str) -> Result<u64, String> {
@@ -236,48 +216,12 @@ pub enum Line {
     Error(Code, String),
 }
 
-/// Fields of one thing, in the order in which they are shown.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Record(pub Vec<(String, String)>);
-
-impl Record {
-    /// Adds a field.
-    #[must_use]
-    pub fn with(mut self, name: &str, value: impl fmt::Display) -> Self {
-        self.0.push((name.to_owned(), value.to_string()));
-        self
-    }
-
-    /// The same, of what may not be known.
-    #[must_use]
-    pub fn with_known(self, name: &str, value: Option<impl fmt::Display>) -> Self {
-        match value {
-            Some(value) => self.with(name, value),
-            None => self,
-        }
-    }
-
-    /// The value of a field.
-    pub fn value(&self, name: &str) -> Option<&str> {
-        self.0.iter().find(|(field, _)| field == name).map(|(_, value)| value.as_str())
-    }
-}
-
 impl Line {
     /// Reads a line without its end. `None`: it is none.
     pub fn read(text: &str) -> Option<Self> {
         let (kind, rest) = text.split_once(' ').unwrap_or((text, ""));
         match kind {
-            "record" => {
-                let field = |word: &str| {
-                    let (name, value) = word.split_once('=')?;
-                    Some((name.to_owned(), decode(value)?))
-                };
-                rest.split_ascii_whitespace()
-                    .map(field)
-                    .collect::<Option<_>>()
-                    .map(|fields| Self::Record(Record(fields)))
-            }
+            "record" => Record::read(rest).map(Self::Record),
             "end" => rest.parse().ok().map(Self::End),
             "error" => {
                 let (code, text) = rest.split_once(' ')?;
@@ -293,10 +237,7 @@ impl Line {
 impl fmt::Display for Line {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Record(Record(fields)) => {
-                write!(f, "record")?;
-                fields.iter().try_for_each(|(name, value)| write!(f, " {name}={}", encode(value)))
-            }
+            Self::Record(record) => write!(f, "record{record}"),
             Self::End(count) => write!(f, "end {count}"),
             Self::Error(code, text) => write!(f, "error {} {text}", code.name()),
         }
@@ -336,7 +277,7 @@ mod tests {
     #[test]
     fn what_is_wrong_is_said() {
         for (text, words) in [
-            ("", "a command is missing: sessions, show, stats, disconnect or call"),
+            ("", "a command is missing: sessions, show, stats, disconnect, call or tunnels"),
             ("call", "call: the address of a server is missing"),
             ("call server", "'server' is no IPv4 address of a server"),
             ("call ::1", "'::1' is no IPv4 address of a server"),

@@ -1,6 +1,7 @@
-//! `pptp-rsctl`: asks a server that runs, and tells.
+//! `pptp-rsctl`: asks a server that runs, or the client tunnels of this machine, and tells.
 
 mod show;
+mod tunnels;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -30,13 +31,16 @@ Usage: pptp-rsctl [--json] [--socket FILE] COMMAND
     --number N              the number that was called, for that server
     --from N                the caller's number, likewise
     --option-file FILE      pppd's options for this call, in place of the server's option file
+  tunnels [WHICH]         this machine's client tunnels, which need no server here; WHICH is an interface, a server's name or
+                          address, a link's name or pppd's process, of which all is shown
 
   -j, --json              as JSON
   -s, --socket FILE       the server's control-socket, in place of /run/pptp-rsd.sock
   -h, --help              show this
   -v, --version           show the version
 
-Exit status: 0 done, 1 there is no such session, or the call was not connected, 2 the command line is wrong, 3 no server answers.
+Exit status: 0 done, 1 there is no such session or tunnel, or the call was not connected, 2 the command line is wrong,
+3 no server answers.
 ";
 
 /// Why nothing is shown.
@@ -54,6 +58,7 @@ enum Wish {
     Help,
     Version,
     Ask { socket: PathBuf, request: Request, form: Form },
+    Tunnels { which: Option<String>, form: Form },
 }
 
 /// How it is shown.
@@ -87,6 +92,7 @@ fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<String, Failure>
             let (records, count) = ask(&socket, &request)?;
             Ok(show::show(&request, &records, count, form))
         }
+        Wish::Tunnels { which, form } => tunnels::show(which.as_deref(), form),
     }
 }
 
@@ -110,6 +116,11 @@ fn read_arguments(arguments: impl IntoIterator<Item = OsString>) -> Result<Wish,
         }
     }
     let words: Vec<&str> = words.iter().chain(&details).map(String::as_str).collect();
+    match words[..] {
+        ["tunnels"] => return Ok(Wish::Tunnels { which: None, form }),
+        ["tunnels", which] => return Ok(Wish::Tunnels { which: Some(which.to_owned()), form }),
+        _ => {}
+    }
     let request = Request::from_words(&words).map_err(Failure::Usage)?;
     if request.to_string().len() > LONGEST_REQUEST {
         return Err(Failure::Usage("all of this is too long".into()));
@@ -177,15 +188,19 @@ mod tests {
         for line in ["--json --socket /s show 5", "show 5 -j -s/s", "show --socket=/s -j 5"] {
             assert_eq!(arguments(line), wish("/s", Request::Show(5), Form::Json), "{line}");
         }
+        let tunnels = |which: Option<&str>, form| Ok(Wish::Tunnels { which: which.map(String::from), form });
+        assert_eq!(arguments("tunnels"), tunnels(None, Form::Table));
+        assert_eq!(arguments("tunnels ppp0 -j"), tunnels(Some("ppp0"), Form::Json));
         assert_eq!((arguments("-h"), arguments("x --version")), (Ok(Wish::Help), Ok(Wish::Version)));
     }
 
     #[test]
     fn what_cannot_be_understood_is_said() {
         let usage = |text: &str| Err(Failure::Usage(text.into()));
-        assert_eq!(arguments(""), usage("a command is missing: sessions, show, stats, disconnect or call"));
+        assert_eq!(arguments(""), usage("a command is missing: sessions, show, stats, disconnect, call or tunnels"));
         assert_eq!(arguments("--what"), usage("invalid option '--what'"));
         assert_eq!(arguments("show x"), usage("'x' is no number of a session"));
+        assert_eq!(arguments("tunnels a b"), usage("'b' is too much"));
     }
 
     #[test]

@@ -24,8 +24,9 @@ const COLUMNS: [(&str, &str); 12] = [
 const WIDEST: usize = 40;
 
 /// Fields that are numbers in JSON as well; and every count of `stats`.
-const NUMBERS: [&str; 17] = [
+const NUMBERS: [&str; 18] = [
     "id",
+    "port",
     "connection",
     "call-id",
     "peer-call-id",
@@ -47,15 +48,12 @@ const NUMBERS: [&str; 17] = [
 /// The answer to a request: its records, and how many sessions it is about.
 pub(super) fn show(request: &Request, records: &[Record], count: u64, form: Form) -> String {
     match (request, form) {
-        (Request::Sessions, Form::Table) => table(records),
+        (Request::Sessions, Form::Table) => table(&COLUMNS, records),
         (Request::Show(_) | Request::Stats, Form::Table) => records.iter().map(list).collect(),
         (Request::Disconnect(_), Form::Table) => {
             format!("{count} session{} told to end\n", if count == 1 { "" } else { "s" })
         }
-        (Request::Sessions, Form::Json) => {
-            let objects: Vec<_> = records.iter().map(|record| object(record, is_number)).collect();
-            format!("[{}]\n", objects.join(","))
-        }
+        (Request::Sessions, Form::Json) => array(records),
         (Request::Call(_), Form::Table) => records.iter().map(connected).collect(),
         (Request::Show(_) | Request::Call(_), Form::Json) => {
             records.iter().map(|record| object(record, is_number) + "\n").collect()
@@ -69,19 +67,27 @@ fn connected(record: &Record) -> String {
     format!("session {} is connected to {}\n", cell(record, "id"), cell(record, "client"))
 }
 
-fn table(records: &[Record]) -> String {
-    let heading = COLUMNS.iter().map(|(_, heading)| (*heading).to_owned()).collect::<Vec<_>>();
-    let row = |record: &Record| COLUMNS.iter().map(|(field, _)| cut(cell(record, field))).collect();
+/// Rows of these columns: field and heading.
+pub(super) fn table(columns: &[(&str, &str)], records: &[Record]) -> String {
+    let heading = columns.iter().map(|(_, heading)| (*heading).to_owned()).collect::<Vec<_>>();
+    let row = |record: &Record| columns.iter().map(|(field, _)| column(record, field)).collect();
     let rows: Vec<Vec<String>> = std::iter::once(heading).chain(records.iter().map(row)).collect();
     let width = |column: usize| {
         rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)
     };
-    let widths: Vec<usize> = (0..COLUMNS.len()).map(width).collect();
+    let widths: Vec<usize> = (0..columns.len()).map(width).collect();
     let line = |row: &Vec<String>| {
         let cells: Vec<_> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
         format!("{}\n", cells.join("  ").trim_end())
     };
     rows.iter().map(line).collect()
+}
+
+fn column(record: &Record, field: &str) -> String {
+    match field {
+        "round-trip-us" => milliseconds(&cell(record, field)),
+        _ => cut(cell(record, field)),
+    }
 }
 
 fn cell(record: &Record, field: &str) -> String {
@@ -108,7 +114,14 @@ fn duration(seconds: &str) -> String {
     if days == 0 { clock } else { format!("{days}d {clock}") }
 }
 
-fn list(record: &Record) -> String {
+/// Microseconds as `1.5 ms`.
+fn milliseconds(time: &str) -> String {
+    let Ok(time) = time.parse::<u64>() else { return time.to_owned() };
+    format!("{}.{} ms", time / 1000, time % 1000 / 100)
+}
+
+/// All fields, a line each.
+pub(super) fn list(record: &Record) -> String {
     let width = record.0.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
     record.0.iter().map(|(name, _)| format!("{name:width$}  {}\n", cell(record, name))).collect()
 }
@@ -117,7 +130,13 @@ fn is_number(field: &str) -> bool {
     NUMBERS.contains(&field)
 }
 
-/// A JSON object (RFC 8259) of a record's fields.
+/// A JSON array (RFC 8259) of records.
+pub(super) fn array(records: &[Record]) -> String {
+    let objects: Vec<_> = records.iter().map(|record| object(record, is_number)).collect();
+    format!("[{}]\n", objects.join(","))
+}
+
+/// A JSON object of a record's fields.
 fn object(record: &Record, is_number: fn(&str) -> bool) -> String {
     let member = |(name, value): &(String, String)| match value.parse::<u64>() {
         Ok(number) if is_number(name) => format!("{}:{number}", string(name)),

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use pptp_core::time::Instant;
 use pptp_core::wire::CallId;
-use pptp_datapath::report::{DataPath, Gre, Report, Statistics};
+use pptp_datapath::report::{DataPath, Report};
 
 use super::lines::{Ends, HangUp};
 use super::news::News;
@@ -229,7 +229,7 @@ impl<Line, Process: Copy + fmt::Display> Session<Line, Process> {
             .with_known("mppe", report.encryption);
         let Some(statistics) = report.statistics else { return record };
         let age = self.news.age(now).map(|age| age.as_secs());
-        with_statistics(record, &statistics).with_known("counted-seconds-ago", age)
+        statistics.add_to(record).with_known("counted-seconds-ago", age)
     }
 
     /// Whether it is of the client with this address, outside or inside the tunnel.
@@ -254,21 +254,4 @@ impl<Line, Process: Copy> Session<Line, Process> {
             Stage::Ending(..) => None,
         }
     }
-}
-
-/// Adds what has passed.
-pub(super) fn with_statistics(record: Record, statistics: &Statistics) -> Record {
-    let Statistics { received, sent, gre } = statistics;
-    let record = record
-        .with("bytes-received", received.bytes)
-        .with("bytes-sent", sent.bytes)
-        .with("packets-received", received.packets)
-        .with("packets-sent", sent.packets);
-    let Some(Gre { lost, reordered, late, duplicate, round_trip }) = gre else { return record };
-    record
-        .with("lost", lost)
-        .with("reordered", reordered)
-        .with("late", late)
-        .with("duplicate", duplicate)
-        .with_known("round-trip-us", round_trip.map(|time| time.as_micros()))
 }

@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 use pptp_datapath::report::{Gre, Statistics};
 
 use super::refusal::Refusal;
-use super::session::with_statistics;
 use crate::control::Record;
 
 /// Why the core refuses a call without asking: one connection has as many as one address may.
@@ -116,7 +115,9 @@ impl Figures {
         let refused = self.tally.refused.iter();
         let record =
             refused.fold(record, |record, (reason, count)| record.with(&format!("calls-refused-{reason}"), count));
-        with_statistics(record, &self.tally.traffic)
+        self.tally
+            .traffic
+            .add_to(record)
             .with("log-lines-suppressed-strangers", self.suppressed.strangers)
             .with("log-lines-suppressed-refusals", self.suppressed.refusals)
     }
