@@ -3,14 +3,18 @@
 //!
 //! It is a second opinion: its control connection shares no code with `pptp-core`, and its message layouts ([`layout`]) were written from
 //! the figures of RFC 2637 §2. It plays the PAC (the server of outgoing calls) only.
+//!
+//! [`mdoc`] and [`sources`] read man pages and programs, for the tests that compare them.
 
 pub mod hdlc;
 pub mod journal;
 pub mod kernel_call;
 pub mod layout;
+pub mod mdoc;
 pub mod message;
 pub mod relay;
 pub mod script;
 pub mod session;
+pub mod sources;
 mod sys;
 pub mod waiting;

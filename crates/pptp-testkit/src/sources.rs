@@ -1,0 +1,81 @@
+//! What programs may say: the texts in their sources, for tests of documents that quote them.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+/// The string literals of all Rust sources in these folders of the repository, one after the other.
+///
+/// # Errors
+/// A folder or a file cannot be read.
+pub fn texts(folders: &[&str]) -> io::Result<String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let mut texts = String::new();
+    for folder in folders {
+        collect(&root.join(folder), &mut texts)?;
+    }
+    Ok(texts)
+}
+
+/// The parts of a quoted line between what differs (`...`) that no text has.
+pub fn missing<'a>(line: &'a str, texts: &str) -> Vec<&'a str> {
+    let parts = line.split("...").map(str::trim).filter(|part| part.contains(char::is_alphabetic));
+    parts.filter(|part| !texts.contains(part)).collect()
+}
+
+fn collect(folder: &Path, texts: &mut String) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            collect(&path, texts)?;
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            literals(&fs::read_to_string(&path)?, texts);
+        }
+    }
+    Ok(())
+}
+
+/// Every second part between quotes, but for comments. What is mistaken for a text is one too much, and none is missed.
+fn literals(source: &str, texts: &mut String) {
+    let lines = source.lines().filter(|line| !line.trim_start().starts_with("//"));
+    let code: String = lines.flat_map(|line| [line, "\n"]).collect();
+    let mut rest = code.replace("'\"'", "").replace("b'\"'", "");
+    while let Some((_, from)) = rest.split_once('"') {
+        let end = end_of(from);
+        *texts += &joined(from.get(..end).unwrap_or_default());
+        texts.push('\n');
+        rest = String::from(from.get(end + 1..).unwrap_or_default());
+    }
+}
+
+/// Where a literal ends that begins here.
+fn end_of(text: &str) -> usize {
+    let mut escaped = false;
+    let is_end = |(_, letter): &(usize, char)| {
+        let end = *letter == '"' && !escaped;
+        escaped = *letter == '\\' && !escaped;
+        end
+    };
+    text.char_indices().find(is_end).map_or(text.len(), |(place, _)| place)
+}
+
+/// Without the ends of lines that a backslash takes away.
+fn joined(text: &str) -> String {
+    let mut parts = text.split("\\\n");
+    let first = parts.next().unwrap_or_default();
+    parts.fold(String::from(first), |joined, part| joined + part.trim_start())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn literals_are_found_whole() {
+        let mut texts = String::new();
+        literals("// a \"comment\"\nf(\"one \\\n    line {x}\", '\"', \"a \\\"b\\\" c\");\n", &mut texts);
+        assert_eq!(texts, "one line {x}\na \\\"b\\\" c\n");
+        assert_eq!(missing("one line ...", &texts), [""; 0]);
+        assert_eq!(missing("... two: ... lines", &texts), ["two:", "lines"]);
+    }
+}
