@@ -27,7 +27,7 @@ mod values;
 
 pub use addresses::{AddressRange, NoAddressRange};
 pub use command_line::{CommandLine, Request, Usage};
-pub use help::{help, version};
+pub use help::{Setting, help, settings, version};
 pub use load::Loaded;
 pub(crate) use report::printable;
 pub use report::{Place, Report, Severity};
@@ -166,12 +166,14 @@ impl Config {
         self.max_sessions.unwrap_or(self.connections)
     }
 
-    /// What a server that runs with `running` makes of it: where it listens stays as it is.
+    /// What a server that runs with `running` makes of it: where it listens stays as it is, and whatever has had its effect.
     #[must_use]
     pub fn after(self, running: &Self) -> Self {
         Self {
             listen: running.listen.clone(),
             vrf: running.vrf.clone(),
+            foreground: running.foreground,
+            pid_file: running.pid_file.clone(),
             metrics_listen: running.metrics_listen,
             control_socket: running.control_socket.clone(),
             ..self

@@ -115,7 +115,7 @@ impl CommandLine {
 }
 
 /// pptpd's own.
-const DEFAULT_FILE: &str = "/etc/pptpd.conf";
+pub(super) const DEFAULT_FILE: &str = "/etc/pptpd.conf";
 
 fn unexpected(value: &OsStr) -> Usage {
     Usage(format!("unexpected argument '{}'", printable(&value.to_string_lossy())))

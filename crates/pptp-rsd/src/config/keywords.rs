@@ -18,8 +18,22 @@ pub(crate) struct Keyword {
     /// On the command line after `-`.
     pub(crate) short: Option<char>,
     pub(crate) kind: Kind,
+    /// What holds when it is not given, as one could write it, or empty.
+    pub(crate) default: &'static str,
     /// For the help.
     pub(crate) about: &'static str,
+}
+
+impl Keyword {
+    /// With a default, which [`Config::default`] has as well.
+    const fn or(self, default: &'static str) -> Self {
+        Self { default, ..self }
+    }
+
+    /// Whether a server that runs keeps to what it has begun with ([`Config::after`]).
+    pub(crate) fn is_read_once(&self) -> bool {
+        matches!(self.name, "control-socket" | "fg" | "listen" | "metrics-listen" | "pidfile" | "vrf")
+    }
 }
 
 /// What a keyword's value is, and what it sets.
@@ -134,11 +148,11 @@ const COUNT: RangeInclusive<u32> = 1..=1_000_000;
 const DAY: u32 = 86_400;
 
 const fn plain(name: &'static str, kind: Kind, about: &'static str) -> Keyword {
-    Keyword { name, short: None, kind, about }
+    Keyword { name, short: None, kind, default: "", about }
 }
 
 const fn short(short: char, name: &'static str, kind: Kind, about: &'static str) -> Keyword {
-    Keyword { name, short: Some(short), kind, about }
+    Keyword { name, short: Some(short), kind, default: "", about }
 }
 
 fn count(number: u32) -> usize {
@@ -154,7 +168,7 @@ pub(crate) static KEYWORDS: &[Keyword] = &[
         "broadcasts of this interface are not relayed: a warning says so",
     ),
     short('d', "debug", Kind::Flag(|c| c.debug = true), "log each decision"),
-    short('e', "ppp", Kind::Path(|c, v| c.pppd = v), "the pppd to start for each call"),
+    short('e', "ppp", Kind::Path(|c, v| c.pppd = v), "the pppd to start for each call").or("/usr/sbin/pppd"),
     short('f', "fg", Kind::Flag(|c| c.foreground = true), "stay in the foreground"),
     short(
         'i',
@@ -162,28 +176,32 @@ pub(crate) static KEYWORDS: &[Keyword] = &[
         Kind::Flag(|c| c.no_ipparam = true),
         "do not give the client's address to ip-up as ipparam",
     ),
-    short('l', "listen", Kind::Listen, "accept control connections here; may be repeated"),
+    short('l', "listen", Kind::Listen, "accept control connections here; may be repeated").or("0.0.0.0"),
     short('o', "option", Kind::Path(|c, v| c.option_file = Some(v)), "pppd's options, in place of /etc/ppp/options"),
-    short('p', "pidfile", Kind::Path(|c, v| c.pid_file = Some(v)), "where the process id is written"),
+    short('p', "pidfile", Kind::Path(|c, v| c.pid_file = Some(v)), "where the process id is written")
+        .or("/run/pptpd.pid"),
     short(
         's',
         "speed",
         Kind::Number { allowed: 1..=u32::MAX, set: |c, v| c.speed = v },
         "the line speed that pppd is told, in bit/s",
-    ),
+    )
+    .or("115200"),
     short(
         't',
         "stimeout",
         Kind::Seconds { allowed: 1..=DAY, set: |c, v| c.stimeout = v },
-        "how long a client may take to start its control connection",
-    ),
+        "how long a client may take to start its connection",
+    )
+    .or("10"),
     short('w', "logwtmp", Kind::Flag(|c| c.logwtmp = true), "record calls in wtmp"),
     short(
         'C',
         "connections",
         Kind::Number { allowed: COUNT, set: |c, v| c.connections = count(v) },
         "most clients at a time",
-    ),
+    )
+    .or("100"),
     short('D', "delegate", Kind::Flag(|c| c.delegate = true), "pppd chooses the addresses"),
     short(
         'V',
@@ -191,18 +209,22 @@ pub(crate) static KEYWORDS: &[Keyword] = &[
         Kind::Word { most: INTERFACE, set: |c, v| c.vrf = Some(v) },
         "the VRF device that clients are reached by",
     ),
-    plain("localip", Kind::Addresses(|c, v| c.local = v), "this end's addresses of calls; one is enough"),
-    plain("remoteip", Kind::Addresses(|c, v| c.remote = v), "the clients' addresses, one for each call"),
+    plain("localip", Kind::Addresses(|c, v| c.local = v), "this end's addresses of calls; one is enough")
+        .or("192.168.0.1-100"),
+    plain("remoteip", Kind::Addresses(|c, v| c.remote = v), "the clients' addresses, one for each call")
+        .or("192.168.1.1-100"),
     plain(
         "max-per-address",
         Kind::Number { allowed: COUNT, set: |c, v| c.max_per_address = count(v) },
-        "most control connections, and most calls, of one client address",
-    ),
+        "most control connections, and calls, of one client address",
+    )
+    .or("50"),
     plain(
         "max-starting",
         Kind::Number { allowed: COUNT, set: |c, v| c.max_starting = count(v) },
-        "most connections that have not started yet; the oldest gives way",
-    ),
+        "most connections that have not started; the oldest gives way",
+    )
+    .or("256"),
     plain(
         "max-sessions",
         Kind::Number { allowed: COUNT, set: |c, v| c.max_sessions = Some(count(v)) },
@@ -212,29 +234,33 @@ pub(crate) static KEYWORDS: &[Keyword] = &[
         "echo-interval",
         Kind::Seconds { allowed: 0..=DAY, set: |c, v| c.echo_interval = v },
         "silence before an Echo-Request; 0: none is sent",
-    ),
+    )
+    .or("60"),
     plain(
         "echo-timeout",
         Kind::Seconds { allowed: 1..=DAY, set: |c, v| c.echo_timeout = v },
         "how long an Echo-Reply may take",
-    ),
-    plain("datapath", Kind::Datapath, "what carries the packets: auto, kernel, tun or pty"),
+    )
+    .or("60"),
+    plain("datapath", Kind::Datapath, "what carries the packets: auto, kernel, tun or pty").or("auto"),
     plain(
         "drain-timeout",
         Kind::Seconds { allowed: 0..=DAY, set: |c, v| c.drain_timeout = v },
         "how long calls may take to end after SIGTERM",
-    ),
+    )
+    .or("10"),
     plain(
         "plugin",
         Kind::Word { most: 4095, set: |c, v| c.plugin = v },
         "the plugin as pppd is given it, a path or a name",
-    ),
+    )
+    .or("pptp-rs.so"),
     plain(
         "metrics-listen",
         Kind::Socket(|c, v| c.metrics_listen = Some(v)),
         "serve metrics here; not served if it is not set",
     ),
-    plain("control-socket", Kind::Path(|c, v| c.control_socket = v), "pptp-rsctl's socket"),
+    plain("control-socket", Kind::Path(|c, v| c.control_socket = v), "pptp-rsctl's socket").or("/run/pptp-rsd.sock"),
 ];
 
 /// Longest name of an interface: the kernel's IFNAMSIZ without the byte that ends it.

@@ -93,6 +93,42 @@ fn the_defaults_are_pptpds() {
     assert_eq!((config.connections, config.speed, config.stimeout), (100, 115_200, Duration::from_secs(10)));
 }
 
+/// As one could write it; what has none is off, or nowhere.
+#[test]
+fn the_defaults_that_are_told_are_the_real_ones() {
+    for keyword in KEYWORDS.iter().filter(|keyword| !keyword.default.is_empty()) {
+        let line = format!("{} {}", keyword.name, keyword.default);
+        assert_eq!(config(&line, &[]), Config::default(), "{line}");
+    }
+    let without: Vec<_> =
+        KEYWORDS.iter().filter(|keyword| keyword.default.is_empty()).map(|keyword| keyword.name).collect();
+    let nothing = [
+        "bcrelay",
+        "debug",
+        "fg",
+        "noipparam",
+        "option",
+        "logwtmp",
+        "delegate",
+        "vrf",
+        "max-sessions",
+        "metrics-listen",
+    ];
+    assert_eq!(without, nothing);
+}
+
+#[test]
+fn what_is_read_once_is_what_a_reload_leaves_as_it_is() {
+    let running = Config::default();
+    for (name, _, set) in CASES {
+        let mut changed = Config::default();
+        set(&mut changed);
+        let keyword = KEYWORDS.iter().find(|keyword| keyword.name == name).expect(name);
+        let stays = changed.clone().after(&running) == running;
+        assert_eq!(stays && changed != running, keyword.is_read_once(), "{name}");
+    }
+}
+
 #[test]
 fn a_path_need_not_be_text() {
     let loaded = load_bytes(b"pidfile /run/\xe4\xf6.pid", &[]).unwrap();
