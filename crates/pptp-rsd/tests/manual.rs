@@ -1,0 +1,171 @@
+//! The man pages of the server and of pptp-rsctl, next to the tables and texts of the programs.
+#![expect(clippy::expect_used, reason = "helpers of tests fail by panicking, as tests do")]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use pptp_rsd::config::{self, CommandLine, Request, Setting, Surroundings};
+use pptp_testkit::{mdoc, sources};
+
+fn page(name: &str) -> mdoc::Page {
+    mdoc::Page::read(name).expect(name)
+}
+
+fn heads(page: &mdoc::Page, part: &str) -> Vec<String> {
+    page.part(part).items().into_iter().map(|item| item.head).collect()
+}
+
+fn source(file: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).expect(file)
+}
+
+fn keywords() -> Vec<mdoc::Item> {
+    let page = page("pptp-rsd.conf.5");
+    ["Keywords that pptpd has, too", "Keywords of its own"].iter().flat_map(|part| page.part(part).items()).collect()
+}
+
+fn head(setting: &Setting) -> String {
+    format!("{} {}", setting.name, setting.placeholder.unwrap_or_default()).trim_end().to_owned()
+}
+
+/// What the body of a keyword's item ends with.
+fn facts(setting: &Setting) -> String {
+    let restart = if setting.is_read_once { "A change needs a restart. " } else { "" };
+    let default = if setting.default.is_empty() { String::new() } else { format!(" Default: {}.", setting.default) };
+    format!("{restart}Value: {}.{default}", setting.allowed)
+}
+
+#[test]
+fn the_keywords_are_all_there_and_no_others() {
+    let there: Vec<_> = keywords().into_iter().map(|item| item.head).collect();
+    assert_eq!(there, config::settings().map(|setting| head(&setting)).collect::<Vec<_>>());
+}
+
+#[test]
+fn each_keyword_has_its_value_its_default_and_whether_it_needs_a_restart() {
+    for (setting, item) in config::settings().zip(keywords()) {
+        let facts = facts(&setting);
+        assert!(item.body.ends_with(&facts), "{}: not {facts}, but …{}", item.head, item.body);
+        assert_eq!(item.body.contains("needs a restart"), setting.is_read_once, "{}", item.head);
+        assert_eq!(item.body.contains("Default: "), !setting.default.is_empty(), "{}", item.head);
+    }
+}
+
+/// The first column of a help's lines that begin with so many blanks.
+fn column(help: &str, indent: usize, width: usize) -> Vec<String> {
+    let begins = |line: &&str| line.len() - line.trim_start().len() == indent;
+    let lines = help.lines().filter(|line| line.starts_with(' ')).filter(begins);
+    lines.map(|line| line.get(indent..width).unwrap_or(line).trim().to_owned()).collect()
+}
+
+#[test]
+fn the_servers_options_are_those_of_its_help() {
+    let help = config::help();
+    let lines = help.lines().filter_map(|line| line.strip_prefix("  "));
+    let wanted: Vec<_> = lines.map(|line| line.get(..30).unwrap_or(line).trim().to_owned()).collect();
+    assert_eq!(heads(&page("pptp-rsd.8"), "OPTIONS"), wanted);
+}
+
+fn rsctl_help() -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_pptp-rsctl")).arg("--help").output().expect("pptp-rsctl");
+    String::from_utf8(output.stdout).expect("text")
+}
+
+/// Where the second column of pptp-rsctl's help begins.
+const RSCTL_COLUMN: usize = 26;
+
+#[test]
+fn the_commands_and_options_of_pptp_rsctl_are_those_of_its_help() {
+    let (help, page) = (rsctl_help(), page("pptp-rsctl.8"));
+    let (options, commands): (Vec<_>, Vec<_>) =
+        column(&help, 2, RSCTL_COLUMN).into_iter().partition(|head| head.starts_with('-'));
+    assert_eq!(heads(&page, "COMMANDS"), commands);
+    assert_eq!(heads(&page, "OPTIONS"), options);
+    let of_commands = page.part("COMMANDS").text();
+    let details = column(&help, 4, RSCTL_COLUMN + 2);
+    assert!(details.len() > 2, "{details:?}");
+    assert!(details.iter().all(|detail| of_commands.contains(detail)), "{details:?}");
+    let parts = ["COMMANDS", "OPTIONS"].map(|part| page.part(part).text());
+    assert_eq!(parts.iter().flat_map(|text| mdoc::options(text)).collect::<BTreeSet<_>>(), mdoc::options(&help));
+}
+
+/// What a source calls the fields of a record, in `record` and in what it calls.
+fn fields(source: &str) -> BTreeSet<String> {
+    let code = source.split("#[cfg(test)]").next().unwrap_or_default();
+    let names = [".with(\"", ".with_known(\""].map(|call| code.split(call).skip(1).collect::<Vec<_>>()).concat();
+    names.into_iter().filter_map(|rest| rest.split('"').next()).map(String::from).collect()
+}
+
+#[test]
+fn the_fields_of_calls_and_counts_are_all_there_and_no_others() {
+    let page = page("pptp-rsctl.8");
+    let words = |part: &str| -> BTreeSet<String> {
+        heads(&page, part).iter().flat_map(|head| head.split(", ")).map(String::from).collect()
+    };
+    let session = source("src/server/session.rs");
+    assert_eq!(words("Fields of a call"), fields(&session));
+    let refusal = source("src/server/refusal.rs");
+    let reasons = refusal.split_once("REASONS").and_then(|(_, rest)| rest.split_once("];")).expect("REASONS").0;
+    let reasons = reasons.split('"').skip(1).step_by(2).chain(["connection-full"]);
+    let mut stats = fields(&source("src/server/tally.rs"));
+    stats.extend(reasons.map(|reason| format!("calls-refused-{reason}")));
+    let (_, statistics) = session.split_once("fn with_statistics").expect("with_statistics");
+    stats.extend(fields(statistics).into_iter().filter(|name| name != "round-trip-us"));
+    assert_eq!(words("Fields of stats"), stats);
+}
+
+#[test]
+fn the_exit_statuses_of_pptp_rsctl_are_those_of_its_help() {
+    let help = rsctl_help();
+    let statuses = help.split_once("Exit status: ").expect("statuses").1;
+    for status in heads(&page("pptp-rsctl.8"), "EXIT STATUS") {
+        assert!(statuses.contains(&format!("{status} ")), "{status}: {statuses}");
+    }
+    assert_eq!(statuses.matches(char::is_numeric).count(), heads(&page("pptp-rsctl.8"), "EXIT STATUS").len());
+}
+
+#[test]
+fn what_is_quoted_from_the_programs_is_said() {
+    let said = sources::texts(&["crates/pptp-rsd/src", "crates/pptp-core/src/control"]).expect("the sources");
+    let (server, rsctl) = (page("pptp-rsd.8"), page("pptp-rsctl.8"));
+    let parts = ["When it starts", "Connections and calls", "Why a call is refused", "Reloading and ending"]
+        .map(|part| server.part(part));
+    let items: Vec<_> = parts.iter().chain([&rsctl.part("DIAGNOSTICS")]).flat_map(mdoc::Page::items).collect();
+    assert!(items.len() > 20, "{}", items.len());
+    let missing: Vec<_> = items.iter().flat_map(|item| sources::missing(&item.head, &said)).collect();
+    assert_eq!(missing, [""; 0]);
+}
+
+/// A machine that has every file and knows no names.
+struct AllFiles;
+
+impl Surroundings for AllFiles {
+    fn resolve(&self, _: &str) -> Vec<IpAddr> {
+        Vec::new()
+    }
+
+    fn is_program(&self, _: &Path) -> bool {
+        true
+    }
+
+    fn is_readable(&self, _: &Path) -> bool {
+        true
+    }
+}
+
+#[test]
+fn the_examples_are_complete_files_of_settings() {
+    let literals = page("pptp-rsd.conf.5").part("EXAMPLES").literals();
+    let files: Vec<_> = literals.iter().filter(|text| text.starts_with("# /etc/pptp-rsd.conf\n")).collect();
+    assert!(files.len() > 1, "{literals:?}");
+    for file in files {
+        let Ok(Request::Serve(command_line)) = CommandLine::read(["-c".into(), "/f".into()], PathBuf::from("/")) else {
+            panic!("the command line");
+        };
+        let loaded = command_line.load_text(file.as_bytes(), &AllFiles).unwrap_or_else(|errors| panic!("{errors:?}"));
+        assert_eq!(loaded.warnings, [], "{file}");
+    }
+}
