@@ -5,6 +5,7 @@ mod daemon;
 mod dialling;
 mod encryption;
 mod faults;
+mod guides;
 mod mschap;
 mod placing;
 mod pptpd_files;
