@@ -99,21 +99,30 @@ fn fields(source: &str) -> BTreeSet<String> {
     names.into_iter().filter_map(|rest| rest.split('"').next()).map(String::from).collect()
 }
 
+/// The words between backticks in the first column of the table at the head of a source.
+fn documented(source: &str) -> BTreeSet<String> {
+    let rows = source.lines().filter_map(|line| line.strip_prefix("//! | ")?.split('|').next());
+    rows.flat_map(|cell| cell.split('`').skip(1).step_by(2)).map(String::from).collect()
+}
+
 #[test]
-fn the_fields_of_calls_and_counts_are_all_there_and_no_others() {
+fn the_fields_of_calls_tunnels_and_stats_are_all_there_and_no_others() {
     let page = page("pptp-rsctl.8");
     let words = |part: &str| -> BTreeSet<String> {
         heads(&page, part).iter().flat_map(|head| head.split(", ")).map(String::from).collect()
     };
-    let session = source("src/server/session.rs");
-    assert_eq!(words("Fields of a call"), fields(&session));
+    assert_eq!(words("Fields of a call"), fields(&source("src/server/session.rs")));
+    let counts = words("Counts of a call and of a tunnel");
+    assert_eq!(counts, fields(&source("../pptp-datapath/src/report.rs")));
+    let mut tunnels = documented(&source("../pptp-datapath/src/tunnels.rs"));
+    assert!(tunnels.remove("bytes-received"), "{tunnels:?}");
+    assert_eq!(words("Fields of a tunnel"), tunnels);
     let refusal = source("src/server/refusal.rs");
     let reasons = refusal.split_once("REASONS").and_then(|(_, rest)| rest.split_once("];")).expect("REASONS").0;
     let reasons = reasons.split('"').skip(1).step_by(2).chain(["connection-full"]);
     let mut stats = fields(&source("src/server/tally.rs"));
     stats.extend(reasons.map(|reason| format!("calls-refused-{reason}")));
-    let (_, statistics) = session.split_once("fn with_statistics").expect("with_statistics");
-    stats.extend(fields(statistics).into_iter().filter(|name| name != "round-trip-us"));
+    stats.extend(counts.into_iter().filter(|name| name != "round-trip-us"));
     assert_eq!(words("Fields of stats"), stats);
 }
 
@@ -121,10 +130,27 @@ fn the_fields_of_calls_and_counts_are_all_there_and_no_others() {
 fn the_exit_statuses_of_pptp_rsctl_are_those_of_its_help() {
     let help = rsctl_help();
     let statuses = help.split_once("Exit status: ").expect("statuses").1;
-    for status in heads(&page("pptp-rsctl.8"), "EXIT STATUS") {
-        assert!(statuses.contains(&format!("{status} ")), "{status}: {statuses}");
-    }
-    assert_eq!(statuses.matches(char::is_numeric).count(), heads(&page("pptp-rsctl.8"), "EXIT STATUS").len());
+    let numbers: Vec<_> = statuses.matches(char::is_numeric).map(String::from).collect();
+    assert_eq!(heads(&page("pptp-rsctl.8"), "EXIT STATUS"), numbers);
+}
+
+/// The words behind this text, wherever it is, up to the next quote.
+fn words_behind<'a>(script: &'a str, before: &str) -> BTreeSet<&'a str> {
+    let all = script.split(before).skip(1).filter_map(|rest| rest.split(['\'', '"']).next());
+    all.flat_map(str::split_whitespace).collect()
+}
+
+#[test]
+fn the_completion_of_bash_knows_the_commands_and_options_of_pptp_rsctl() {
+    let (script, help) = (source("../../packaging/pptp-rsctl.bash"), rsctl_help());
+    let commands = column(&help, 2, RSCTL_COLUMN).into_iter().filter(|head| !head.starts_with('-'));
+    let commands: BTreeSet<_> = commands.filter_map(|head| head.split(' ').next().map(String::from)).collect();
+    assert_eq!(words_behind(&script, "'') choices='"), commands.iter().map(String::as_str).collect());
+    let options = mdoc::options(&help).into_iter().filter(|option| option.starts_with("--")).collect::<BTreeSet<_>>();
+    let offered =
+        ["choices='", "choices=\"$choices "].map(|before| words_behind(&script, before)).into_iter().flatten();
+    let offered = offered.filter(|word| word.starts_with("--"));
+    assert_eq!(offered.map(String::from).collect::<BTreeSet<_>>(), options);
 }
 
 #[test]
