@@ -2,7 +2,7 @@
 # build-guests.sh - build what the guests load, into target/guest (or $GUEST_BUILD):
 #   plugin/VERSION/pptp-rs.so        the plugin, for each pppd: this machine's and the one in the other release's tree
 #   plugin/VERSION/connect-time.so   a plugin that times connect(), for the benchmark
-#   bin/                             the programs of the test kit (the fake PPTP server and the like), pptp-rsd and pptp-rsctl
+#   bin/                             the programs of the test kit (the fake PPTP server and the like), pptp-rsd, pptp-rsctl and pptp-rs-setup
 set -euo pipefail
 repo=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.." && pwd)
 cache=${PPTP_RS_CACHE:-/var/cache/pptp-rs}
@@ -26,8 +26,8 @@ build_plugin() {
 
 build_programs() {
   local program
-  cargo build --release --package pptp-testkit --package pptp-rsd --bins --quiet
-  for program in crates/pptp-testkit/src/bin/* pptp-rsd pptp-rsctl; do
+  cargo build --release --package pptp-testkit --package pptp-rsd --package pptp-setup --bins --quiet
+  for program in crates/pptp-testkit/src/bin/* pptp-rsd pptp-rsctl pptp-rs-setup; do
     program=${program##*/} program=${program%.rs}
     install -D -m 755 "$target/release/$program" "$out/bin/$program"
     echo "built $out/bin/$program"

@@ -11,5 +11,6 @@ mod placing;
 mod pptpd_files;
 mod radius;
 mod secrets;
+mod setup;
 mod statistics;
 mod visible;

@@ -1,0 +1,87 @@
+//! The commands start and stop.
+
+use std::path::Path;
+use std::time::Duration;
+
+use pptp_io::children::Ending;
+use pptp_io::words;
+
+use crate::account::{Account, End};
+use crate::files::Store;
+use crate::name::Name;
+use crate::pppd::{self, More, Reason};
+use crate::profile::Summary;
+use crate::running::{self, Running};
+use crate::{Failure, profiles, say};
+
+/// How long a connection may take to come up: longer than all that pppd and the plugin wait for, one after the other.
+const STARTING: Duration = Duration::from_secs(180);
+
+/// How long pppd may take to end.
+const STOPPING: Duration = Duration::from_secs(15);
+
+/// Connects, and says by which interface.
+pub(crate) fn start(name: &Name) -> Result<(), Failure> {
+    let summary = find(name)?;
+    if let Some(running) = running(&summary) {
+        return say(&format!("{name} is up already: {running}\n"));
+    }
+    let mut account = Account::default();
+    let reason = run(&["call", name.as_str(), "updetach"], STARTING, |line| {
+        account.take(line);
+        More::Wanted
+    })?;
+    match end(reason) {
+        Some(End::Status(0)) => say(&came_up(name, &account, running(&summary))),
+        Some(end) => Err(Failure::Failed(format!("{name} does not connect. {}", account.fault(end)))),
+        None => Err(Failure::Failed("interrupted".into())),
+    }
+}
+
+fn came_up(name: &Name, account: &Account, running: Option<Running>) -> String {
+    let interface = running.and_then(|running| running.interface).or_else(|| account.interface.clone());
+    let interface = interface.unwrap_or_else(|| "its interface".into());
+    match account.addresses() {
+        Some((local, remote)) => format!("{name} is up: {interface}, {local} here, {remote} there\n"),
+        None => format!("{name} is up: {interface}\n"),
+    }
+}
+
+/// Disconnects.
+pub(crate) fn stop(name: &Name) -> Result<(), Failure> {
+    let summary = find(name)?;
+    let Some(running) = running(&summary) else { return say(&format!("{name} is not up\n")) };
+    running::stop(&running, STOPPING).map_err(|error| format!("cannot stop {running}: {}", words(&error)))?;
+    say(&format!("{name} is down\n"))
+}
+
+/// A profile that can be run here.
+pub(crate) fn find(name: &Name) -> Result<Summary, Failure> {
+    profiles::needs_root(Path::new("/"))?;
+    let summary = profiles::find(&Store::new(Path::new("/")), name)?;
+    if summary.link_name.is_none() {
+        return Err(Failure::Failed(format!("{name} has no linkname, by which its pppd could be found")));
+    }
+    Ok(summary)
+}
+
+/// Its pppd, if it runs.
+pub(crate) fn running(summary: &Summary) -> Option<Running> {
+    summary.link_name.as_deref().and_then(running::find)
+}
+
+/// [`pppd::run`], its errors in words.
+pub(crate) fn run(arguments: &[&str], limit: Duration, listen: impl FnMut(&str) -> More) -> Result<Reason, Failure> {
+    let failed = |error| Failure::Failed(format!("cannot run pppd: {}", words(&error)));
+    pppd::run(arguments, limit, listen).map_err(failed)
+}
+
+/// How it has ended, unless this program was told to end.
+pub(crate) const fn end(reason: Reason) -> Option<End> {
+    match reason {
+        Reason::Itself(Ending::Status(status)) => Some(End::Status(status)),
+        Reason::Itself(Ending::Signal(signal)) => Some(End::Killed(signal)),
+        Reason::Enough | Reason::TooLate => Some(End::TooLate),
+        Reason::Interrupted => None,
+    }
+}

@@ -1,0 +1,140 @@
+//! The commands that are about files: create, list, show, delete.
+
+use std::path::Path;
+
+use crate::Failure;
+use crate::arguments::{Create, Existing};
+use crate::files::Store;
+use crate::name::Name;
+use crate::password::{self, Source};
+use crate::profile::{Summary, printable};
+use crate::{running, say, secrets};
+
+/// Makes a profile, or changes nothing.
+pub(crate) fn create(wish: &Create) -> Result<(), Failure> {
+    let Create { root, profile, password_file, existing, .. } = wish;
+    let (name, store) = (&profile.name, Store::new(root));
+    needs_root(root)?;
+    // Before somebody is asked for a password in vain.
+    refuse_to_replace(&store, name, *existing)?;
+    let source = password_file.as_deref().map_or(Source::Input, Source::File);
+    let secret = password::read(&source)?;
+    let lock = store.lock()?;
+    refuse_to_replace(&store, name, *existing)?;
+    let before = store.read_secrets()?;
+    let whole = secrets::add(&before, name, profile.user.as_bytes(), &secret)
+        .map_err(|why| format!("{} stays as it is: {why}", store.secrets().display()))?;
+    store.write(&lock, name, &profile.text(), &whole)?;
+    drop(lock);
+    let hint = if password::has_doubtful_letters(&secret) { IN_LATIN_1 } else { "" };
+    say(&format!(
+        "{name} is made: \"pptp-rs-setup start {name}\" connects, \"pptp-rs-setup test {name}\" tries\n{hint}"
+    ))
+}
+
+const IN_LATIN_1: &str = "The password has letters that are not ASCII. pppd takes each of its bytes for a letter: for a server that is not \
+     pppd, give it in Latin-1, with --password-file\n";
+
+/// Files of the machine that runs are root's.
+pub(crate) fn needs_root(root: &Path) -> Result<(), Failure> {
+    if root == Path::new("/") && !nix::unistd::geteuid().is_root() {
+        return Err(Failure::Failed("only root may do that".into()));
+    }
+    Ok(())
+}
+
+fn refuse_to_replace(store: &Store, name: &Name, existing: Existing) -> Result<(), Failure> {
+    if existing == Existing::Kept && store.read_peer(name)?.is_some() {
+        return Err(Failure::Failed(format!(
+            "there is a profile {name} ({}); --force replaces it",
+            store.peer(name).display()
+        )));
+    }
+    Ok(())
+}
+
+/// What a profile's file says.
+pub(crate) fn find(store: &Store, name: &Name) -> Result<Summary, Failure> {
+    let text = store.read_peer(name)?;
+    let text = text.ok_or_else(|| format!("there is no profile {name} ({})", store.peer(name).display()))?;
+    Ok(Summary::read(&text))
+}
+
+/// Removes what [`create`] has made.
+pub(crate) fn delete(root: &Path, name: &Name) -> Result<(), Failure> {
+    needs_root(root)?;
+    let store = Store::new(root);
+    let lock = store.lock()?;
+    if !find(&store, name)?.made_here {
+        let path = store.peer(name);
+        return Err(Failure::Failed(format!("{} was not made by this program: it stays", path.display())));
+    }
+    let secrets = store.read_secrets()?;
+    let left = secrets::remove(&secrets, name);
+    store.remove(&lock, name, left.as_ref().map(|left| left.as_slice()))?;
+    say(&format!("{name} is removed\n"))
+}
+
+/// All profiles, as a table.
+pub(crate) fn list(root: &Path) -> Result<String, Failure> {
+    needs_root(root)?;
+    let mut rows = vec![["NAME", "SERVER", "USER", "STATE"].map(String::from)];
+    for (name, summary) in Store::new(root).profiles()? {
+        let server = printable(summary.server.as_deref().unwrap_or_default().as_bytes());
+        rows.push([name.to_string(), server, summary.user_text(), state(root, &summary)]);
+    }
+    Ok(table(&rows))
+}
+
+/// Columns as wide as they have to be.
+fn table<const N: usize>(rows: &[[String; N]]) -> String {
+    let widths: [usize; N] = std::array::from_fn(|column| {
+        rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)
+    });
+    let mut text = String::new();
+    for row in rows {
+        let cells = row.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}  "));
+        text.push_str(cells.collect::<String>().trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+/// What a profile says, line by line; never its password.
+pub(crate) fn show(root: &Path, name: &Name) -> Result<String, Failure> {
+    needs_root(root)?;
+    let store = Store::new(root);
+    let summary = find(&store, name)?;
+    let has_secret = summary.secret(&store.read_secrets()?).is_some();
+    let value = |text: &Option<String>| printable(text.as_deref().unwrap_or("-").as_bytes());
+    let file = store.peer(name).display().to_string();
+    let rows = [
+        ["file", &if summary.made_here { file } else { format!("{file} (not made by pptp-rs-setup)") }],
+        ["server", &value(&summary.server)],
+        ["user", &summary.user_text()],
+        ["password", if has_secret { "in chap-secrets" } else { "not in chap-secrets" }],
+        ["encryption", if summary.requires_encryption { "required" } else { "not required" }],
+        ["data path", summary.datapath.as_deref().unwrap_or("auto")],
+        ["default route", if summary.default_route { "the tunnel" } else { "untouched" }],
+        ["plugin", &value(&summary.plugin)],
+        ["state", &state(root, &summary)],
+    ];
+    Ok(table(&rows.map(|row| row.map(String::from))))
+}
+
+/// Whether the tunnel of a profile is up; below another root nothing runs.
+fn state(root: &Path, summary: &Summary) -> String {
+    let running = if root == Path::new("/") { summary.link_name.as_deref().and_then(running::find) } else { None };
+    running.map_or_else(|| "down".into(), |running| format!("up, {running}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_has_columns_as_wide_as_they_have_to_be() {
+        let rows = [["NAME", "USER"], ["a-long-one", "\u{e9}"], ["b", ""]].map(|row| row.map(String::from));
+        assert_eq!(table(&rows), "NAME        USER\na-long-one  \u{e9}\nb\n");
+    }
+}
