@@ -6,6 +6,12 @@ use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
+/// How long what is to happen may take on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Questions that can be asked again.
+const QUERIES: [&str; 2] = ["statistics", "counters"];
+
 /// One end: a process that plays pppd, in a namespace of its own.
 pub(crate) struct End {
     process: Child,
@@ -47,8 +53,17 @@ impl End {
         end
     }
 
-    /// Says something to the end, and gives its answer.
+    /// Says something to the end, and gives its answer. A plugin does not wait long for an engine, which may be slow here.
     pub(crate) fn ask(&mut self, line: &str) -> String {
+        let mut answer = self.ask_once(line);
+        let begin = Instant::now();
+        while answer == "error the engine does not answer" && QUERIES.contains(&line) && begin.elapsed() < PATIENCE {
+            answer = self.ask_once(line);
+        }
+        answer
+    }
+
+    fn ask_once(&mut self, line: &str) -> String {
         let input = self.input.as_mut().unwrap();
         writeln!(input, "{line}").unwrap();
         let mut answer = String::new();
@@ -103,9 +118,20 @@ impl End {
         assert!(ip.wait().unwrap().success());
     }
 
-    /// How many of five pings are answered.
+    /// How many of five pings are answered; waits long for all of them.
     pub(crate) fn pings(&self, address: &str) -> usize {
-        let output = self.command("ping", &format!("-c 5 -i 0.05 -W 1 {address}")).output().unwrap();
+        self.pings_within(PATIENCE, address)
+    }
+
+    /// The same of pings that are not to be answered.
+    pub(crate) fn futile_pings(&self, address: &str) -> usize {
+        self.pings_within(Duration::from_secs(1), address)
+    }
+
+    fn pings_within(&self, limit: Duration, address: &str) -> usize {
+        // All at once. When one was answered, ping waits for the others as long as its interval; when none was, for -W.
+        let limit = limit.as_secs();
+        let output = self.command("ping", &format!("-c 5 -l 5 -i {limit} -W {limit} {address}")).output().unwrap();
         let text = String::from_utf8_lossy(&output.stdout);
         text.lines().filter(|line| line.contains("bytes from")).count()
     }
@@ -140,6 +166,13 @@ impl End {
         self.counters()[name]
     }
 
+    /// Packets for which the engine's socket had no room, as a busy machine may have it.
+    pub(crate) fn dropped_by_socket(&self) -> u64 {
+        let sockets = self.run("cat", "/proc/net/raw");
+        let drops = sockets.lines().skip(1).filter_map(|line| line.split_whitespace().last()?.parse::<u64>().ok());
+        drops.sum()
+    }
+
     /// Packets and bytes sent, packets and bytes received, by the interface's account.
     pub(crate) fn interface_counters(&self) -> [u64; 4] {
         let text = self.run("ip", &format!("-s link show {}", self.interface));
@@ -172,6 +205,12 @@ impl End {
     pub(crate) fn kill(&mut self) {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
+    }
+
+    /// Waits until packets pass outside the tunnel: an interface that was taken up drops them for a moment.
+    pub(crate) fn await_cable(&self, peer: &Self) {
+        let ping = format!("-q -c 1 -W 1 {}", peer.outer);
+        eventually("the cable carries", || self.command("ping", &ping).output().unwrap().status.success());
     }
 
     /// Puts addresses on the unit's interface, and takes it up.
@@ -219,6 +258,7 @@ fn ends_of(kind: (&str, &str)) -> [End; 2] {
         end.ip(&format!("addr add {}/24 dev cable", end.outer));
         end.ip("link set cable up");
     }
+    one.await_cable(&two);
     [one, two]
 }
 
@@ -229,7 +269,11 @@ pub(crate) fn tunnel(batching: &str, options: &str) -> [End; 2] {
 
 /// The same, of this program.
 pub(crate) fn tunnel_of(kind: (&str, &str), options: &str) -> [End; 2] {
-    let mut ends = ends_of(kind);
+    tunnel_between(ends_of(kind), options)
+}
+
+/// The same, between these.
+pub(crate) fn tunnel_between(mut ends: [End; 2], options: &str) -> [End; 2] {
     let peers = [ends[1].outer.clone(), ends[0].outer.clone()];
     bring_up(&mut ends, [&peers[0], &peers[1]], options);
     ends
@@ -254,11 +298,11 @@ fn bring_up(ends: &mut [End; 2], peers: [&str; 2], options: &str) {
     two.configure(one);
 }
 
-/// Waits until something is so, for two seconds at most.
+/// Waits until something is so.
 pub(crate) fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
     let begin = Instant::now();
     while !is_so() {
-        assert!(begin.elapsed() < Duration::from_secs(2), "{what} has not happened");
+        assert!(begin.elapsed() < PATIENCE, "{what} has not happened");
         std::thread::sleep(Duration::from_millis(10));
     }
 }

@@ -74,7 +74,7 @@ fn each_host_has_its_own_call_and_numbers() {
     }
     for host in [1, 2] {
         engine.tell(&format!("choose {host}"));
-        assert_eq!(engine.ask("read channel"), "none");
+        assert_eq!(engine.ask("quiet read channel"), "none");
     }
 }
 
@@ -91,7 +91,7 @@ fn what_comes_before_the_channel_is_kept_for_it() {
         assert_eq!(engine.ask("read channel"), format!("c021{content:02x}"));
     }
     // More are not kept.
-    assert_eq!(engine.ask("read channel"), "none");
+    assert_eq!(engine.ask("quiet read channel"), "none");
     peer.tell(&data(17, 20, 0xee));
     assert_eq!(engine.ask("read channel"), "c021ee");
 }
@@ -172,7 +172,7 @@ fn a_host_that_never_had_its_call_leaves_nothing() {
     let line = format!("host {} {} 17 {PEERS}", engine.outer, peer.outer);
     eventually("the call is free", || engine.ask(&line) == "ok");
     take(&mut engine, &peer, 17);
-    assert_eq!(engine.ask("read channel"), "none");
+    assert_eq!(engine.ask("quiet read channel"), "none");
 }
 
 #[test]
@@ -205,7 +205,7 @@ fn strangers_are_counted_and_not_heard() {
     peer.tell(&data(17, 0, 0xaa));
     assert_eq!(engine.ask("read channel"), "c021aa");
     assert_eq!((engine.counter("strangers"), engine.counter("unknown-calls")), (2, 1));
-    assert_eq!(engine.ask("read channel"), "none");
+    assert_eq!(engine.ask("quiet read channel"), "none");
 }
 
 #[test]

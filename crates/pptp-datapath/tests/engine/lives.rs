@@ -35,7 +35,7 @@ fn a_killed_pppd_is_the_end_of_its_engine_and_interface() {
     let engine = one.engine().unwrap();
     one.kill();
     eventually("the engine ends", || !is_running(engine));
-    assert_eq!(two.pings(&one.inner), 0);
+    assert_eq!(two.futile_pings(&one.inner), 0);
 }
 
 #[test]
@@ -78,13 +78,13 @@ fn the_end_of_the_life_line_is_a_hang_up_and_the_unit_takes_another_call() {
     for end in [&mut one, &mut two] {
         end.tell("close life-line");
         assert_eq!(end.ask("read channel"), "end");
-        assert_eq!(end.ask("read unit"), "none");
+        assert_eq!(end.ask("quiet read unit"), "none");
         // What pppd still says, as it does before it closes a link that was encrypted, is no broken pipe.
         end.tell("write channel c0210501000400000000");
     }
     assert!(has_interface(&one));
     let begin = one.processor_time();
-    assert_eq!(one.pings(&two.inner), 0);
+    assert_eq!(one.futile_pings(&two.inner), 0);
     assert!(one.processor_time() - begin < 20, "it spins");
     let addresses = [one.outer.clone(), two.outer.clone()];
     one.tell(&format!("channel {} {} 300 301", addresses[0], addresses[1]));
@@ -125,13 +125,13 @@ fn a_plugin_waits_a_second_for_an_answer_and_a_late_one_confuses_nothing() {
     kill(engine, Signal::SIGSTOP).unwrap();
     let begin = Instant::now();
     assert_eq!(one.ask("idle"), "error the engine does not answer");
-    assert!((900..2500).contains(&begin.elapsed().as_millis()));
+    assert!((900..4500).contains(&begin.elapsed().as_millis()));
     // Not a second for each question.
     let begin = Instant::now();
     for _ in 0..5 {
         assert_eq!(one.ask("idle"), "error the engine does not answer");
     }
-    assert!((400..2000).contains(&begin.elapsed().as_millis()));
+    assert!((400..4500).contains(&begin.elapsed().as_millis()));
     kill(engine, Signal::SIGCONT).unwrap();
     eventually("the engine answers again", || !one.ask("statistics").starts_with("error"));
     assert!(one.counters().contains_key("received"));

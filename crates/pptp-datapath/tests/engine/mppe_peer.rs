@@ -112,10 +112,19 @@ impl Peer {
         self.encryptor.handle_reset_request();
     }
 
-    /// The next frame that comes, if any does.
+    /// The next frame.
     pub(crate) fn frame(&mut self) -> Option<Vec<u8>> {
+        self.next_frame("gre-read")
+    }
+
+    /// The next frame, where there should be none.
+    pub(crate) fn stray_frame(&mut self) -> Option<Vec<u8>> {
+        self.next_frame("quiet gre-read")
+    }
+
+    fn next_frame(&mut self, question: &str) -> Option<Vec<u8>> {
         loop {
-            let packet = self.end.ask("gre-read");
+            let packet = self.end.ask(question);
             match packet.get(..4)? {
                 "3001" => return Some(bytes(&packet[24..])),
                 "3081" => return Some(bytes(&packet[32..])),
@@ -148,13 +157,22 @@ pub(crate) fn say(engine: &mut End, framing: Framing, frame: &[u8]) {
 
 /// What the kernel's PPP or pppd hears on its side: protocol and information.
 pub(crate) fn hear(engine: &mut End, framing: Framing) -> Option<Vec<u8>> {
+    hear_next(engine, framing, "")
+}
+
+/// The same where there may be nothing more.
+pub(crate) fn hear_rest(engine: &mut End, framing: Framing) -> Option<Vec<u8>> {
+    hear_next(engine, framing, "quiet ")
+}
+
+fn hear_next(engine: &mut End, framing: Framing, how: &str) -> Option<Vec<u8>> {
     match framing {
-        Framing::Unit => match engine.ask("read unit").as_str() {
+        Framing::Unit => match engine.ask(&format!("{how}read unit")).as_str() {
             "none" => None,
             frame => Some(bytes(frame)),
         },
         Framing::Terminal => {
-            let frames = read_line(engine, 1);
+            let frames = read_frames(engine, 1, &format!("{how}line-read"));
             let frame = frames.first()?;
             Some(frame.strip_prefix(&[0xff, 3]).unwrap_or(frame).to_vec())
         }
@@ -169,13 +187,17 @@ pub(crate) fn write_line(engine: &mut End, frames: &[&[u8]]) {
     engine.tell(&format!("line-write {}", hex(&line)));
 }
 
-/// So many frames from the line, or as many as come.
+/// So many frames from the line, or more if they come together.
 pub(crate) fn read_line(engine: &mut End, count: usize) -> Vec<Vec<u8>> {
+    read_frames(engine, count, "line-read")
+}
+
+fn read_frames(engine: &mut End, count: usize, question: &str) -> Vec<Vec<u8>> {
     let mut decoder = Decoder::new(2000);
     decoder.set_accm(Accm::NONE);
     let mut frames = Vec::new();
     while frames.len() < count {
-        let line = bytes(match engine.ask("line-read").as_str() {
+        let line = bytes(match engine.ask(question).as_str() {
             "none" => break,
             line => line,
         });

@@ -1,9 +1,9 @@
 //! What pppd does with units and channels.
 
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use super::harness::{End, eventually, tunnel};
+use super::harness::{End, Killed, eventually, tunnel};
 
 /// `SC_LOOP_TRAFFIC`.
 const LOOP: &str = "flags 512";
@@ -17,6 +17,11 @@ fn idle(end: &mut End) -> (u64, u64) {
     let answer = end.ask("idle");
     let (transmit, receive) = answer.split_once(' ').unwrap();
     (transmit.parse().unwrap(), receive.parse().unwrap())
+}
+
+/// In milliseconds, as idle times are.
+fn since(begin: Instant) -> u64 {
+    u64::try_from(begin.elapsed().as_millis()).unwrap()
 }
 
 /// Silences what the kernel sends by itself, so that idle times and counters stand still.
@@ -54,7 +59,7 @@ fn a_frame_that_pppd_has_no_room_for_is_counted() {
     one.tell(&format!("write channel {}", frame(1501)));
     one.tell(&format!("write channel {}", frame(1500)));
     assert_eq!(two.ask("read channel"), frame(1500));
-    assert_eq!(two.ask("read channel"), "none");
+    assert_eq!(two.ask("quiet read channel"), "none");
     assert_eq!(two.counter("lost-to-pppd"), 1);
 }
 
@@ -76,15 +81,17 @@ fn a_pass_filter_decides_what_passes_either_way() {
     let [mut one, mut two] = tunnel("batched", "");
     only_ipv4([&mut one, &mut two]);
     one.tell(&format!("filter pass {NOT_ICMP}"));
-    assert_eq!((one.pings(&two.inner), two.pings(&one.inner)), (0, 0));
+    assert_eq!((one.futile_pings(&two.inner), two.futile_pings(&one.inner)), (0, 0));
     one.tell(&format!("filter pass {ICMP}"));
     assert_eq!(one.pings(&two.inner), 5);
     one.tell(&format!("filter pass {OUTBOUND}"));
     let before = one.statistics();
-    assert_eq!(one.pings(&two.inner), 0);
-    let after = one.statistics();
+    assert_eq!(one.futile_pings(&two.inner), 0);
     // As in the kernel, what is received is counted before the filter looks at it.
-    assert_eq!((after[0] - before[0], after[2] - before[2]), (5, 5));
+    eventually("all are counted", || {
+        let after = one.statistics();
+        (after[0] - before[0], after[2] - before[2]) == (5, 5)
+    });
     one.tell(&format!("filter pass {NOT_ICMP}"));
     assert_eq!(one.send("tcp", (&two, &two.inner), "100000").0.split(' ').next(), Some("100000"));
     one.tell("filter pass");
@@ -105,24 +112,26 @@ fn only_what_the_active_filter_accepts_ends_idleness() {
     let (later_transmit, later_receive) = idle(&mut one);
     assert!(later_transmit > transmit && later_receive > receive);
     one.tell(&format!("filter active {OUTBOUND}"));
+    let begin = Instant::now();
     assert_eq!(one.pings(&two.inner), 5);
     let (transmit, receive) = idle(&mut one);
-    assert!(transmit < 300 && receive > later_receive, "{transmit} {receive}");
+    assert!(transmit <= since(begin) && receive > later_receive, "{transmit} {receive}");
     one.tell("filter active");
+    let begin = Instant::now();
     assert_eq!(one.pings(&two.inner), 5);
     let (transmit, receive) = idle(&mut one);
-    assert!(transmit < 300 && receive < 300, "{transmit} {receive}");
+    assert!(transmit <= since(begin) && receive <= since(begin), "{transmit} {receive}");
 }
 
 #[test]
 fn a_network_that_does_not_pass_is_dropped_both_ways() {
     let [mut one, two] = tunnel("batched", "");
     one.tell("np 4 drop");
-    assert_eq!((one.pings(&two.inner), two.pings(&one.inner)), (0, 0));
+    assert_eq!((one.futile_pings(&two.inner), two.futile_pings(&one.inner)), (0, 0));
     assert_eq!(one.pings(&two.inner6), 5);
     one.tell("np 4 pass");
     one.tell("np 6 drop");
-    assert_eq!((one.pings(&two.inner), one.pings(&two.inner6)), (5, 0));
+    assert_eq!((one.pings(&two.inner), one.futile_pings(&two.inner6)), (5, 0));
 }
 
 #[test]
@@ -151,10 +160,10 @@ fn tcp_in_loop_mode_comes_as_single_complete_packets() {
     only_ipv4([&mut one, &mut two]);
     one.tell(LOOP);
     // It cannot connect; the first packet is what pppd would dial for.
-    let mut source =
-        one.command("timeout", &format!("1 {} tcp-source {} 9 1", env!("CARGO_BIN_EXE_tunnel-traffic"), two.inner));
-    assert!(!source.status().unwrap().success());
+    let source = one.command(env!("CARGO_BIN_EXE_tunnel-traffic"), &format!("tcp-source {} 9 1", two.inner)).spawn();
+    let source = Killed(source.unwrap());
     let frame = one.ask("read unit");
+    drop(source);
     assert!(frame.starts_with("00214500"), "{frame}");
     one.tell("flags 0");
     let before = two.statistics();

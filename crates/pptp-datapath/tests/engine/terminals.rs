@@ -1,7 +1,7 @@
 //! Channels whose frames pass through a terminal; the test plays the kernel's PPP at its slave.
 
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -215,11 +215,9 @@ fn a_full_terminal_on_a_shared_port_loses_only_its_own() {
 #[test]
 fn the_end_of_the_life_line_is_a_hang_up() {
     let [mut one, _two] = terminals("");
-    assert_eq!(one.ask("line-read"), "none");
-    let begin = Instant::now();
+    assert_eq!(one.ask("quiet line-read"), "none");
     one.tell("close life-line");
     assert_eq!(one.ask("line-read"), "end");
-    assert!(begin.elapsed() < Duration::from_secs(1));
     assert!(one.ask("counters").starts_with("error"));
 }
 

@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use super::harness::{End, eventually, tunnel};
+use super::harness::{End, ends, eventually, tunnel, tunnel_between};
 
 /// A TCP transfer, in bytes.
 const BULK: &str = "20000000";
@@ -19,6 +19,16 @@ fn assert_in_order(one: &End, to: (&End, &str)) {
     let numbers: Vec<u32> = seen.split_whitespace().map(|word| word.parse().unwrap()).collect();
     assert_eq!(numbers[1..], [0, 0], "{seen}");
     assert!(numbers[0] > 1000, "{seen}");
+}
+
+/// That the second gets all that the first has sent, but for what a busy machine's kernel loses on the way: packets for
+/// which the socket has no room, and those that another processor overtakes by more than the engine waits.
+fn assert_all_arrives([from, to]: [&mut End; 2]) {
+    eventually("all that was sent arrives", || {
+        let ([sent, sent_bytes, ..], [.., received, received_bytes]) = (from.statistics(), to.statistics());
+        let (missing, lost) = (to.counter("missing"), to.dropped_by_socket() + to.counter("stale"));
+        sent == received + missing && missing <= lost && (missing > 0 || sent_bytes == received_bytes)
+    });
 }
 
 #[test]
@@ -54,13 +64,11 @@ fn udp_arrives_in_order_in_both_directions_at_once_and_the_engines_lose_nothing(
         }
         scope.spawn(|| assert_in_order(&two, (&one, &one.inner)));
     });
-    eventually("all that was sent arrives", || {
-        let [sent, sent_bytes, ..] = one.statistics();
-        let [.., received, received_bytes] = two.statistics();
-        sent > 2000 && (sent, sent_bytes) == (received, received_bytes)
-    });
+    assert_all_arrives([&mut one, &mut two]);
+    assert_all_arrives([&mut two, &mut one]);
+    assert!(one.statistics()[0] > 2000);
     for end in [&mut one, &mut two] {
-        for name in ["missing", "stale", "malformed", "duplicate", "implausible", "malformed-frames", "unsendable"] {
+        for name in ["malformed", "duplicate", "implausible", "malformed-frames", "unsendable"] {
             assert_eq!(end.counter(name), 0, "{name}");
         }
     }
@@ -84,9 +92,8 @@ fn statistics_are_those_of_the_interface_to_the_byte() {
 fn statistics_count_segments_where_the_interface_counts_trains() {
     let [mut one, mut two] = tunnel("batched", "");
     assert_whole(&one, (&two, &two.inner));
-    eventually("all that was sent arrives", || {
-        one.statistics()[..2] == two.statistics()[2..] && two.statistics()[..2] == one.statistics()[2..]
-    });
+    assert_all_arrives([&mut one, &mut two]);
+    assert_all_arrives([&mut two, &mut one]);
     let payload: u64 = BULK.parse().unwrap();
     let [packets, bytes, ..] = one.statistics();
     // A header of 20 bytes of IP and 32 of TCP with each of at most 1408 bytes.
@@ -114,12 +121,15 @@ fn smaller_mtus_inside_and_outside_are_no_hindrance() {
 
 #[test]
 fn a_slow_network_below_holds_senders_back_instead_of_losing() {
-    let [mut one, mut two] = tunnel("batched", "");
-    one.run("tc", "qdisc add dev cable root tbf rate 100mbit burst 64k limit 3m");
+    let ends = ends("batched");
+    // Before there is a tunnel: while a queue takes another's place, packets are dropped.
+    ends[0].run("tc", "qdisc add dev cable root tbf rate 100mbit burst 64k limit 3m");
+    let [mut one, mut two] = tunnel_between(ends, "");
     assert_whole(&one, (&two, &two.inner));
-    eventually("all that was sent arrives", || one.statistics()[..2] == two.statistics()[2..]);
-    assert_eq!(two.counter("missing"), 0);
+    assert_all_arrives([&mut one, &mut two]);
     assert_eq!(one.counter("unsendable"), 0);
+    let queue = one.run("tc", "-s qdisc show dev cable");
+    assert!(queue.contains("(dropped 0,"), "{queue}");
 }
 
 #[test]
