@@ -195,3 +195,16 @@ fn the_examples_are_complete_files_of_settings() {
         assert_eq!(loaded.warnings, [], "{file}");
     }
 }
+
+/// The names of fields (`name=`), in their order.
+fn names(text: &str) -> Vec<&str> {
+    text.split_whitespace().filter_map(|word| Some(word.split_once('=')?.0)).collect()
+}
+
+#[test]
+fn the_line_at_the_end_of_a_call_has_the_fields_that_it_has() {
+    let shown = page("pptp-rsd.8").part("LOGGING").literals().concat();
+    let session = source("src/server/session.rs");
+    let (_, line) = session.split_once("\"session {} ended: ").expect("the line");
+    assert_eq!(names(&shown), names(line.split('"').next().unwrap_or_default()));
+}

@@ -24,7 +24,7 @@ const PLAIN: [&str; 17] =
     ["Ad", "Ar", "Cm", "Dv", "Em", "Er", "Ev", "Ic", "Li", "Lk", "Nd", "No", "Pa", "Sy", "Ta", "Va", "Mt"];
 
 /// Macros that show nothing, whatever their arguments are.
-const SILENT: [&str; 12] = ["Bd", "Bk", "Bl", "Dd", "Dt", "Ed", "Ek", "El", "Os", "Pp", "Sh", "Ss"];
+const SILENT: [&str; 13] = ["Bd", "Bk", "Bl", "Dd", "Dt", "Ed", "Ek", "El", "Os", "Pp", "Sh", "Ss", "br"];
 
 /// Macros that put something before and behind the rest of the line.
 const ENCLOSING: [(&str, &str, &str); 7] = [
