@@ -54,40 +54,28 @@ fn each_keyword_has_its_value_its_default_and_whether_it_needs_a_restart() {
     }
 }
 
-/// The first column of a help's lines that begin with so many blanks.
-fn column(help: &str, indent: usize, width: usize) -> Vec<String> {
-    let begins = |line: &&str| line.len() - line.trim_start().len() == indent;
-    let lines = help.lines().filter(|line| line.starts_with(' ')).filter(begins);
-    lines.map(|line| line.get(indent..width).unwrap_or(line).trim().to_owned()).collect()
-}
-
 #[test]
 fn the_servers_options_are_those_of_its_help() {
-    let help = config::help();
-    let lines = help.lines().filter_map(|line| line.strip_prefix("  "));
-    let wanted: Vec<_> = lines.map(|line| line.get(..30).unwrap_or(line).trim().to_owned()).collect();
-    assert_eq!(heads(&page("pptp-rsd.8"), "OPTIONS"), wanted);
+    assert_eq!(heads(&page("pptp-rsd.8"), "OPTIONS"), mdoc::first_column(&config::help(), 32));
 }
 
-fn rsctl_help() -> String {
+/// pptp-rsctl's help, and what is in its first column.
+fn rsctl() -> (String, Vec<String>) {
     let output = Command::new(env!("CARGO_BIN_EXE_pptp-rsctl")).arg("--help").output().expect("pptp-rsctl");
-    String::from_utf8(output.stdout).expect("text")
+    let help = String::from_utf8(output.stdout).expect("text");
+    let column = mdoc::first_column(&help, 26);
+    (help, column)
 }
-
-/// Where the second column of pptp-rsctl's help begins.
-const RSCTL_COLUMN: usize = 26;
 
 #[test]
 fn the_commands_and_options_of_pptp_rsctl_are_those_of_its_help() {
-    let (help, page) = (rsctl_help(), page("pptp-rsctl.8"));
-    let (options, commands): (Vec<_>, Vec<_>) =
-        column(&help, 2, RSCTL_COLUMN).into_iter().partition(|head| head.starts_with('-'));
+    let ((help, column), page) = (rsctl(), page("pptp-rsctl.8"));
+    let (of_commands, other): (Vec<_>, Vec<_>) = column.into_iter().partition(|head| head.starts_with("--"));
+    let (options, commands): (Vec<_>, Vec<_>) = other.into_iter().partition(|head| head.starts_with('-'));
     assert_eq!(heads(&page, "COMMANDS"), commands);
     assert_eq!(heads(&page, "OPTIONS"), options);
-    let of_commands = page.part("COMMANDS").text();
-    let details = column(&help, 4, RSCTL_COLUMN + 2);
-    assert!(details.len() > 2, "{details:?}");
-    assert!(details.iter().all(|detail| of_commands.contains(detail)), "{details:?}");
+    let text = page.part("COMMANDS").text();
+    assert!(of_commands.len() > 2 && of_commands.iter().all(|option| text.contains(option)), "{of_commands:?}");
     let parts = ["COMMANDS", "OPTIONS"].map(|part| page.part(part).text());
     assert_eq!(parts.iter().flat_map(|text| mdoc::options(text)).collect::<BTreeSet<_>>(), mdoc::options(&help));
 }
@@ -128,7 +116,7 @@ fn the_fields_of_calls_tunnels_and_stats_are_all_there_and_no_others() {
 
 #[test]
 fn the_exit_statuses_of_pptp_rsctl_are_those_of_its_help() {
-    let help = rsctl_help();
+    let (help, _) = rsctl();
     let statuses = help.split_once("Exit status: ").expect("statuses").1;
     let numbers: Vec<_> = statuses.matches(char::is_numeric).map(String::from).collect();
     assert_eq!(heads(&page("pptp-rsctl.8"), "EXIT STATUS"), numbers);
@@ -142,8 +130,8 @@ fn words_behind<'a>(script: &'a str, before: &str) -> BTreeSet<&'a str> {
 
 #[test]
 fn the_completion_of_bash_knows_the_commands_and_options_of_pptp_rsctl() {
-    let (script, help) = (source("../../packaging/pptp-rsctl.bash"), rsctl_help());
-    let commands = column(&help, 2, RSCTL_COLUMN).into_iter().filter(|head| !head.starts_with('-'));
+    let (script, (help, column)) = (source("../../packaging/pptp-rsctl.bash"), rsctl());
+    let commands = column.into_iter().filter(|head| !head.starts_with('-'));
     let commands: BTreeSet<_> = commands.filter_map(|head| head.split(' ').next().map(String::from)).collect();
     assert_eq!(words_behind(&script, "'') choices='"), commands.iter().map(String::as_str).collect());
     let options = mdoc::options(&help).into_iter().filter(|option| option.starts_with("--")).collect::<BTreeSet<_>>();

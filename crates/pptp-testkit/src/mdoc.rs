@@ -125,6 +125,13 @@ pub fn options(text: &str) -> BTreeSet<String> {
     words.map(|word| word.trim_end_matches('.')).filter(is_option).map(String::from).collect()
 }
 
+/// What is in the first column of a help, of so many characters, in the lines that begin with blanks and have something there.
+pub fn first_column(help: &str, width: usize) -> Vec<String> {
+    let lines = help.lines().filter(|line| line.starts_with("  "));
+    let cells = lines.map(|line| line.chars().take(width).collect::<String>().trim().to_owned());
+    cells.filter(|cell| !cell.is_empty()).collect()
+}
+
 fn macro_of(line: &str) -> Option<&str> {
     line.strip_prefix('.')?.split_whitespace().next()
 }
@@ -280,6 +287,12 @@ none
         assert_eq!(page.part("More").text(), "more");
         assert_eq!(page.part("FILES").text(), "none");
         assert_eq!(page.part("NOTHING").text(), "");
+    }
+
+    #[test]
+    fn the_first_column_of_a_help_has_commands_and_options() {
+        let help = "Usage: x\n\n  show ID   one of\n            them\n    --long  \n  -a, -b X\n\nEnd\n";
+        assert_eq!(first_column(help, 12), ["show ID", "--long", "-a, -b X"]);
     }
 
     #[test]
