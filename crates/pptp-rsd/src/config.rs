@@ -77,7 +77,7 @@ pub struct Config {
     pub pppd: PathBuf,
     /// pppd's option file for all calls, in place of its own /etc/ppp/options.
     pub option_file: Option<PathBuf>,
-    /// pppd's line speed in bit/s, as on pptpd's command line for pppd. pppd itself makes no use of it here.
+    /// pptpd's line speed in bit/s. A tunnel has none, so nobody is told.
     pub speed: u32,
     /// A connection that has not sent a good Start-Control-Connection-Request after this time is closed.
     pub stimeout: Duration,

@@ -11,7 +11,7 @@ pub fn version() -> String {
 /// All options, one in a line.
 pub fn help() -> String {
     let mut help = format!(
-        "{}\nUsage: pptp-rsd [options]; all but -c, -h, -v and --check are keywords of the file, too; defaults in brackets:\n\n",
+        "{}\nUsage: pptp-rsd [options]; all but -c, -h, -v and --check are keywords of the file, too:\n\n",
         version()
     );
     for (name, letter, choice) in choices() {
@@ -21,7 +21,7 @@ pub fn help() -> String {
         let default = if default.is_empty() { String::new() } else { format!(" [{default}]") };
         help += &format!("  {:<30} {about}{default}\n", option.trim_end());
     }
-    help + "\nThe command line overrides the file.\n"
+    help + "\nThe command line overrides the file. Defaults are in brackets.\n"
 }
 
 /// What the help tells of an option.

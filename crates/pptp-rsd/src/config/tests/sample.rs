@@ -26,6 +26,15 @@ fn every_keyword_is_in_it_and_right() {
 }
 
 #[test]
+fn what_is_said_to_need_a_restart_does() {
+    let list =
+        SAMPLE.split_once("What needs a restart:\n# ").and_then(|(_, rest)| rest.split_once('.')).expect("a list").0;
+    let read_once: Vec<_> =
+        KEYWORDS.iter().filter(|keyword| keyword.is_read_once()).map(|keyword| keyword.name).collect();
+    assert_eq!(list.split(", ").collect::<Vec<_>>(), read_once);
+}
+
+#[test]
 fn what_is_said_to_be_a_default_is_one() {
     let defaults = SAMPLE.lines().filter_map(|line| line.split_once("Default: "));
     let mut config = Config::default();
