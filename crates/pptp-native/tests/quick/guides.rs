@@ -15,6 +15,7 @@ with_either_pppd! {
     accel_pptp_s_files_work_as_they_are,
     openwrt_s_command_line_works_as_it_is,
     poptop_s_files_and_a_changed_one_of_pptp_linux_s_work,
+    the_readme_s_first_commands_work,
     the_readme_s_first_file_works,
     the_server_guide_s_files_and_commands_work,
 }
@@ -167,6 +168,25 @@ fn the_server_guide_s_files_and_commands_work(version: Version) {
     daemon.signal("TERM");
     assert_eq!(daemon.exit_status(SOON), 0);
     drop(pppd);
+}
+
+fn the_readme_s_first_commands_work(version: Version) {
+    let mut network = network(version);
+    serve_as_accel_pptp(&mut network);
+    let client = &network.client;
+    client.write("/etc/ppp/chap-secrets", "");
+    let commands = block("README.md", "run: first tunnel");
+    let commands = commands.lines().map(|line| line.split("   #").next().unwrap().trim_start_matches("# "));
+    // What is asked on a terminal is read from standard input where there is none.
+    let said = commands.map(|command| client.run(&format!("PATH=/run/bin:$PATH; echo 'open sesame' | {command}")));
+    let said: Vec<String> = said.collect();
+    let known = ["office", "office is up: ppp0"];
+    for (said, known) in said.iter().zip(known) {
+        assert!(said.contains(known), "{known}: {said}");
+    }
+    eventually("a ping is answered", SOON, || (client.pings(1, 56, "192.168.0.1") == 1).then_some(()));
+    client.run("/run/bin/pptp-rs-setup stop office");
+    network.assert_nothing_left();
 }
 
 fn the_readme_s_first_file_works(version: Version) {
