@@ -154,7 +154,7 @@ impl Account {
     }
 
     fn note(&mut self, trouble: Trouble, line: &str) {
-        self.trouble.get_or_insert((trouble, line.to_owned()));
+        self.trouble.get_or_insert((trouble, line.trim_end_matches([':', ' ']).to_owned()));
     }
 
     /// The addresses of both ends, once they are known.
@@ -313,7 +313,7 @@ impl Account {
     fn say(&self, line: &str, end: End) -> String {
         match end {
             End::TooLate => "nothing more has come: it took too long".into(),
-            _ if !line.is_empty() => line.trim_start_matches("pppd: ").to_owned(),
+            _ if !line.is_empty() => line.trim_start_matches("pppd: ").trim_end_matches([':', ' ']).to_owned(),
             End::Status(status) => format!("pppd has ended with status {status}"),
             End::Killed(signal) => format!("signal {signal} has killed pppd"),
         }

@@ -22,7 +22,7 @@ pub(crate) struct Store {
 
 /// No other run changes anything meanwhile.
 #[derive(Debug)]
-pub(crate) struct Locked(Flock<File>);
+pub(crate) struct Locked(#[expect(dead_code, reason = "dropping it unlocks")] Flock<File>);
 
 /// Who may read a file, and whose it is.
 struct Access {

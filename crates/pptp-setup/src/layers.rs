@@ -84,11 +84,11 @@ pub(crate) fn passed(layer: Layer, what: &str) -> String {
     line("ok", layer, what)
 }
 
-/// A layer that has failed, and those behind it.
-pub(crate) fn failed(fault: &Fault) -> String {
+/// A layer that has failed, and those behind it and behind the last that has passed.
+pub(crate) fn failed(fault: &Fault, passed: Option<Layer>) -> String {
     let mut text = line("FAILED", fault.layer, &fault.what);
     text += &format!("{:1$}what to do: {2}\n", "", STATE + TITLE, fault.remedy);
-    for layer in Layer::ALL.into_iter().filter(|layer| *layer > fault.layer) {
+    for layer in Layer::ALL.into_iter().filter(|layer| Some(*layer) > passed.max(Some(fault.layer))) {
         text += &line("not reached", layer, "");
     }
     text
@@ -117,7 +117,11 @@ FAILED       encryption          the server has none
                                  what to do: do without
 not reached  address
 ";
-        assert_eq!(failed(&fault), expected);
+        assert_eq!(failed(&fault, Some(Layer::Authentication)), expected);
+        // pppd may find out about the machine what the layer itself did not show.
+        let fault = Fault { layer: Layer::Machine, ..fault };
+        assert!(failed(&fault, Some(Layer::Encryption)).ends_with("do without\nnot reached  address\n"));
+        let fault = Fault { layer: Layer::Encryption, ..fault };
         assert_eq!(fault.to_string(), "encryption: the server has none; what to do: do without");
     }
 

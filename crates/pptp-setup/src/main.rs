@@ -2,21 +2,22 @@
 //!
 //! What is decided (texts of files, what a log means) is decided in functions that do nothing else.
 
-#![allow(dead_code, reason = "the command test is to come")]
-
 mod account;
 mod arguments;
 mod connect;
 mod files;
 mod help;
 mod layers;
+mod machine;
 mod name;
 mod password;
 mod pppd;
+mod probe;
 mod profile;
 mod profiles;
 mod running;
 mod secrets;
+mod trial;
 mod words;
 
 use std::io::{self, Write};
@@ -66,7 +67,7 @@ fn run() -> Result<(), Failure> {
         Wish::List { root } => say(&profiles::list(&root)?),
         Wish::Show { root, name } => say(&profiles::show(&root, &name)?),
         Wish::Delete { root, name } => profiles::delete(&root, &name),
-        Wish::Test { .. } => Err(Failure::Failed("not yet".into())),
+        Wish::Test { name, limit } => trial::test(&name, limit),
         Wish::Start(name) => connect::start(&name),
         Wish::Stop(name) => connect::stop(&name),
     }

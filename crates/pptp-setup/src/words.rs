@@ -58,11 +58,6 @@ impl<'a> Words<'a> {
         Self { rest: text, at_beginning: true, quoted: None }
     }
 
-    /// Whether the last word ran to the end of the text because a quotation mark is missing.
-    pub(crate) const fn is_open(&self) -> bool {
-        self.quoted.is_some()
-    }
-
     fn take(&mut self) -> Option<u8> {
         let (first, rest) = self.rest.split_first()?;
         self.rest = rest;
@@ -183,16 +178,6 @@ mod tests {
     fn quotation_marks_and_backslashes_keep_what_parts_words() {
         assert_eq!(texts(br##"'a "b' "c 'd" e\ f g"h"i \#j"##), ["a \"b", "c 'd", "e f", "ghi", "#j"]);
         assert_eq!(texts(b"\\n\\t\\s\\x41Z\\x4 \\1011 a\\\nb\\\n c"), ["\n\t AZ\u{4}", "A1", "ab", "c"]);
-    }
-
-    #[test]
-    fn an_open_quotation_mark_is_noticed() {
-        let mut words = Words::new(b"a 'b c\n");
-        assert_eq!(words.by_ref().count(), 2);
-        assert!(words.is_open());
-        let mut words = Words::new(b"a 'b'");
-        assert_eq!(words.by_ref().count(), 2);
-        assert!(!words.is_open());
     }
 
     #[test]
