@@ -184,7 +184,7 @@ pub(crate) static KEYWORDS: &[Keyword] = &[
         's',
         "speed",
         Kind::Number { allowed: 1..=u32::MAX, set: |c, v| c.speed = v },
-        "a line speed in bit/s, which a tunnel does not have: no effect",
+        "a line speed in bit/s; it makes no difference",
     )
     .or("115200"),
     short(
