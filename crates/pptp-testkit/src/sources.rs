@@ -9,12 +9,23 @@ use std::path::Path;
 /// # Errors
 /// A folder or a file cannot be read.
 pub fn texts(folders: &[&str]) -> io::Result<String> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let mut texts = String::new();
-    for folder in folders {
-        collect(&root.join(folder), &mut texts)?;
-    }
+    for_each(folders, |source| literals(source, &mut texts))?;
     Ok(texts)
+}
+
+/// All Rust sources in these folders of the repository, one after the other, with each text on one line; without the tests
+/// at their ends.
+///
+/// # Errors
+/// A folder or a file cannot be read.
+pub fn code(folders: &[&str]) -> io::Result<String> {
+    let mut code = String::new();
+    for_each(folders, |source| {
+        let end = source.find("\n#[cfg(test)]\nmod tests {").unwrap_or(source.len());
+        code += &joined(source.get(..end).unwrap_or_default());
+    })?;
+    Ok(code)
 }
 
 /// The parts of a quoted line between what differs (`...`) that no text has.
@@ -23,13 +34,18 @@ pub fn missing<'a>(line: &'a str, texts: &str) -> Vec<&'a str> {
     parts.filter(|part| !texts.contains(part)).collect()
 }
 
-fn collect(folder: &Path, texts: &mut String) -> io::Result<()> {
+fn for_each(folders: &[&str], mut take: impl FnMut(&str)) -> io::Result<()> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    folders.iter().try_for_each(|folder| collect(&root.join(folder), &mut take))
+}
+
+fn collect(folder: &Path, take: &mut dyn FnMut(&str)) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
         if path.is_dir() {
-            collect(&path, texts)?;
+            collect(&path, take)?;
         } else if path.extension().is_some_and(|extension| extension == "rs") {
-            literals(&fs::read_to_string(&path)?, texts);
+            take(&fs::read_to_string(&path)?);
         }
     }
     Ok(())
