@@ -1,9 +1,10 @@
 //! docs/troubleshooting.md quotes the log: what it quotes is in the source, and nothing that the source warns of is missing.
 
 use std::fs;
-use std::path::{Path, PathBuf};
 
-use crate::pages::{cells, code_spans, page, read, root, sources};
+use pptp_testkit::sources;
+
+use crate::pages::{cells, code_spans, page, root};
 
 /// Pieces of a line that are shorter say nothing.
 const TELLING: usize = 4;
@@ -11,29 +12,14 @@ const TELLING: usize = 4;
 /// What has to be in the document has so many letters without a value between them; only words of other functions have fewer.
 const LINE: usize = 10;
 
-/// All that is logged is in these, as it is written there, but with each text on one line and without tests.
+/// All that can be logged is in it, as it is written there.
 fn source() -> String {
-    let mut files = Vec::new();
-    sources(Path::new("src"), &mut files);
-    for entry in fs::read_dir(root().join("crates")).unwrap() {
-        let name = entry.unwrap().file_name().into_string().unwrap();
-        if !["pptp-testkit", "pptp-native", "pptp-vm"].contains(&name.as_str()) {
-            sources(&PathBuf::from("crates").join(name).join("src"), &mut files);
-        }
-    }
-    files.iter().map(|file| without_tests(&joined(&read(file)))).collect()
-}
-
-fn without_tests(text: &str) -> String {
-    String::from(text.split_once("\n#[cfg(test)]\nmod tests {").map_or(text, |(code, _)| code))
-}
-
-/// A backslash at the end of a line leaves out the blanks that follow.
-fn joined(text: &str) -> String {
-    let mut pieces = text.split("\\\n");
-    let first = pieces.next().map(String::from);
-    let joined = pieces.fold(first.unwrap_or_default(), |all, piece| all + piece.trim_start());
-    joined.replace("\\\"", "\"").replace("{{", "{").replace("}}", "}")
+    let crates =
+        fs::read_dir(root().join("crates")).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let logging = crates.filter(|name| !["pptp-testkit", "pptp-native", "pptp-vm"].contains(&name.as_str()));
+    let folders: Vec<String> = logging.map(|name| format!("crates/{name}/src")).chain([String::from("src")]).collect();
+    let folders: Vec<&str> = folders.iter().map(String::as_str).collect();
+    sources::code(&folders).unwrap().replace("\\\"", "\"")
 }
 
 /// What is between the places of values.

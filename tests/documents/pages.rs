@@ -42,21 +42,6 @@ fn markdown_in(directory: &str) -> Vec<String> {
     names.filter(|name| name.ends_with(".md")).collect()
 }
 
-/// The files of source below a directory, without what is only for tests.
-pub(crate) fn sources(directory: &Path, found: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(root().join(directory)).unwrap() {
-        let entry = entry.unwrap();
-        let path = directory.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            if entry.file_name() != "tests" {
-                sources(&path, found);
-            }
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            found.push(path);
-        }
-    }
-}
-
 impl Page {
     pub(crate) fn blocks(&self) -> Vec<Block> {
         let (mut blocks, mut open) = (Vec::new(), None::<Block>);
