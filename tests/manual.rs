@@ -13,20 +13,28 @@ use options::{Kind, OptionSpec, Right, Settings, Shape, Side, find, table};
 use pptp_testkit::{mdoc, sources};
 
 /// Options of pppd in examples, and whether a value follows.
-const OF_PPPD: [(&str, bool); 14] = [
+const OF_PPPD: [(&str, bool); 22] = [
     ("call", true),
     ("demand", false),
     ("ifname", true),
     ("lcp-echo-failure", true),
     ("lcp-echo-interval", true),
     ("maxfail", true),
+    ("ms-dns", true),
     ("multilink", false),
+    ("name", true),
     ("noauth", false),
+    ("nodefaultroute", false),
     ("persist", false),
     ("plugin", true),
+    ("proxyarp", false),
+    ("refuse-chap", false),
+    ("refuse-mschap", false),
+    ("refuse-pap", false),
     ("remotename", true),
     ("require-mppe", false),
     ("require-mppe-128", false),
+    ("require-mschap-v2", false),
     ("user", true),
 ];
 
@@ -127,6 +135,17 @@ fn the_examples_are_complete_files_of_options() {
         }
         assert!(matches!(settings.side(), Ok(Side::Client { .. })), "{file}");
         assert!(file.contains("\nplugin pptp-rs.so\n") && file.contains("\nuser "), "{file}");
+    }
+}
+
+#[test]
+fn the_examples_of_the_server_have_options_that_there_are() {
+    let page = mdoc::Page::read("pptp-rsd.conf.5").expect("man/pptp-rsd.conf.5");
+    let literals = page.part("EXAMPLES").literals();
+    let files: Vec<_> = literals.iter().filter(|text| text.starts_with("# /etc/ppp/pptp-rsd-options\n")).collect();
+    assert!(files.len() > 1, "{files:?}");
+    for line in files.iter().flat_map(|file| file.lines()).filter(|line| !line.starts_with('#')) {
+        take(&mut Settings::default(), &line.split_whitespace().collect::<Vec<_>>());
     }
 }
 
