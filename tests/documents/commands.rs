@@ -24,6 +24,7 @@ const RUN: &[Run] = &[
     ("cargo test -p pptp-vm --features guests --test quick share", "Makefile", "$(GUEST_TESTS) quick"),
     ("FUZZ_TARGETS=framer FUZZ_SECONDS=10 scripts/fuzz.sh", "Makefile", "scripts/fuzz.sh || status=1"),
     ("pptp-rs-setup create office --server vpn.example.com --user alice", GUIDES, "\"run: first tunnel\""),
+    ("pptp-rs-setup test office", GUIDES, "\"run: first tunnel\""),
     ("pptp-rs-setup start office", GUIDES, "\"run: first tunnel\""),
     ("pppd call office", GUIDES, "call office"),
     ("pptp-rsd --check -c /etc/pptpd.conf", GUIDES, "\"run: pptpd\""),
