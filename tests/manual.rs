@@ -13,15 +13,12 @@ use options::{Kind, OptionSpec, Right, Settings, Shape, Side, find, table};
 use pptp_testkit::{mdoc, sources};
 
 /// Options of pppd in examples, and whether a value follows.
-const OF_PPPD: [(&str, bool); 22] = [
-    ("call", true),
-    ("demand", false),
+const OF_PPPD: [(&str, bool); 18] = [
     ("ifname", true),
     ("lcp-echo-failure", true),
     ("lcp-echo-interval", true),
     ("maxfail", true),
     ("ms-dns", true),
-    ("multilink", false),
     ("name", true),
     ("noauth", false),
     ("nodefaultroute", false),
@@ -32,7 +29,6 @@ const OF_PPPD: [(&str, bool); 22] = [
     ("refuse-mschap", false),
     ("refuse-pap", false),
     ("remotename", true),
-    ("require-mppe", false),
     ("require-mppe-128", false),
     ("require-mschap-v2", false),
     ("user", true),

@@ -4,27 +4,23 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-/// The string literals of all Rust sources in these folders of the repository, one after the other.
+/// The string literals of all Rust sources in these folders of the repository, one after the other; without tests.
 ///
 /// # Errors
 /// A folder or a file cannot be read.
 pub fn texts(folders: &[&str]) -> io::Result<String> {
     let mut texts = String::new();
-    for_each(folders, |source| literals(source, &mut texts))?;
+    for_each(folders, |source| literals(without_tests(source), &mut texts))?;
     Ok(texts)
 }
 
-/// All Rust sources in these folders of the repository, one after the other, with each text on one line; without the tests
-/// at their ends.
+/// All Rust sources in these folders of the repository, one after the other, with each text on one line; without tests.
 ///
 /// # Errors
 /// A folder or a file cannot be read.
 pub fn code(folders: &[&str]) -> io::Result<String> {
     let mut code = String::new();
-    for_each(folders, |source| {
-        let end = source.find("\n#[cfg(test)]\nmod tests {").unwrap_or(source.len());
-        code += &joined(source.get(..end).unwrap_or_default());
-    })?;
+    for_each(folders, |source| code += &joined(without_tests(source)))?;
     Ok(code)
 }
 
@@ -32,6 +28,10 @@ pub fn code(folders: &[&str]) -> io::Result<String> {
 pub fn missing<'a>(line: &'a str, texts: &str) -> Vec<&'a str> {
     let parts = line.split("...").map(str::trim).filter(|part| part.contains(char::is_alphabetic));
     parts.filter(|part| !texts.contains(part)).collect()
+}
+
+fn without_tests(source: &str) -> &str {
+    source.split("\n#[cfg(test)]\nmod tests {").next().unwrap_or_default()
 }
 
 fn for_each(folders: &[&str], mut take: impl FnMut(&str)) -> io::Result<()> {
@@ -42,6 +42,9 @@ fn for_each(folders: &[&str], mut take: impl FnMut(&str)) -> io::Result<()> {
 fn collect(folder: &Path, take: &mut dyn FnMut(&str)) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
+        if path.file_stem().is_some_and(|stem| stem == "tests") {
+            continue;
+        }
         if path.is_dir() {
             collect(&path, take)?;
         } else if path.extension().is_some_and(|extension| extension == "rs") {
@@ -55,7 +58,7 @@ fn collect(folder: &Path, take: &mut dyn FnMut(&str)) -> io::Result<()> {
 fn literals(source: &str, texts: &mut String) {
     let lines = source.lines().filter(|line| !line.trim_start().starts_with("//"));
     let code: String = lines.flat_map(|line| [line, "\n"]).collect();
-    let mut rest = code.replace("'\"'", "").replace("b'\"'", "");
+    let mut rest = code.replace("'\"'", "");
     while let Some((_, from)) = rest.split_once('"') {
         let end = end_of(from);
         *texts += &joined(from.get(..end).unwrap_or_default());
