@@ -200,6 +200,29 @@ impl Engine {
         self.ask(&Command::NewChannel { channel, call, framing, port: None }, &descriptors).map(drop)
     }
 
+    /// The same with frames that pass on a line of somebody else's ([`Framing::AsyncLine`]); `descriptors`: its raw GRE socket,
+    /// where frames come from, its life line, where frames go.
+    ///
+    /// # Errors
+    /// As [`Engine::ask`].
+    pub fn new_line(
+        &mut self,
+        channel: Channel,
+        call: CallConfig,
+        descriptors: [BorrowedFd<'_>; 4],
+    ) -> Result<(), EngineError> {
+        let command = Command::NewChannel { channel, call, framing: Framing::AsyncLine, port: None };
+        self.ask(&command, &descriptors).map(drop)
+    }
+
+    /// See [`Command::DropChannel`].
+    ///
+    /// # Errors
+    /// As [`Engine::ask`].
+    pub fn drop_channel(&mut self, channel: Channel) -> Result<(), EngineError> {
+        self.ask(&Command::DropChannel { channel }, &[]).map(drop)
+    }
+
     /// The same on a shared port; `descriptors`: its frames, its life line.
     ///
     /// # Errors

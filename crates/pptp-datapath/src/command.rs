@@ -83,6 +83,10 @@ pub enum Framing {
     /// slave is a PPP channel of the kernel's. Every frame of the call passes through it, and it has no unit here: encryption
     /// is the channel's.
     Hdlc,
+    /// The same to and from a PPP that was not set up for it, on what somebody else has made: a terminal's master, two pipes,
+    /// a socket. Whoever receives there drops control characters that are not escaped until LCP has agreed on a map. One more
+    /// descriptor, the last, says where frames go; both are non-blocking.
+    AsyncLine,
 }
 
 /// What happens to the packets of a network protocol (`enum NPmode`).

@@ -28,7 +28,7 @@ const GET_COUNTERS: u8 = 15;
 const ADD_HOST: u8 = 17;
 const GET_LAST_COUNTERS: u8 = 18;
 
-const FRAMINGS: [Framing; 2] = [Framing::Datagrams, Framing::Hdlc];
+const FRAMINGS: [Framing; 3] = [Framing::Datagrams, Framing::Hdlc, Framing::AsyncLine];
 const MODES: [NpMode; 4] = [NpMode::Pass, NpMode::Drop, NpMode::Error, NpMode::Queue];
 const FILTERS: [FilterKind; 2] = [FilterKind::Pass, FilterKind::Active];
 const DIRECTIONS: [Direction; 2] = [Direction::Receive, Direction::Transmit];

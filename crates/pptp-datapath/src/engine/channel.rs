@@ -30,6 +30,14 @@ pub(super) struct Parked {
     pub(super) encrypted: Option<usize>,
 }
 
+/// A channel's descriptors, but for its GRE socket.
+#[derive(Debug)]
+pub(super) struct Ends {
+    pub(super) frames: OwnedFd,
+    pub(super) life_line: OwnedFd,
+    pub(super) outlet: Option<OwnedFd>,
+}
+
 /// One channel.
 #[derive(Debug)]
 pub(super) struct Channel {
@@ -48,6 +56,8 @@ pub(super) struct Channel {
     pub(super) reorder_packets: u16,
     /// pppd's frames: a socket, or the master of a terminal.
     pub(super) frames: OwnedFd,
+    /// Where frames to pppd go, if that is something else.
+    pub(super) outlet: Option<OwnedFd>,
     /// Of a terminal.
     pub(super) line: Option<Box<Line>>,
     /// Of a terminal's frames. Others are encrypted by the unit.
@@ -87,7 +97,7 @@ impl Channel {
         (host, number): (usize, ChannelNumber),
         (call, framing): (&CallConfig, Framing),
         port: usize,
-        [frames, life_line]: [OwnedFd; 2],
+        ends: Ends,
         now: Instant,
     ) -> Self {
         Self {
@@ -99,10 +109,11 @@ impl Channel {
             peer: call.peer,
             session: Session::new(&session_config(call)),
             reorder_packets: call.reorder_packets,
-            frames,
-            line: (framing == Framing::Hdlc).then(|| Box::new(Line::new())),
+            frames: ends.frames,
+            outlet: ends.outlet,
+            line: Line::of(framing).map(Box::new),
             encryption: Encryption::default(),
-            life_line,
+            life_line: ends.life_line,
             flags: 0,
             parked: VecDeque::new(),
             trouble: Trouble::default(),
@@ -110,6 +121,11 @@ impl Channel {
             is_touched: false,
             silence: Some(now + SILENCE),
         }
+    }
+
+    /// What it waits for, besides its GRE socket.
+    pub(super) fn descriptors(&self) -> impl Iterator<Item = &OwnedFd> {
+        [&self.frames, &self.life_line].into_iter().chain(&self.outlet)
     }
 
     pub(super) fn set_flags(&mut self, flags: u32) {

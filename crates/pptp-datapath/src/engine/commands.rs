@@ -9,7 +9,7 @@ use pptp_io::{seqpacket, tun};
 use zeroize::Zeroizing;
 
 use super::Engine;
-use super::channel::{self, Channel};
+use super::channel::{self, Channel, Ends};
 use super::encryption::Encryption;
 use super::host::FIRST;
 use super::port::{Party, Port};
@@ -145,18 +145,20 @@ impl Engine {
         (host, number): (usize, ChannelNumber),
         call: (&CallConfig, Framing),
         port: Option<PortNumber>,
-        descriptors: Vec<OwnedFd>,
+        mut descriptors: Vec<OwnedFd>,
     ) -> Outcome {
         if self.channel_index(host, number).is_ok() {
             return Err((libc::EEXIST, format!("channel {} exists", number.0)));
         }
-        let (port_index, ends) = match port {
+        let outlet = if call.1 == Framing::AsyncLine { descriptors.pop() } else { None };
+        let (port_index, [frames, life_line]) = match port {
             None => {
                 let [socket, frames, life_line] = exactly(descriptors)?;
                 (self.insert_port(None, socket)?, [frames, life_line])
             }
             Some(port) => (self.port_for(host, port, call.0.ends())?, exactly(descriptors)?),
         };
+        let ends = Ends { frames, life_line, outlet };
         self.insert_channel((host, number), call, port_index, ends).inspect_err(|_| self.remove_unused_port(port_index))
     }
 
@@ -165,7 +167,7 @@ impl Engine {
         (host, number): (usize, ChannelNumber),
         (call, framing): (&CallConfig, Framing),
         port: usize,
-        ends: [OwnedFd; 2],
+        ends: Ends,
     ) -> Outcome {
         let channel = Channel::new((host, number), (call, framing), port, ends, self.now);
         let index = self.channels.insert(channel);
@@ -197,7 +199,11 @@ impl Engine {
     fn watch_channel(&self, index: usize) -> io::Result<()> {
         let Some(channel) = self.channels.find(index) else { return Ok(()) };
         let trigger = if channel.line.is_some() { Trigger::Edge } else { Trigger::Level };
-        self.events.add(channel.frames.as_fd(), Source::ChannelFrames(index).token(), Interest::Read, trigger)?;
+        let frames = Source::ChannelFrames(index).token();
+        self.events.add(channel.frames.as_fd(), frames, Interest::Read, trigger)?;
+        if let Some(outlet) = &channel.outlet {
+            self.events.add(outlet.as_fd(), frames, Interest::Write, trigger)?;
+        }
         let life_line = Source::LifeLine(index).token();
         self.events.add(channel.life_line.as_fd(), life_line, Interest::Read, Trigger::Level)
     }
@@ -205,7 +211,7 @@ impl Engine {
     /// It has never had a call.
     fn drop_new_channel(&mut self, index: usize) {
         let channel = self.channels.remove(index);
-        self.forget(channel.iter().flat_map(|channel| [&channel.frames, &channel.life_line]));
+        self.forget(channel.iter().flat_map(Channel::descriptors));
     }
 
     fn connect(&mut self, host: usize, channel: ChannelNumber, unit: UnitNumber) -> Outcome {
@@ -347,7 +353,7 @@ impl Engine {
             host.channels.remove(&channel.number);
             host.account = Some((channel.number, counters));
         }
-        self.forget([&channel.frames, &channel.life_line]);
+        self.forget(channel.descriptors());
         if let Some(unit) = channel.unit.and_then(|unit| self.units.find_mut(unit)) {
             unit.channel = None;
         }

@@ -8,7 +8,7 @@ const SC_COMP_AC: u32 = 0x0000_0002;
 pub(super) const SC_LOOP_TRAFFIC: u32 = 0x0000_0200;
 
 /// The link control protocol, whose frames are never compressed.
-const LCP: u16 = 0xc021;
+pub(super) const LCP: u16 = 0xc021;
 /// Compression control for one link of a bundle.
 const LINK_CCP: u16 = 0x80fb;
 

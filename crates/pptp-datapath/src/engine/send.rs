@@ -359,6 +359,7 @@ mod tests {
     use pptp_io::seqpacket;
     use pptp_io::tun::Offload;
 
+    use super::super::channel::Ends;
     use super::super::host::FIRST;
     use crate::client::Batching;
     use crate::command::{CallConfig, Channel as ChannelNumber, Framing, TransmitWindow, Unit as UnitNumber};
@@ -400,7 +401,7 @@ mod tests {
                 self.held.push(theirs);
                 ours
             };
-            let ends = [near(), near()];
+            let ends = Ends { frames: near(), life_line: near(), outlet: None };
             let (frames, tun) = (near(), near());
             let engine = &mut self.engine;
             let id = |number: u16| (FIRST, u32::from(number));

@@ -245,7 +245,8 @@ impl Engine {
         let Some(line) = channel.line.as_mut() else { return };
         let was_full = line.is_full();
         if !line.waiting().is_empty() {
-            match pty::write(channel.frames.as_fd(), line.waiting()) {
+            let outlet = channel.outlet.as_ref().unwrap_or(&channel.frames);
+            match pty::write(outlet.as_fd(), line.waiting()) {
                 Ok(length) => line.consume(length),
                 Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}
                 // Reading tells why, after the last that was written to the slave.
@@ -267,8 +268,10 @@ impl Engine {
         let Some(channel) = self.channels.find(index) else { return };
         let interest = if is_full { Interest::ReadWrite } else { Interest::Read };
         let token = Source::ChannelFrames(index).token();
-        // It is in the set as long as the channel lives.
-        let _ = self.events.change(channel.frames.as_fd(), token, interest, Trigger::Edge);
+        // It is in the set as long as the channel lives. What has an outlet of its own waits for that in any case.
+        if channel.outlet.is_none() {
+            let _ = self.events.change(channel.frames.as_fd(), token, interest, Trigger::Edge);
+        }
         let port_index = channel.port;
         if let Some(port) = self.ports.find_mut(port_index).filter(|port| port.number.is_none()) {
             port.is_held = is_full;
