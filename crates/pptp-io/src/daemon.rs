@@ -1,7 +1,9 @@
 //! What a daemon does once, when it begins.
 
 use std::io;
-use std::os::fd::{OwnedFd, RawFd};
+use std::os::fd::{BorrowedFd, OwnedFd, RawFd};
+
+use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 
 use crate::sys;
 
@@ -29,6 +31,15 @@ pub fn keep_descriptors() {
 /// It was not.
 pub fn inherited(number: RawFd) -> io::Result<OwnedFd> {
     sys::duplicate_above_standard(number)
+}
+
+/// Passes a descriptor on to the program that this process becomes, and to those that it starts.
+///
+/// # Errors
+/// None that a correct program sees.
+pub fn pass_on(descriptor: BorrowedFd<'_>) -> io::Result<()> {
+    fcntl(descriptor, FcntlArg::F_SETFD(FdFlag::empty()))?;
+    Ok(())
 }
 
 /// The name of this machine.

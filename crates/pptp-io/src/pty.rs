@@ -14,6 +14,9 @@ const N_PPP: libc::c_int = 3;
 
 const DEVICE: &str = "/dev/ppp";
 
+/// asm-generic/ioctls.h: the number of a master's slave.
+const TIOCGPTN: libc::Ioctl = nix::request_code_read!(b'T', 0x30, size_of::<libc::c_uint>());
+
 // linux/ppp-ioctl.h: a terminal's channel, and what makes an open /dev/ppp that channel.
 const PPPIOCGCHAN: libc::Ioctl = nix::request_code_read!(b't', 55, size_of::<libc::c_int>());
 const PPPIOCATTCHAN: libc::Ioctl = nix::request_code_write!(b't', 56, size_of::<libc::c_int>());
@@ -35,6 +38,16 @@ pub fn open() -> io::Result<(OwnedFd, OwnedFd)> {
     cfmakeraw(&mut settings);
     tcsetattr(&slave, SetArg::TCSANOW, &settings)?;
     Ok((master.into(), slave))
+}
+
+/// The path of a master's slave.
+///
+/// # Errors
+/// No master.
+pub fn path(master: BorrowedFd<'_>) -> io::Result<String> {
+    let mut number = 0;
+    sys::ioctl_int(master, TIOCGPTN, &mut number)?;
+    Ok(format!("/dev/pts/{number}"))
 }
 
 /// Makes a slave a PPP channel. Needs `CAP_NET_ADMIN`.
@@ -81,11 +94,19 @@ pub fn write(master: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::fd::AsRawFd;
 
     #[test]
     fn a_terminal_that_is_no_channel_has_nothing_to_escape() {
         let (_master, slave) = open().unwrap();
         assert_eq!(escape_nothing(slave.as_fd()).unwrap_err().raw_os_error(), Some(libc::ENOTTY));
+    }
+
+    #[test]
+    fn a_slave_has_a_path() {
+        let (master, slave) = open().unwrap();
+        let link = std::fs::read_link(format!("/proc/self/fd/{}", slave.as_raw_fd())).unwrap();
+        assert_eq!(link.to_str(), Some(&*path(master.as_fd()).unwrap()));
     }
 
     #[test]

@@ -17,38 +17,73 @@ pub enum Notice {
     ChildEnded,
 }
 
-const TAKEN: [(Signal, Notice); 4] = [
+/// What a signal tells a command, which has no configuration to read and no children.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wish {
+    /// SIGTERM, SIGINT, SIGHUP: end.
+    End,
+    /// SIGUSR1: tell what has happened so far.
+    Tell,
+}
+
+const OF_A_DAEMON: [(Signal, Notice); 4] = [
     (Signal::SIGTERM, Notice::Terminate),
     (Signal::SIGINT, Notice::Terminate),
     (Signal::SIGHUP, Notice::Reload),
     (Signal::SIGCHLD, Notice::ChildEnded),
 ];
 
-/// The signals that tell of a [`Notice`], from here on held back and read. Programs that `children` starts do not inherit that,
+const OF_A_COMMAND: [(Signal, Wish); 4] = [
+    (Signal::SIGTERM, Wish::End),
+    (Signal::SIGINT, Wish::End),
+    (Signal::SIGHUP, Wish::End),
+    (Signal::SIGUSR1, Wish::Tell),
+];
+
+/// The signals that tell of an `N`, from here on held back and read. Programs that `children` starts do not inherit that,
 /// those that std starts do.
 #[derive(Debug)]
-pub struct Signals(SignalFd);
+pub struct Signals<N: 'static = Notice> {
+    descriptor: SignalFd,
+    taken: &'static [(Signal, N)],
+}
 
-impl Signals {
-    /// Takes them. Before there are threads, and after the last fork(2) of this process.
+impl Signals<Notice> {
+    /// Takes those of a daemon. Before there are threads, and after the last fork(2) of this process.
     ///
     /// # Errors
     /// Out of descriptors.
     pub fn take() -> io::Result<Self> {
+        Self::take_all(&OF_A_DAEMON)
+    }
+}
+
+impl Signals<Wish> {
+    /// Takes those of a command, to which SIGHUP says what SIGTERM says.
+    ///
+    /// # Errors
+    /// As [`Signals::take`].
+    pub fn take_for_command() -> io::Result<Self> {
+        Self::take_all(&OF_A_COMMAND)
+    }
+}
+
+impl<N: Copy> Signals<N> {
+    fn take_all(taken: &'static [(Signal, N)]) -> io::Result<Self> {
         let mut set = SigSet::empty();
-        TAKEN.iter().for_each(|(signal, _)| set.add(*signal));
+        taken.iter().for_each(|(signal, _)| set.add(*signal));
         set.thread_block()?;
-        Ok(Self(SignalFd::with_flags(&set, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?))
+        Ok(Self { descriptor: SignalFd::with_flags(&set, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?, taken })
     }
 
     /// Readable when [`Signals::next`] has something to tell.
     pub fn fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
+        self.descriptor.as_fd()
     }
 
     /// What the next signal tells, if one came.
-    pub fn next(&self) -> Option<Notice> {
-        let number = i32::try_from(self.0.read_signal().ok()??.ssi_signo).ok()?;
-        TAKEN.iter().find(|(signal, _)| *signal as i32 == number).map(|(_, notice)| *notice)
+    pub fn next(&self) -> Option<N> {
+        let number = i32::try_from(self.descriptor.read_signal().ok()??.ssi_signo).ok()?;
+        self.taken.iter().find(|(signal, _)| *signal as i32 == number).map(|(_, notice)| *notice)
     }
 }
