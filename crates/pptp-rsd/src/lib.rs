@@ -2,7 +2,6 @@
 
 pub mod config;
 pub mod control;
-pub mod journal;
 pub mod limits;
 pub mod pool;
 pub mod program;

@@ -1,4 +1,8 @@
 //! The program: reads what it is told, and serves.
+//!
+//! It logs to standard error in the foreground, else to syslog. A line about a call begins with `session N: ADDRESS: `, the client's
+//! address and a number that no other call of this run of the server has; one about a control connection with
+//! `connection N: ADDRESS:PORT: `. Who the user is only pppd knows; its lines and those about the call share pppd's process id.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -6,10 +10,13 @@ use std::process::{self, ExitCode};
 use std::{env, fs};
 
 use crate::config::{self, CommandLine, Config, Loaded, Request, ThisMachine};
-use crate::journal::{self, Destination};
 use crate::server::Server;
+use log::LevelFilter;
 use pptp_io::service::Service;
 use pptp_io::{daemon, words};
+use pptp_journal::{self as journal, Destination, Journal};
+
+const NAME: &str = "pptp-rsd";
 
 /// `pptp-rsd`, with the arguments of this process. For a process with one thread.
 pub fn main() -> ExitCode {
@@ -61,7 +68,9 @@ fn serve(source: (CommandLine, ThisMachine), loaded: Loaded, service: io::Result
     if !foreground {
         daemon::detach().map_err(|error| format!("cannot detach: {}", words(&error)))?;
     }
-    journal::begin(if foreground { Destination::StandardError } else { Destination::Syslog }, debug);
+    let destination = if foreground { Destination::StandardError } else { Destination::Syslog };
+    let level = level(debug);
+    journal::begin(Journal { name: NAME, prefix: String::new(), destination, level });
     let outcome = run_with_pid_file(server, pid_file, source);
     // Nobody else hears of it.
     if let (Err(message), false) = (&outcome, foreground) {
@@ -82,6 +91,11 @@ fn run_with_pid_file(
     outcome.map_err(|error| format!("cannot go on: {}", words(&error)))
 }
 
+/// Which lines are logged: those about single decisions only with `debug`.
+const fn level(debug: bool) -> LevelFilter {
+    if debug { LevelFilter::Debug } else { LevelFilter::Info }
+}
+
 /// The configuration, for a server that runs.
 fn load_again(command_line: &CommandLine, machine: &ThisMachine) -> Result<Config, String> {
     let line = |reports: &[config::Report]| reports.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
@@ -89,7 +103,7 @@ fn load_again(command_line: &CommandLine, machine: &ThisMachine) -> Result<Confi
     for warning in &loaded.warnings {
         log::warn!("{warning}");
     }
-    journal::set_debug(loaded.config.debug);
+    journal::set_level(level(loaded.config.debug));
     Ok(loaded.config)
 }
 

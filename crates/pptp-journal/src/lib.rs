@@ -1,10 +1,6 @@
-//! Where the server's lines go: to standard error in the foreground, else to syslog.
+//! Where a program's lines go: to standard error, to syslog, or both.
 //!
-//! A line about a call begins with `session N: ADDRESS: `, the client's address and a number that no other call of this run of
-//! the server has; one about a control connection with `connection N: ADDRESS:PORT: `. Who the user is only pppd knows; its
-//! lines and those about the call share pppd's process id.
-//!
-//! A log daemon that is slow or away never stops the server, nor does who reads its standard error: what they do not take is
+//! A log daemon that is slow or away never stops the program, nor does who reads its standard error: what they do not take is
 //! counted, and the count is told with the next line that they take.
 
 use std::io::{self, Write};
@@ -17,8 +13,6 @@ use log::{Level, LevelFilter, Log, Metadata, Record};
 use pptp_io::poller::{self, Interest};
 use syslog::{Facility, Formatter3164, LogFormat, Severity};
 
-const NAME: &str = "pptp-rsd";
-
 /// Where syslog's daemon listens.
 const SOCKET: &str = "/dev/log";
 
@@ -29,27 +23,66 @@ pub enum Destination {
     StandardError,
     /// The system's log.
     Syslog,
+    /// Both.
+    Both,
 }
 
-/// From here on lines are logged; those about single decisions only with `debug`. For the process that is to log: its number is
-/// in each line of syslog. The first of several calls counts.
-pub fn begin(destination: Destination, debug: bool) {
-    let journal: Box<dyn Log> = match destination {
-        Destination::StandardError => Box::new(StandardError::default()),
-        Destination::Syslog => Box::new(Syslog::new(SOCKET)),
+/// What is logged, and how.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Journal {
+    /// The program's name, in each line.
+    pub name: &'static str,
+    /// What each text begins with.
+    pub prefix: String,
+    /// Where lines go.
+    pub destination: Destination,
+    /// Which lines.
+    pub level: LevelFilter,
+}
+
+/// From here on lines are logged. For the process that is to log: its number is in each line of syslog. The first of several
+/// calls counts.
+pub fn begin(journal: Journal) {
+    let Journal { name, prefix, destination, level } = journal;
+    let standard_error = || StandardError { name, lost: Mutex::default() };
+    let places: Vec<Box<dyn Log>> = match destination {
+        Destination::StandardError => vec![Box::new(standard_error())],
+        Destination::Syslog => vec![Box::new(Syslog::new(name, SOCKET))],
+        Destination::Both => vec![Box::new(Syslog::new(name, SOCKET)), Box::new(standard_error())],
     };
     // It fails when there is one already.
-    let _ = log::set_boxed_logger(journal);
-    set_debug(debug);
+    let _ = log::set_boxed_logger(Box::new(Places { prefix, places }));
+    set_level(level);
 }
 
-/// Whether lines about single decisions are logged.
-pub fn set_debug(debug: bool) {
-    log::set_max_level(if debug { LevelFilter::Debug } else { LevelFilter::Info });
+/// From here on these lines are logged.
+pub fn set_level(level: LevelFilter) {
+    log::set_max_level(level);
 }
 
-#[derive(Default)]
+/// All of them get each line.
+struct Places {
+    prefix: String,
+    places: Vec<Box<dyn Log>>,
+}
+
+impl Log for Places {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        let (level, prefix) = (record.level(), &self.prefix);
+        for place in &self.places {
+            place.log(&Record::builder().level(level).args(format_args!("{prefix}{}", record.args())).build());
+        }
+    }
+
+    fn flush(&self) {}
+}
+
 struct StandardError {
+    name: &'static str,
     lost: Mutex<u64>,
 }
 
@@ -59,17 +92,18 @@ impl Log for StandardError {
     }
 
     fn log(&self, record: &Record<'_>) {
+        let name = self.name;
         let kind = match record.level() {
             Level::Error => "error: ",
             Level::Warn => "warning: ",
             _ => "",
         };
         let mut lost = self.lost.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = format!("{NAME}: warning: {lost} lines before this one were lost\n");
+        let before = format!("{name}: warning: {lost} lines before this one were lost\n");
         if *lost > 0 && write_error(&before).is_ok() {
             *lost = 0;
         }
-        let line = format!("{NAME}: {kind}{}\n", one_line(&record.args().to_string()));
+        let line = format!("{name}: {kind}{}\n", one_line(&record.args().to_string()));
         if *lost > 0 || write_error(&line).is_err() {
             *lost += 1;
         }
@@ -101,11 +135,11 @@ struct State {
 }
 
 impl Syslog {
-    fn new(path: &'static str) -> Self {
+    fn new(name: &str, path: &'static str) -> Self {
         let form = Formatter3164 {
             facility: Facility::LOG_DAEMON,
             hostname: None,
-            process: String::from(NAME),
+            process: String::from(name),
             pid: std::process::id(),
         };
         Self { path, form, state: Mutex::default() }
@@ -203,7 +237,7 @@ mod tests {
 
     #[test]
     fn a_line_has_priority_name_number_and_text() {
-        let journal = Syslog::new("/nowhere");
+        let journal = Syslog::new("pptp-rsd", "/nowhere");
         let line = String::from_utf8(journal.line(Level::Warn, "session 17: 192.0.2.2: gone")).unwrap();
         assert_eq!(line, format!("<28>pptp-rsd[{}]: session 17: 192.0.2.2: gone", std::process::id()));
     }
@@ -214,10 +248,10 @@ mod tests {
     }
 
     #[test]
-    fn a_daemon_that_is_away_or_slow_does_not_stop_the_server_and_is_told_what_it_missed() {
+    fn a_daemon_that_is_away_or_slow_does_not_stop_the_program_and_is_told_what_it_missed() {
         let path: &'static str =
             Box::leak(format!("{}/pptp-rsd-log-{}", std::env::temp_dir().display(), std::process::id()).into());
-        let journal = Syslog::new(path);
+        let journal = Syslog::new("pptp-rsd", path);
         log_line(&journal, "nobody is there");
         let daemon = UnixDatagram::bind(path).unwrap();
         daemon.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
