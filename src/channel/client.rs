@@ -55,7 +55,7 @@ pub(super) fn connect(settings: &Settings, server: &str, path: Path) -> Result<(
     let info = wait_for_call(&mut call, deadline, || {
         format!("no call to {server} within {} s", settings.connect_timeout.as_secs())
     })?;
-    log_connected(server, &info);
+    info!("{}", info.announcement(server));
     let device = match outfit {
         Outfit::Kernel { socket } => socket,
         Outfit::Userspace { gre, life_line, .. } => {
@@ -139,17 +139,6 @@ fn read_news(call: &mut Call) -> Result<Option<CallInfo>, Stopped> {
             Some(Progress::Ended { text }) => return Err(Stopped::Failed(text)),
         }
     }
-}
-
-fn log_connected(server: &str, info: &CallInfo) {
-    let CallInfo { peer, call_id, peer_call_id, peer_window, connect_speed, .. } = info;
-    let peer = peer.to_string();
-    let address = if peer == server { String::new() } else { format!(" ({peer})") };
-    let shared = if info.shared { ", on a control connection that was there" } else { "" };
-    info!(
-        "PPTP call to {server}{address} is up: call id {call_id}, peer's {peer_call_id}, peer's window {peer_window}, \
-         speed {connect_speed} bit/s{shared}"
-    );
 }
 
 impl Link {

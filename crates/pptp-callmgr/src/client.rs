@@ -11,7 +11,7 @@ pub use pptp_core::control::Quirk;
 pub use pptp_io::pppox::Admission;
 use pptp_io::{process, seqpacket};
 
-use crate::{candidate, codec};
+use crate::{candidate, codec, words};
 
 /// Where managers are found.
 const RUN_DIRECTORY: &str = "/run/pptp-rs";
@@ -70,6 +70,19 @@ pub struct CallInfo {
     pub peer_host: String,
     /// Vendor name the server gave, control characters escaped.
     pub peer_vendor: String,
+}
+
+impl CallInfo {
+    /// One line for the log: the call to `server`, as the user typed it, is up.
+    pub fn announcement(&self, server: &str) -> String {
+        let Self { peer, call_id, peer_call_id, peer_window, connect_speed, .. } = self;
+        let shared = if self.shared { ", on a control connection that was there" } else { "" };
+        format!(
+            "PPTP call to {} is up: call id {call_id}, peer's {peer_call_id}, peer's window {peer_window}, speed {connect_speed} \
+             bit/s{shared}",
+            words::server_name(server, *peer)
+        )
+    }
 }
 
 /// What kind of thing went wrong before the call was up.
