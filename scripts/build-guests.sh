@@ -2,6 +2,8 @@
 # build-guests.sh - build what the guests load, into target/guest (or $GUEST_BUILD):
 #   plugin/VERSION/pptp-rs.so        the plugin, for each pppd: this machine's and the one in the other release's tree
 #   plugin/VERSION/connect-time.so   a plugin that times connect(), for the benchmark
+#   command/pptp                     the command pptp, in a folder of its own: guests use pptp-linux's as well
+#   command/options.pptp             pptp-linux's options for pppd
 #   bin/                             the programs of the test kit (the fake PPTP server and the like), pptp-rsd, pptp-rsctl and pptp-rs-setup
 set -euo pipefail
 repo=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.." && pwd)
@@ -26,7 +28,7 @@ build_plugin() {
 
 build_programs() {
   local program
-  cargo build --release --package pptp-testkit --package pptp-rsd --package pptp-setup --bins --quiet
+  cargo build --release --package pptp-testkit --package pptp-rsd --package pptp-setup --package pptp-command --bins --quiet
   for program in crates/pptp-testkit/src/bin/* pptp-rsd pptp-rsctl pptp-rs-setup; do
     program=${program##*/} program=${program%.rs}
     install -D -m 755 "$target/release/$program" "$out/bin/$program"
@@ -34,8 +36,15 @@ build_programs() {
   done
 }
 
+build_command() {
+  install -D -m 755 "$target/release/pptp" "$out/command/pptp"
+  install -m 644 /etc/ppp/options.pptp "$out/command/options.pptp"
+  echo "built $out/command/pptp"
+}
+
 build_plugin /
 for tree in "$cache"/debian*; do
   [ ! -d "$tree/usr/include/pppd" ] || build_plugin "$tree"
 done
 build_programs
+build_command

@@ -115,3 +115,13 @@ fn a_forger_makes_the_kernel_neither_take_nor_send_packets_in_clear() -> Result<
 fn pptp_rsd_serves_both_clients_with_the_kernel() -> Result<(), Failure> {
     Guest::new("rsd").argument("2.4.9").argument("kernel:1").run()
 }
+
+#[test]
+fn the_command_takes_pptp_linux_s_place_with_pppd_2_4_9() -> Result<(), Failure> {
+    Guest::new("command").argument("2.4.9").run()
+}
+
+#[test]
+fn the_command_takes_pptp_linux_s_place_with_pppd_2_5_2() -> Result<(), Failure> {
+    Guest::new("command").argument("2.5.2").run()
+}
