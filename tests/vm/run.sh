@@ -9,6 +9,8 @@
 #     -e VAR=VALUE   environment of the script (repeatable)
 #     -f FROM=TO     copy a file of the host into the guest (repeatable; keeps its mode)
 #     -t SECONDS     time limit (default 180)
+#     -s TREE        process 1 is the systemd of this tree, which is the guest's root in place of the host's / (or is that); there
+#                    is AppArmor, the script is a service, and no module of a tunnel is loaded before
 #     -c CPU         the host's processor that the guest runs on (default: the one this script happens to be on)
 #     -o DIR         keep what the guest writes to $OUT in this directory (default: a temporary one, removed)
 #     -v             show the kernel's log at the end
@@ -24,8 +26,8 @@ repo=$(cd "$here/../.." && pwd)
 usage() { sed -n '2,/^set -u/{/^set -u/d;s/^# \{0,1\}//;p}' "${BASH_SOURCE[0]}" >&2; exit 2; }
 
 memory=512M load="ipv6 veth tun ppp_generic ppp_async ppp_synctty ppp_mppe pppox gre pptp" hold="" limit=180
-out="" keep=no show_log=no environment=() files=() processor=""
-while getopts "m:l:w:e:f:t:c:o:v" option; do
+out="" keep=no show_log=no environment=() files=() processor="" tree=/ systemd=no security=()
+while getopts "m:l:w:e:f:t:s:c:o:v" option; do
   case $option in
     m) memory=$OPTARG ;;
     l) load=$OPTARG ;;
@@ -33,6 +35,7 @@ while getopts "m:l:w:e:f:t:c:o:v" option; do
     e) environment+=("$OPTARG") ;;
     f) files+=("$OPTARG") ;;
     t) limit=$OPTARG ;;
+    s) tree=$OPTARG systemd=yes load="ipv6 veth" security=(security=apparmor apparmor=1) ;;
     c) processor=$OPTARG ;;
     o) out=$OPTARG keep=yes ;;
     v) show_log=yes ;;
@@ -47,7 +50,8 @@ kernel=${UML_KERNEL:-/usr/bin/linux.uml}
 modules=${UML_MODULES:-/usr/lib/uml/modules}
 build=${GUEST_BUILD:-$repo/target/guest}
 shim=${UML_SHIM:-$cache/uml_xstate.so}
-for needed in "$kernel" "$modules" "$shim" "$1"; do
+[ $systemd = no ] || service_manager=$tree/lib/systemd/systemd
+for needed in "$kernel" "$modules" "$shim" ${service_manager:+"$service_manager"} "$1"; do
   [ -e "$needed" ] || { echo "run.sh: $needed is missing (make setup installs what the guests need)" >&2; exit 126; }
 done
 
@@ -58,7 +62,7 @@ if [ -z "$out" ]; then out=$private/out; fi
 mkdir -p "$out" "$private/uml" && out=$(readlink -f "$out")
 rm -f "$out/status" "$out/boot.log"
 
-declare -p load hold files modules script out repo cache build limit > "$private/parameters"
+declare -p load hold files modules script out repo cache build limit tree systemd > "$private/parameters"
 {
   echo '#!/bin/bash'
   for assignment in ${environment[@]+"${environment[@]}"}; do printf 'export %q\n' "$assignment"; done
@@ -92,7 +96,7 @@ exec 3>&1
 LD_PRELOAD=$shim setsid taskset -c "$processor" "$kernel" mem="$memory" \
   rootfstype=hostfs rootflags=/ ro init="$here/init.sh" \
   GUEST_PARAMETERS="$private" uml_dir="$private/uml" umid=guest con=null con0=null,fd:1 ssl=null ssl0=null,fd:3 \
-  quiet loglevel=5 > "$out/boot.log" 2>&1 < /dev/null &
+  quiet loglevel=5 ${security[@]+"${security[@]}"} > "$out/boot.log" 2>&1 < /dev/null &
 uml=$!
 
 status=125 deadline=$((SECONDS + limit))

@@ -29,7 +29,30 @@ pub struct Guest {
     script: String,
     arguments: Vec<String>,
     withheld: String,
+    systemd: Option<Release>,
     limit: Duration,
+}
+
+/// A release of Debian, for its systemd: this machine's, or the one in the tree that scripts/setup.sh keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Release {
+    /// With systemd 252 and pppd 2.4.9.
+    Debian12,
+    /// With systemd 257 and pppd 2.5.2.
+    Debian13,
+}
+
+impl Release {
+    fn root(self) -> PathBuf {
+        let name = match self {
+            Self::Debian12 => "debian12",
+            Self::Debian13 => "debian13",
+        };
+        let cache =
+            std::env::var_os("PPTP_RS_CACHE").map_or_else(|| PathBuf::from("/var/cache/pptp-rs"), PathBuf::from);
+        // The tree is of the release that this machine does not have.
+        Some(cache.join(name)).filter(|tree| tree.exists()).unwrap_or_else(|| PathBuf::from("/"))
+    }
 }
 
 impl Guest {
@@ -40,6 +63,7 @@ impl Guest {
             script: format!("tests/vm/guest/{name}.sh"),
             arguments: Vec::new(),
             withheld: String::new(),
+            systemd: None,
             limit: Duration::from_secs(180),
         }
     }
@@ -55,6 +79,13 @@ impl Guest {
     #[must_use]
     pub fn without_modules(mut self, modules: &str) -> Self {
         self.withheld = modules.to_string();
+        self
+    }
+
+    /// Process 1 of the guest is this release's systemd, and its root is of this release.
+    #[must_use]
+    pub fn systemd(mut self, release: Release) -> Self {
+        self.systemd = Some(release);
         self
     }
 
@@ -77,6 +108,9 @@ impl Guest {
         command.arg("-t").arg(self.limit.as_secs().to_string());
         if let Some(processor) = processors::processor_of(turn.place) {
             command.arg("-c").arg(processor.to_string());
+        }
+        if let Some(release) = self.systemd {
+            command.arg("-s").arg(release.root());
         }
         command.args(["-w", &self.withheld]).arg(root.join(&self.script)).args(&self.arguments);
         let output = command.output().map_err(|error| Failure(format!("cannot start tests/vm/run.sh: {error}")))?;

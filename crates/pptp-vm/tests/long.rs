@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pptp_vm::{Failure, Guest};
+use pptp_vm::{Failure, Guest, Release};
 
 const LONG: Duration = Duration::from_secs(900);
 
@@ -256,4 +256,19 @@ fn radius_s_keys_encrypt_in_the_kernel_of_a_server_with_pppd_2_4_9() -> Result<(
 #[test]
 fn radius_s_keys_encrypt_in_the_kernel_of_a_server_with_pppd_2_5_2() -> Result<(), Failure> {
     Guest::new("rsd_radius").argument("2.5.2").limit(LONG).run()
+}
+
+#[test]
+fn pptp_rsd_is_a_service_of_systemd_257() -> Result<(), Failure> {
+    Guest::new("systemd").systemd(Release::Debian13).run()
+}
+
+#[test]
+fn apparmor_confines_the_service_of_debian_13_and_breaks_nothing() -> Result<(), Failure> {
+    Guest::new("systemd_apparmor").systemd(Release::Debian13).run()
+}
+
+#[test]
+fn a_client_s_service_that_stops_leaves_the_tunnels_of_others_alone() -> Result<(), Failure> {
+    Guest::new("systemd_clients").systemd(Release::Debian12).run()
 }

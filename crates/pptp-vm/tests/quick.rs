@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pptp_vm::{Failure, Guest};
+use pptp_vm::{Failure, Guest, Release};
 
 const LONG: Duration = Duration::from_secs(480);
 
@@ -124,4 +124,14 @@ fn the_command_takes_pptp_linux_s_place_with_pppd_2_4_9() -> Result<(), Failure>
 #[test]
 fn the_command_takes_pptp_linux_s_place_with_pppd_2_5_2() -> Result<(), Failure> {
     Guest::new("command").argument("2.5.2").run()
+}
+
+#[test]
+fn pptp_rsd_is_a_service_of_systemd_252() -> Result<(), Failure> {
+    Guest::new("systemd").systemd(Release::Debian12).run()
+}
+
+#[test]
+fn apparmor_confines_the_service_of_debian_12_and_breaks_nothing() -> Result<(), Failure> {
+    Guest::new("systemd_apparmor").systemd(Release::Debian12).run()
 }

@@ -1,0 +1,45 @@
+# systemd_apparmor.sh - the service with AppArmor's profile enforced: calls come up as without it, and what a server has no
+# business with is refused
+. "$REPO/tests/vm/lib.sh"
+. "$REPO/tests/vm/guest/systemd_lib.sh"
+plan 22
+
+loaded() { apparmor_parser --replace --write-cache $PROFILE 2> $WORK/parser || { cat $WORK/parser; return 1; }; }
+label() { local label; read -r label < "/proc/$1/attr/current"; same_text "$2 (enforce)" "$label"; }
+pppds_labelled() {
+  local pid pids
+  pids=$(processes)
+  for pid in $pids; do
+    case $(cat "/proc/$pid/comm") in pppd) label "$pid" pptp-rsd//pppd || return 1 ;; *) label "$pid" pptp-rsd || return 1 ;; esac
+  done
+}
+denied() { { dmesg; journalctl -q --no-pager -o cat; } | grep 'apparmor="DENIED"' | sort -u; }
+nothing_denied() { local all; all=$(denied); [ -z "$all" ] || { echo "$all"; return 1; }; }
+was_denied() { denied | grep -q "$1" || { echo "no such line: $1"; denied; return 1; }; }
+
+# carried PATH
+carried() {
+  served_on "$1"
+  rm -f $WORK/ip-*
+  check "$1: the service starts" service start
+  check "$1: it is confined" label "$(main_pid)" pptp-rsd
+  check_here "$1: a call with MPPE-128 comes up" open_call "$1"
+  check "$1: the server lists it" listed "$1"
+  check "$1: pppds and engines are confined as well" pppds_labelled
+  check "$1: ip-up does what it wants" script_ran
+  check "$1: pings pass after a reload" eval 'service reload && passes'
+  check "$1: the service stops" service stop
+  check "$1: ip-down has run" script_undone
+}
+
+installed && network_of_guest || bail "the service cannot be installed"
+check "the profile is loaded" loaded
+carried tun
+carried kernel
+check "nothing of this was denied" nothing_denied
+# As a file of its configuration, which it would read and complain about.
+/usr/sbin/pptp-rsd --check -c /etc/shadow > $WORK/shadow 2>&1
+check "the server cannot read /etc/shadow" grep -q 'ermission denied' $WORK/shadow
+aa-exec -p pptp-rsd//pppd -- /usr/sbin/pppd file /etc/shadow notty dryrun > $WORK/shadow 2>&1
+check "nor can its pppd" was_denied 'profile="pptp-rsd//pppd".*name="/etc/shadow"'
+finish
