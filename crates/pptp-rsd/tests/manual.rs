@@ -1,7 +1,7 @@
 //! The man pages of the server and of pptp-rsctl, next to the tables and texts of the programs.
 #![expect(clippy::expect_used, reason = "helpers of tests fail by panicking, as tests do")]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -112,6 +112,29 @@ fn the_fields_of_calls_tunnels_and_stats_are_all_there_and_no_others() {
     stats.extend(reasons.map(|reason| format!("calls-refused-{reason}")));
     stats.extend(counts.into_iter().filter(|name| name != "round-trip-us"));
     assert_eq!(words("Fields of stats"), stats);
+}
+
+/// The texts behind these words of a source: two, with what is between them and no quotes.
+fn pairs<'a>(source: &'a str, before: &'a str) -> impl Iterator<Item = (&'a str, &'a str)> {
+    source.split(before).skip(1).filter_map(|rest| {
+        let mut texts = rest.split('"').step_by(2);
+        Some((texts.next()?, texts.find(|text| text.ends_with('.'))?))
+    })
+}
+
+#[test]
+fn the_metrics_are_all_there_with_their_help() {
+    let code = source("src/server/metrics.rs");
+    let code = code.split("#[cfg(test)]").next().unwrap_or_default();
+    let wanted: BTreeMap<_, _> =
+        ["gauge(\"", "counter(\"", "[\"session_"].iter().flat_map(|before| pairs(code, before)).collect();
+    let items = page("pptp-rsd.8").part("METRICS").items();
+    assert_eq!((items.len(), items.len() > 20), (wanted.len(), true));
+    for item in items {
+        let name = item.head.trim_start_matches("pptp_rsd_");
+        let help = wanted.get(name).or_else(|| wanted.get(name.trim_start_matches("session_")));
+        assert!(help.is_some_and(|help| item.body.starts_with(help)), "{}: {help:?}", item.head);
+    }
 }
 
 #[test]
