@@ -19,6 +19,8 @@ pub(crate) struct Account {
     /// A network protocol, or encryption, has been spoken of: what comes before is up.
     is_past_login: bool,
     asks_for_address: bool,
+    /// Nothing more will be heard: what is known has to do.
+    is_over: bool,
     /// Why the server ended LCP, in its own words.
     last_words: Option<String>,
     /// The first line that is about something that went wrong.
@@ -72,21 +74,31 @@ const TROUBLES: [(&str, Trouble); 15] = [
 ];
 
 /// What each run of pppd says, whatever comes of it.
-const NOISE: [&str; 14] = [
+const NOISE: [&str; 24] = [
     "sent [",
     "rcvd [",
     "Plugin ",
+    "data path ",
+    "control connection to ",
+    "PPTP call to ",
+    "call manager: ",
+    "engine: ",
+    "MTU ",
+    "MS-CHAPv1 is ",
+    "MS-CHAPv2 is ",
     "using channel",
     "Using interface",
     "Connect: ",
-    "Connection terminated",
+    "added response ",
+    "response found ",
+    "peer from calling number ",
     "Connect time",
     "Sent ",
-    "Exit.",
-    "Modem hangup",
-    "Hangup",
-    "Script ",
     "Terminating on signal",
+    "Script ",
+    "Connection terminated",
+    "the call is released",
+    "Exit.",
 ];
 
 /// How a run of pppd has ended, or why it was ended.
@@ -101,6 +113,11 @@ pub(crate) enum End {
 }
 
 impl Account {
+    /// There are no more lines.
+    pub(crate) fn finish(&mut self) {
+        self.is_over = true;
+    }
+
     /// Takes a line of the log.
     pub(crate) fn take(&mut self, line: &str) {
         let line = line.trim_end();
@@ -181,7 +198,7 @@ impl Account {
             .then(String::new),
             Layer::Authentication => match &self.authentication {
                 Some(line) => Some(line.clone()),
-                None => self.is_past_login_at_all().then(|| "the server asks for none".into()),
+                None => self.goes_without_login().then(|| "the server asks for none".into()),
             },
             Layer::Encryption => match &self.encryption {
                 Some(method) => Some(method.clone()),
@@ -201,20 +218,26 @@ impl Account {
             || self.last_words.as_deref().is_some_and(is_about_login)
     }
 
-    fn is_past_login_at_all(&self) -> bool {
-        let trouble = self.trouble.as_ref().map(|(trouble, _)| *trouble);
-        self.is_past_login
-            || self.encryption.is_some()
-            || self.local.is_some()
-            || matches!(trouble, Some(Trouble::Encryption | Trouble::OwnEncryption | Trouble::Address))
+    /// Nobody has logged in, and the link has come further; while it is on its way there, the server may still ask for a login.
+    fn goes_without_login(&self) -> bool {
+        match self.trouble {
+            Some((Trouble::Encryption | Trouble::OwnEncryption | Trouble::Address, _)) => true,
+            _ => {
+                let is_asked = self.last_words.as_deref().is_some_and(is_about_login);
+                self.encryption.is_some() || self.local.is_some() || self.is_over && self.is_past_login && !is_asked
+            }
+        }
     }
 
-    /// Encryption is no obstacle: pppd asks for an address, which it does only then.
+    /// Encryption is no obstacle: pppd has an address, or in the end has asked for one. While it asks, the server may still demand
+    /// encryption.
     fn may_have_address(&self) -> bool {
-        let is_about_it =
-            matches!(self.trouble, Some((Trouble::Encryption | Trouble::OwnEncryption | Trouble::Method, _)));
-        !is_about_it
-            && (self.asks_for_address || self.local.is_some() || matches!(self.trouble, Some((Trouble::Address, _))))
+        let is_about_it = self.last_words.as_deref().is_some_and(is_about_encryption);
+        match self.trouble {
+            Some((Trouble::Address, _)) => true,
+            Some((Trouble::Encryption | Trouble::OwnEncryption | Trouble::Method, _)) => false,
+            _ => self.local.is_some() || self.is_over && self.asks_for_address && !is_about_it,
+        }
     }
 
     /// Why it came no further.
@@ -258,7 +281,8 @@ impl Account {
         match (&self.trouble, &self.last_words) {
             (Some((Trouble::Loop, line)), _) => fault(line.clone(), "a router sends our own packets back: look at it"),
             (_, Some(words)) => fault(format!("the server has ended it: \"{words}\""), ASK),
-            _ if !self.link.is_heard && end != End::Status(16) => {
+            // A server that hangs up at once has not been silent.
+            _ if self.is_hopeless() || !self.link.is_heard && end == End::TooLate => {
                 fault("no GRE packet (IP protocol 47) has come from the server".into(), CHECK_GRE)
             }
             _ if self.link.is_heard && !self.link.is_agreed => {
@@ -295,7 +319,7 @@ impl Account {
             }
             (Some((Trouble::Encryption, line)), _) => fault(line, CHECK_ENCRYPTION),
             (Some((Trouble::Method, line)), _) => fault(line, CHECK_METHOD),
-            (_, Some(words)) => fault(&format!("the server has ended it: \"{words}\""), CHECK_ENCRYPTION),
+            (_, Some(words)) => fault(&format!("the server has ended it: \"{words}\""), CHECK_WISHES),
             _ => fault(&self.say(&self.last, end), CHECK_ENCRYPTION),
         }
     }
@@ -325,6 +349,10 @@ fn is_about_login(words: &str) -> bool {
     words.to_ascii_lowercase().contains("authenticat")
 }
 
+fn is_about_encryption(words: &str) -> bool {
+    words.contains("MPPE")
+}
+
 pub(crate) const CHECK_NAME: &str = "look at the spelling, and whether names are found here at all (getent hosts NAME)";
 pub(crate) const CHECK_TCP: &str =
     "is it the right host, is it up, and does its PPTP server run? A firewall may not pass TCP port 1723";
@@ -343,6 +371,171 @@ const CHECK_PASSWORD: &str = "look at user, domain and password, and whether the
      profile again";
 const CHECK_ENCRYPTION: &str =
     "the server has to offer MPPE with 128 bits. If the tunnel may be in clear: create --no-encrypt --force";
+const CHECK_WISHES: &str = "the server and the profile have to want the same: create --force makes a profile with encryption, and --no-encrypt without";
 const CHECK_ADDRESS: &str = "the server has to give an address: it may have none left. If this end's is fixed, write it into the profile \
      (ADDRESS: in a line of its own)";
 const ASK: &str = "its administrator, or its log, knows more";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Up to where a call is up, with pppd's option `debug`.
+    const CALLED: &str = "\
+Plugin /run/plugin/pptp-rs.so loaded.
+data path tun: kernel: no pptp.ko
+control connection to 192.0.2.1: host 'vm', vendor 'pptp-rs', firmware 0x0001
+PPTP call to 192.0.2.1 is up: call id 29711, peer's 514, peer's window 64, speed 100000000 bit/s
+using channel 1
+Using interface ppp0
+Connect: ppp0 <--> pptp (192.0.2.1)
+";
+
+    const LINKED: &str = "\
+rcvd [LCP ConfReq id=0x1 <mru 1460> <asyncmap 0x0> <auth chap MS-v2> <magic 0x56fc0834> <pcomp> <accomp>]
+sent [LCP ConfReq id=0x1 <mru 1460> <asyncmap 0x0> <magic 0x2fb45733> <pcomp> <accomp>]
+sent [LCP ConfAck id=0x1 <mru 1460> <asyncmap 0x0> <auth chap MS-v2> <magic 0x56fc0834> <pcomp> <accomp>]
+rcvd [LCP ConfAck id=0x1 <mru 1460> <asyncmap 0x0> <magic 0x2fb45733> <pcomp> <accomp>]
+rcvd [CHAP Challenge id=0x69 <86effd3a9538c722fc2bd81ef9d3f173>, name = \"server\"]
+sent [CHAP Response id=0x69 <3a889ee2f2eb3dfb831e8d234b5ea1d3>, name = \"alice\"]
+";
+
+    const LOGGED_IN: &str = "\
+rcvd [CHAP Success id=0x69 \"S=F76C97F42914D452596F0972BC1D7FBC0AD87170 M=Access granted\"]
+CHAP authentication succeeded
+peer from calling number 192.0.2.1 authorized
+";
+
+    const ENCRYPTED: &str = "\
+sent [CCP ConfReq id=0x1 <mppe +H -M +S -L -D -C>]
+rcvd [CCP ConfReq id=0x1 <mppe +H -M +S -L -D -C>]
+engine: what is received: MPPE 128-bit stateless
+MPPE 128-bit stateless compression enabled
+sent [IPCP ConfReq id=0x1 <addr 0.0.0.0>]
+";
+
+    const ENDED: &str = "Connection terminated.\nthe call is released\n";
+
+    fn account(parts: &[&str]) -> Account {
+        let mut account = Account::default();
+        parts.iter().flat_map(|part| part.lines()).for_each(|line| account.take(line));
+        account
+    }
+
+    fn fault(parts: &[&str], status: i32) -> (Layer, String) {
+        let mut account = account(parts);
+        account.finish();
+        let fault = account.fault(End::Status(status));
+        (fault.layer, fault.what)
+    }
+
+    fn highest(parts: &[&str]) -> Option<Layer> {
+        let account = account(parts);
+        Layer::ALL.into_iter().take_while(|layer| account.reached(*layer).is_some()).last()
+    }
+
+    #[test]
+    fn each_layer_is_reached_when_it_is_and_not_before() {
+        assert_eq!(highest(&[]), None);
+        assert_eq!(highest(&[CALLED]), Some(Layer::Call));
+        assert_eq!(highest(&[CALLED, LINKED]), Some(Layer::Link));
+        assert_eq!(highest(&[CALLED, LINKED, LOGGED_IN]), Some(Layer::Authentication));
+        assert_eq!(highest(&[CALLED, LINKED, LOGGED_IN, ENCRYPTED]), Some(Layer::Encryption));
+        let addresses = "local  IP address 10.99.0.2\nremote IP address 10.99.0.1\n";
+        let up = account(&[CALLED, LINKED, LOGGED_IN, ENCRYPTED, addresses]);
+        assert_eq!(up.reached(Layer::Call).unwrap(), "on the data path tun");
+        assert_eq!(up.reached(Layer::Encryption).unwrap(), "MPPE 128-bit stateless");
+        assert_eq!(up.reached(Layer::Address).unwrap(), "ppp0, 10.99.0.2 here, 10.99.0.1 there");
+        // Without encryption, and without debug.
+        let up = account(&[CALLED, "CHAP authentication succeeded\n", addresses]);
+        assert!(Layer::ALL.into_iter().all(|layer| up.reached(layer).is_some()));
+        assert_eq!(up.reached(Layer::Encryption).unwrap(), "none");
+        let up = account(&[CALLED, addresses]);
+        assert_eq!(up.reached(Layer::Authentication).unwrap(), "the server asks for none");
+    }
+
+    #[test]
+    fn what_the_plugin_says_of_the_call_names_the_layer() {
+        for (line, layer) in [
+            ("cannot resolve \"vpn.example\": Name or service not known", Layer::Name),
+            ("cannot connect to 192.0.2.1 port 1723: connection refused (is a PPTP server running there?)", Layer::Tcp),
+            ("no answer from 192.0.2.1 port 1723 within 30 s (firewall?)", Layer::Tcp),
+            ("192.0.2.1 refused the control connection: not authorized (4)", Layer::Control),
+            ("192.0.2.1 does not speak pptp: bad magic cookie", Layer::Control),
+            ("192.0.2.1 refused the call: busy (4)", Layer::Call),
+        ] {
+            assert_eq!(fault(&["data path tun", line, "Exit."], 8), (layer, line.to_owned()));
+        }
+    }
+
+    #[test]
+    fn a_pppd_that_does_not_begin_says_why() {
+        let said = "pppd: In file /etc/ppp/peers/office: unrecognized option 'frob'";
+        let what = "In file /etc/ppp/peers/office: unrecognized option 'frob'";
+        assert_eq!(fault(&[said], 2), (Layer::Profile, what.to_owned()));
+        let line = "this machine cannot do PPTP: kernel: no pptp.ko; tun: no /dev/net/tun; pty: no /dev/ppp";
+        assert_eq!(fault(&[line], 4), (Layer::Machine, line.to_owned()));
+        let line = "Plugin pptp-rs.so is for pppd version 2.5.2, this is 2.4.9";
+        // That begins as another line does which each run has.
+        assert_eq!(fault(&[&format!("pppd: {line}")], 2), (Layer::Machine, line.to_owned()));
+        assert_eq!(fault(&[], 127), (Layer::Call, "pppd has ended with status 127".to_owned()));
+    }
+
+    #[test]
+    fn silence_is_told_from_an_answer_that_does_not_come() {
+        let silence = "LCP: timeout sending Config-Requests";
+        let (layer, what) = fault(&[CALLED, silence, ENDED], 16);
+        assert_eq!(layer, Layer::Link);
+        assert!(what.contains("no GRE packet"), "{what}");
+        assert!(account(&[CALLED, silence]).is_hopeless());
+        let heard = "rcvd [LCP ConfReq id=0x1 <mru 1460>]\nsent [LCP ConfAck id=0x1 <mru 1460>]";
+        assert!(!account(&[CALLED, heard, silence]).is_hopeless());
+        let (layer, what) = fault(&[CALLED, heard, silence, ENDED], 16);
+        assert_eq!((layer, what.as_str()), (Layer::Link, "the server's packets come, but it does not answer ours"));
+    }
+
+    #[test]
+    fn a_login_that_fails_is_told_by_its_reason() {
+        let denied = "MS-CHAP authentication failed: Access denied\nCHAP authentication failed\n";
+        let expected = (Layer::Authentication, "MS-CHAP authentication failed: Access denied".to_owned());
+        assert_eq!(fault(&[CALLED, LINKED, denied, ENDED], 19), expected);
+        assert_eq!(fault(&[CALLED, denied, ENDED], 19), expected);
+        let (layer, what) = fault(&[CALLED, "No CHAP secret found for authenticating us to \"pptp-rs-x\""], 19);
+        assert_eq!((layer, what.contains("no password")), (Layer::Authentication, true));
+        let (layer, what) = fault(&[CALLED, "LCP terminated by peer (peer refused to authenticate)"], 16);
+        assert_eq!((layer, what.contains("peer refused to authenticate")), (Layer::Authentication, true));
+        let asked = "sent [IPCP ConfReq id=0x1 <addr 0.0.0.0>]\nLCP terminated by peer (peer refused to authenticate)";
+        assert_eq!(fault(&[CALLED, LINKED, asked], 16).0, Layer::Authentication);
+        assert_eq!(highest(&[CALLED, LINKED, asked]), Some(Layer::Link));
+        let (layer, _) = fault(&[CALLED, LINKED, "MS-CHAPv2 mutual authentication failed."], 19);
+        assert_eq!(layer, Layer::Authentication);
+    }
+
+    #[test]
+    fn encryption_that_one_end_does_not_want_is_told() {
+        let line = "MPPE required but peer refused";
+        assert_eq!(fault(&[CALLED, LINKED, LOGGED_IN, line, ENDED], 10), (Layer::Encryption, line.to_owned()));
+        let theirs =
+            "sent [IPCP ConfReq id=0x1 <addr 0.0.0.0>]\nLCP terminated by peer (MPPE required but peer refused)";
+        let (layer, what) = fault(&[CALLED, LINKED, LOGGED_IN, theirs, ENDED], 16);
+        assert_eq!((layer, what.contains("the server has ended it")), (Layer::Encryption, true));
+        let line = "MPPE required, but MS-CHAP[v2] auth not performed.";
+        assert_eq!(fault(&[CALLED, LINKED, LOGGED_IN, line], 10), (Layer::Encryption, line.to_owned()));
+    }
+
+    #[test]
+    fn an_address_that_is_not_given_is_told() {
+        let line = "Could not determine local IP address";
+        let expected = (Layer::Address, line.to_owned());
+        assert_eq!(fault(&[CALLED, LINKED, LOGGED_IN, ENCRYPTED, line, ENDED], 10), expected);
+        assert_eq!(fault(&[CALLED, LINKED, LOGGED_IN, line, ENDED], 10), expected);
+        let rejected = "rcvd [LCP ProtRej id=0x2 80 21 01 01 00 0a]";
+        assert_eq!(fault(&[CALLED, LINKED, LOGGED_IN, ENCRYPTED, rejected], 10).0, Layer::Address);
+        let asked = "sent [IPCP ConfReq id=0x1 <addr 0.0.0.0>]";
+        let mut late = account(&[CALLED, LINKED, LOGGED_IN, asked]);
+        assert_eq!(late.reached(Layer::Encryption), None);
+        late.finish();
+        let fault = late.fault(End::TooLate);
+        assert_eq!((fault.layer, fault.what.contains("too long")), (Layer::Address, true));
+    }
+}

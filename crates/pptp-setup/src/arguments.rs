@@ -106,7 +106,7 @@ pub(crate) const CHOICES: [Choice; 19] = [
     choice(("force", None), None, "replace a profile that is there", Meaning::Force, CREATE),
     choice(("plugin", None), Some("FILE"), "the plugin, in place of pppd's own pptp-rs.so", Meaning::Plugin, CREATE),
     choice(("root", None), Some("DIR"), ROOT, Meaning::Root, FILES),
-    choice(("timeout", None), Some("SECONDS"), "how long pppd may take: 1 to 600, usually 60", Meaning::Timeout, TEST),
+    choice(("timeout", None), Some("SECONDS"), LIMIT, Meaning::Timeout, TEST),
     choice(("create", Some('c')), Some("NAME"), "the same as create NAME", Meaning::Verb(Verb::Create), &[]),
     choice(("delete", None), Some("NAME"), "the same as delete NAME", Meaning::Verb(Verb::Delete), &[]),
     choice(("help", Some('h')), None, "show this", Meaning::Help, &[]),
@@ -116,6 +116,7 @@ pub(crate) const CHOICES: [Choice; 19] = [
 const FROM_FILE: &str = "the password is this file's first line; without a file it is asked for, or is the first line of standard input \
      where that is no terminal";
 const CARRIERS: &str = "what carries the packets: auto (the default), kernel, tun or pty";
+const LIMIT: &str = "how long pppd may take: 1 to 600, usually 60; what is tried before takes 10 each at most";
 const ROOT: &str = "the files are below this directory, as for an image; not with --start";
 
 const fn choice(

@@ -1,8 +1,8 @@
 //! The files: found below a root, locked against other runs, and replaced as a whole or not at all.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 
 use nix::fcntl::{Flock, FlockArg};
@@ -112,7 +112,7 @@ impl Store {
     /// Nothing has changed; why, in words.
     pub(crate) fn write(&self, _lock: &Locked, name: &Name, peer: &str, secrets: &[u8]) -> Result<(), String> {
         let folder = self.folder().join("peers");
-        match fs::create_dir(&folder) {
+        match DirBuilder::new().mode(0o755).create(&folder) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
                 return Err(said(&folder, "cannot make", &error));
             }

@@ -38,8 +38,9 @@ pub(crate) fn help() -> String {
 
 const END: &str = "
 create needs --server and --user. Its files are /etc/ppp/peers/NAME and a line of /etc/ppp/chap-secrets, both for root
-alone; what else may be said of a tunnel (pptp_port, persist, usepeerdns, ...) can be written into the former.
---root goes with list, show and delete as well. test runs no scripts of pppd's (but, with pppd 2.4.9, ip-pre-up).
+alone; what else may be said of a tunnel (pptp_port, persist, usepeerdns, ...) can be written into the former. With
+--start, the profile stays if the connection fails. --root goes with list, show and delete as well. test runs no
+scripts of pppd's (but, with pppd 2.4.9, ip-pre-up), and sets no default route.
 
 Exit status: 0 done, and with test, nothing failed; 1 it failed, or a layer did; 2 the command line is wrong.
 ";

@@ -40,7 +40,11 @@ pub(crate) fn read(source: &Source<'_>) -> Result<Zeroizing<Vec<u8>>, String> {
         }
         Source::Input if stdin.is_terminal() => ask(stdin.as_fd())
             .map_err(|error| format!("cannot read a password from the terminal: {}", pptp_io::words(&error)))?,
-        Source::Input => first_line(stdin.lock())
+        // Past the buffer of standard input, which nobody erases.
+        Source::Input => stdin
+            .as_fd()
+            .try_clone_to_owned()
+            .and_then(|input| first_line(File::from(input)))
             .map_err(|error| format!("cannot read standard input: {}", pptp_io::words(&error)))?,
     };
     check(&line)?;

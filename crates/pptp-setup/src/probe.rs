@@ -22,7 +22,7 @@ use crate::profile::Summary;
 /// RFC 2637 §3: where a PPTP server listens.
 const PORT: u16 = 1723;
 
-/// How long each of the layers may take.
+/// How long each of the layers may take at most.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// How long one address of several is tried at least.
@@ -37,14 +37,16 @@ pub(crate) struct Target {
     pub(crate) server: String,
     pub(crate) port: u16,
     route: Route,
+    /// How long each of the layers may take.
+    patience: Duration,
 }
 
 impl Target {
-    /// That of a profile.
+    /// That of a profile; no layer may take longer than `limit`.
     ///
     /// # Errors
     /// What the profile says about it is wrong.
-    pub(crate) fn of(summary: &Summary) -> Result<Self, Fault> {
+    pub(crate) fn of(summary: &Summary, limit: Duration) -> Result<Self, Fault> {
         let wrong = |option: &str, text: &str| {
             Fault::new(Layer::Profile, format!("{option}: '{}' is wrong", text.escape_debug()), "correct the profile")
         };
@@ -55,7 +57,7 @@ impl Target {
             summary.bind.as_deref().map(|text| text.parse().map_err(|_| wrong("pptp_bind", text))).transpose()?;
         let mark =
             summary.mark.as_deref().map(|text| number(text).ok_or_else(|| wrong("pptp_mark", text))).transpose()?;
-        Ok(Self { server, port, route: Route { bind, mark } })
+        Ok(Self { server, port, route: Route { bind, mark }, patience: PATIENCE.min(limit) })
     }
 }
 
@@ -75,8 +77,8 @@ pub(crate) fn resolve(target: &Target) -> Result<Vec<Ipv4Addr>, Fault> {
     let thread = thread::spawn(move || drop(sender.send(found())));
     // A thread that hangs is left behind: this program ends then.
     let answer: io::Result<Vec<Ipv4Addr>> = receiver
-        .recv_timeout(PATIENCE)
-        .map_err(|_| fault(format!("no name server has answered within {} s", PATIENCE.as_secs())))?;
+        .recv_timeout(target.patience)
+        .map_err(|_| fault(format!("no name server has answered within {} s", target.patience.as_secs())))?;
     let _ = thread.join();
     let mut addresses = answer.map_err(|error| {
         let text = error.to_string();
@@ -93,8 +95,8 @@ pub(crate) fn resolve(target: &Target) -> Result<Vec<Ipv4Addr>, Fault> {
 /// A TCP connection to the first of the addresses that takes one, and which that is.
 pub(crate) fn connect(target: &Target, addresses: &[Ipv4Addr]) -> Result<(TcpStream, Ipv4Addr), Fault> {
     let count = u32::try_from(addresses.len()).unwrap_or(u32::MAX).max(1);
-    let each = (PATIENCE / count).max(SHORTEST);
-    let deadline = clock::now() + PATIENCE;
+    let each = (target.patience / count).max(SHORTEST);
+    let deadline = clock::now() + target.patience;
     let mut reasons = Vec::new();
     for address in addresses {
         if clock::until(deadline).is_zero() {
@@ -127,8 +129,8 @@ fn open(server: SocketAddrV4, route: Route, limit: Duration) -> io::Result<TcpSt
 }
 
 /// Opens a control connection (RFC 2637 §3.1) and closes it again as it should be; what the server says of itself.
-pub(crate) fn greet(stream: TcpStream) -> Result<PeerInfo, Fault> {
-    let config = Config { setup_timeout: PATIENCE, ..Config::default() };
+pub(crate) fn greet(target: &Target, stream: TcpStream) -> Result<PeerInfo, Fault> {
+    let config = Config { setup_timeout: target.patience, ..Config::default() };
     let connection = Connection::originate(config, Box::new(random::number), clock::now());
     let mut talk = Talk { stream: Stream::new(stream, MOST_UNSENT), connection, server: None, reason: None };
     while talk.reason.is_none() {
@@ -207,7 +209,7 @@ mod tests {
     use std::net::TcpListener;
 
     fn target(server: &str) -> Target {
-        Target { server: server.into(), port: PORT, route: Route::default() }
+        Target { server: server.into(), port: PORT, route: Route::default(), patience: PATIENCE }
     }
 
     /// What a server that does this makes of a greeting.
@@ -216,7 +218,7 @@ mod tests {
         let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         client.set_nonblocking(true).unwrap();
         let thread = thread::spawn(move || server(listener.accept().unwrap().0));
-        let outcome = greet(client);
+        let outcome = greet(&target("h"), client);
         thread.join().unwrap();
         outcome
     }
@@ -225,10 +227,10 @@ mod tests {
     fn a_profile_says_where_the_server_is() {
         let summary = Summary::read(b"pptp_server h pptp_port 1724 pptp_bind 192.0.2.9 pptp_mark 0x10");
         let route = Route { bind: Some(Ipv4Addr::new(192, 0, 2, 9)), mark: Some(16) };
-        assert_eq!(Target::of(&summary), Ok(Target { server: "h".into(), port: 1724, route }));
-        assert_eq!(Target::of(&Summary::read(b"pptp_server h")), Ok(target("h")));
+        assert_eq!(Target::of(&summary, SHORTEST), Ok(Target { port: 1724, route, patience: SHORTEST, ..target("h") }));
+        assert_eq!(Target::of(&Summary::read(b"pptp_server h"), PATIENCE * 2), Ok(target("h")));
         for text in ["", "pptp_server h pptp_port x", "pptp_server h pptp_bind x", "pptp_server h pptp_mark -1"] {
-            assert_eq!(Target::of(&Summary::read(text.as_bytes())).unwrap_err().layer, Layer::Profile);
+            assert_eq!(Target::of(&Summary::read(text.as_bytes()), PATIENCE).unwrap_err().layer, Layer::Profile);
         }
     }
 

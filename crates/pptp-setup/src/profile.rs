@@ -158,6 +158,8 @@ pub(crate) struct Summary {
     pub(crate) port: Option<String>,
     pub(crate) bind: Option<String>,
     pub(crate) mark: Option<String>,
+    /// A password is in the file itself.
+    pub(crate) has_password: bool,
     /// MPPE, or no tunnel.
     pub(crate) requires_encryption: bool,
     pub(crate) default_route: bool,
@@ -167,7 +169,7 @@ impl Summary {
     /// Reads the text of a file; what it includes (`file`, `call`) is not looked at.
     pub(crate) fn read(text: &[u8]) -> Self {
         let mut summary = Self { made_here: text.starts_with(MADE_HERE.as_bytes()), ..Self::default() };
-        let mut words = Words::new(text).map(|word| word.bytes.to_vec());
+        let mut words = Words::new(text).map(|word| word.bytes);
         while let Some(option) = words.next() {
             summary.take(&option, &mut words);
         }
@@ -175,15 +177,20 @@ impl Summary {
     }
 
     /// Takes an option, and its value from what follows.
-    fn take(&mut self, option: &[u8], words: &mut impl Iterator<Item = Vec<u8>>) {
-        let mut text = || words.next().map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+    fn take(&mut self, option: &[u8], words: &mut impl Iterator<Item = Zeroizing<Vec<u8>>>) {
+        let mut bytes = || words.next().map(|bytes| bytes.to_vec());
+        let mut text = || bytes().map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
         match option {
             b"plugin" => self.plugin = text(),
             b"pptp_server" => self.server = text(),
-            b"user" => self.user = words.next(),
+            b"user" => self.user = bytes(),
             // pppd's name for itself is the user's unless that is given.
-            b"name" => self.user = self.user.take().or(words.next()),
-            b"remotename" => self.remote_name = words.next(),
+            b"name" => {
+                let name = bytes();
+                self.user = self.user.take().or(name);
+            }
+            b"remotename" => self.remote_name = bytes(),
+            b"password" => self.has_password = words.next().is_some(),
             b"linkname" => self.link_name = text(),
             b"pptp_datapath" => self.datapath = text(),
             b"pptp_port" => self.port = text(),
@@ -193,7 +200,7 @@ impl Summary {
             b"require-mppe" | b"require-mppe-40" | b"require-mppe-128" => self.requires_encryption = true,
             b"defaultroute" => self.default_route = true,
             // Their values are no options.
-            b"ipparam" | b"pptp_phone" | b"ifname" | b"logfile" | b"file" | b"call" | b"password" | b"set" => {
+            b"ipparam" | b"pptp_phone" | b"ifname" | b"logfile" | b"file" | b"call" | b"set" => {
                 let _ = words.next();
             }
             _ => {}

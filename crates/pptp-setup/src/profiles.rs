@@ -8,7 +8,8 @@ use crate::files::Store;
 use crate::name::Name;
 use crate::password::{self, Source};
 use crate::profile::{Summary, printable};
-use crate::{running, say, secrets};
+use crate::running::{self, Running};
+use crate::{say, secrets};
 
 /// Makes a profile, or changes nothing.
 pub(crate) fn create(wish: &Create) -> Result<(), Failure> {
@@ -65,7 +66,11 @@ pub(crate) fn delete(root: &Path, name: &Name) -> Result<(), Failure> {
     needs_root(root)?;
     let store = Store::new(root);
     let lock = store.lock()?;
-    if !find(&store, name)?.made_here {
+    let summary = find(&store, name)?;
+    if up(root, &summary).is_some() {
+        return Err(Failure::Failed(format!("{name} is up: \"pptp-rs-setup stop {name}\" first")));
+    }
+    if !summary.made_here {
         let path = store.peer(name);
         return Err(Failure::Failed(format!("{} was not made by this program: it stays", path.display())));
     }
@@ -105,16 +110,20 @@ pub(crate) fn show(root: &Path, name: &Name) -> Result<String, Failure> {
     needs_root(root)?;
     let store = Store::new(root);
     let summary = find(&store, name)?;
-    let has_secret = summary.secret(&store.read_secrets()?).is_some();
+    let password = match summary.secret(&store.read_secrets()?) {
+        _ if summary.has_password => "in the file",
+        Some(_) => "in chap-secrets",
+        None => "not in chap-secrets",
+    };
     let value = |text: &Option<String>| printable(text.as_deref().unwrap_or("-").as_bytes());
     let file = store.peer(name).display().to_string();
     let rows = [
         ["file", &if summary.made_here { file } else { format!("{file} (not made by pptp-rs-setup)") }],
         ["server", &value(&summary.server)],
         ["user", &summary.user_text()],
-        ["password", if has_secret { "in chap-secrets" } else { "not in chap-secrets" }],
+        ["password", password],
         ["encryption", if summary.requires_encryption { "required" } else { "not required" }],
-        ["data path", summary.datapath.as_deref().unwrap_or("auto")],
+        ["data path", &printable(summary.datapath.as_deref().unwrap_or("auto").as_bytes())],
         ["default route", if summary.default_route { "the tunnel" } else { "untouched" }],
         ["plugin", &value(&summary.plugin)],
         ["state", &state(root, &summary)],
@@ -122,10 +131,13 @@ pub(crate) fn show(root: &Path, name: &Name) -> Result<String, Failure> {
     Ok(table(&rows.map(|row| row.map(String::from))))
 }
 
-/// Whether the tunnel of a profile is up; below another root nothing runs.
+/// What there is to say of the tunnel of a profile; below another root nothing runs.
 fn state(root: &Path, summary: &Summary) -> String {
-    let running = if root == Path::new("/") { summary.link_name.as_deref().and_then(running::find) } else { None };
-    running.map_or_else(|| "down".into(), |running| format!("up, {running}"))
+    up(root, summary).map_or_else(|| "down".into(), |running| format!("up, {running}"))
+}
+
+fn up(root: &Path, summary: &Summary) -> Option<Running> {
+    if root == Path::new("/") { summary.link_name.as_deref().and_then(running::find) } else { None }
 }
 
 #[cfg(test)]

@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use pptp_core::control::PeerInfo;
 
-use crate::account::{Account, End};
+use crate::account::Account;
 use crate::connect::{end, run, running};
 use crate::files::Store;
 use crate::layers::{self, Fault, Layer};
 use crate::machine::Survey;
 use crate::name::Name;
-use crate::pppd::{More, Reason};
+use crate::pppd::More;
 use crate::probe::{self, Target};
 use crate::profile::Summary;
 use crate::{Failure, profiles, say};
@@ -58,6 +58,18 @@ impl Checklist {
         say(&layers::passed(layer, what))
     }
 
+    /// Shows those of pppd's layers, up to this one, that are up and have not been shown.
+    fn pass_reached(&mut self, account: &Account, last: Layer) -> Result<(), Failure> {
+        for layer in PPPD_S.into_iter().take_while(|layer| *layer <= last) {
+            if Some(layer) <= self.last {
+                continue;
+            }
+            let Some(what) = account.reached(layer) else { break };
+            self.pass(layer, &what)?;
+        }
+        Ok(())
+    }
+
     fn fail(&self, fault: &Fault) -> Failure {
         say(&layers::failed(fault, self.last)).err().unwrap_or(Failure::Said)
     }
@@ -74,7 +86,7 @@ pub(crate) fn test(name: &Name, limit: Duration) -> Result<(), Failure> {
     let survey = Survey::make(&summary);
     let machine = survey.judge(summary.datapath.as_deref().unwrap_or("auto"));
     list.pass(Layer::Machine, &machine.map_err(|fault| list.fail(&fault))?)?;
-    greet(&mut list, &summary)?;
+    greet(&mut list, &summary, limit)?;
     call(&mut list, name, limit, &arguments(name, survey.version.as_deref().unwrap_or_default()))
 }
 
@@ -105,8 +117,9 @@ impl Files {
         if peer.is_some_and(|mode| mode & 0o022 != 0) {
             return fault("others than root may write it".into(), "chmod 600 the file".into());
         }
-        if summary.user.is_none() {
-            return Ok("there, without a user's name".into());
+        if summary.user.is_none() || summary.has_password {
+            let without = if summary.has_password { "a password of its own" } else { "no user" };
+            return Ok(format!("there, with {without}"));
         }
         if summary.secret(&self.secrets).is_none() {
             let what = format!("{secrets} has no password of {}", summary.user_text());
@@ -123,14 +136,14 @@ impl Files {
 }
 
 /// What is below a call.
-fn greet(list: &mut Checklist, summary: &Summary) -> Result<(), Failure> {
-    let target = Target::of(summary).map_err(|fault| list.fail(&fault))?;
+fn greet(list: &mut Checklist, summary: &Summary, limit: Duration) -> Result<(), Failure> {
+    let target = Target::of(summary, limit).map_err(|fault| list.fail(&fault))?;
     let addresses = probe::resolve(&target).map_err(|fault| list.fail(&fault))?;
     let texts: Vec<_> = addresses.iter().map(ToString::to_string).collect();
     list.pass(Layer::Name, &format!("{} is {}", target.server, texts.join(", ")))?;
     let (stream, address) = probe::connect(&target, &addresses).map_err(|fault| list.fail(&fault))?;
     list.pass(Layer::Tcp, &format!("{address} port {}", target.port))?;
-    let server = probe::greet(stream).map_err(|fault| list.fail(&fault))?;
+    let server = probe::greet(&target, stream).map_err(|fault| list.fail(&fault))?;
     list.pass(Layer::Control, &introduction(&server))
 }
 
@@ -148,25 +161,26 @@ fn arguments<'a>(name: &'a Name, version: &str) -> Vec<&'a str> {
 /// What pppd brings up; it is ended again.
 fn call(list: &mut Checklist, name: &Name, limit: Duration, arguments: &[&str]) -> Result<(), Failure> {
     let mut account = Account::default();
-    let mut ahead = PPPD_S.iter();
-    let mut next = ahead.next();
     let mut shown = Ok(());
     let reason = run(arguments, limit, |line| {
         account.take(line);
-        while let Some((layer, what)) = next.and_then(|layer| Some((layer, account.reached(*layer)?))) {
-            shown = list.pass(*layer, &what);
-            next = ahead.next();
+        if shown.is_ok() {
+            shown = list.pass_reached(&account, Layer::Address);
         }
-        if next.is_none() || account.is_hopeless() || shown.is_err() { More::Enough } else { More::Wanted }
+        let is_up = list.last == Some(Layer::Address);
+        if is_up || account.is_hopeless() || shown.is_err() { More::Enough } else { More::Wanted }
     })?;
     shown?;
-    if reason == Reason::Interrupted {
-        return Err(Failure::Failed(format!("the test of {name} was interrupted")));
-    }
-    if next.is_none() {
+    if list.last == Some(Layer::Address) {
         return Ok(());
     }
-    Err(list.fail(&account.fault(end(reason).unwrap_or(End::TooLate))))
+    let Some(end) = end(reason) else {
+        return Err(Failure::Failed(format!("the test of {name} was interrupted")));
+    };
+    account.finish();
+    let fault = account.fault(end);
+    list.pass_reached(&account, fault.layer)?;
+    Err(list.fail(&fault))
 }
 
 #[cfg(test)]

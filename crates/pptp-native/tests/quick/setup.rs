@@ -1,4 +1,5 @@
 //! pptp-rs-setup: profiles that it makes, and what it finds out about them, with pptp-rsd or the scripted server at the other end.
+#![expect(clippy::unwrap_used, reason = "the helpers of a test may fail like the test")]
 
 use std::time::{Duration, Instant};
 
@@ -13,6 +14,8 @@ with_either_pppd! {
     a_test_tells_that_gre_does_not_come,
     a_test_tells_that_the_password_is_wrong,
     a_test_tells_that_the_server_does_not_encrypt,
+    a_test_tells_that_only_one_end_wants_encryption,
+    a_test_tells_that_the_server_wants_another_login,
     a_test_tells_that_there_is_no_address,
     a_test_that_is_interrupted_leaves_nothing,
 }
@@ -54,7 +57,6 @@ fn failure(network: &Network, server: &str, password: &str, options: &str) -> St
     network.client.run(&create(server, "alice", password, &format!("{options} --force")));
     let begin = Instant::now();
     let (status, said) = run(network, &format!("{SETUP} test office"));
-    println!("{said}");
     assert_eq!(status, 1, "{said}");
     assert!(begin.elapsed() < Duration::from_secs(60), "{said}");
     assert!(!said.contains(password), "{said}");
@@ -81,6 +83,10 @@ fn a_profile_is_made_started_tried_stopped_and_deleted(version: Version) {
     assert!(said.contains("office is up: ppp0, 10.99.0.2 here, 10.99.0.1 there"), "{said}");
     eventually("a ping is answered", SOON, || (network.client.pings(1, 56, "10.99.0.1") == 1).then_some(()));
     assert_eq!(network.client.run("stat -c %a /etc/ppp/peers/office /etc/ppp/chap-secrets"), "600\n600\n");
+    // What it has said went through a pipe, of which it has nothing any more. One is its own; others may be the machine's.
+    let pipes = "pipes() { ls -l /proc/$1/fd | grep -o 'pipe:.*' | sort -u; }; \
+                 for pipe in $(pipes $(head -1 /run/ppp-pptp-rs-office.pid)); do pipes 1 | grep -qF $pipe || echo $pipe; done";
+    assert_eq!(network.client.run(pipes).lines().count(), 1);
     let list = network.client.run(&format!("{SETUP} list"));
     let row: Vec<_> = list.lines().nth(1).unwrap().split_whitespace().collect();
     assert_eq!(row[..5], ["office", SERVER, "alice", "up,", "ppp0"]);
@@ -93,7 +99,6 @@ fn a_profile_is_made_started_tried_stopped_and_deleted(version: Version) {
         assert_eq!(run(&network, &format!("{SETUP} stop office")), (0, said.into()));
     }
     let (status, said) = run(&network, &format!("{SETUP} test office"));
-    println!("{said}");
     assert_eq!(said.lines().filter(|line| line.starts_with("ok ")).count(), 10, "{said}");
     assert_eq!((status, said.lines().count()), (0, 10), "{said}");
     assert_eq!(run(&network, &format!("{SETUP} delete office")), (0, "office is removed\n".into()));
@@ -167,7 +172,6 @@ fn a_test_tells_that_the_call_is_refused(version: Version) {
     network.serve_with("--on ocrq=reply:result=4");
     assert_failure(&failure(&network, SERVER, "secret", ""), "call", "refused the call: busy (4)");
     let (status, said) = run(&network, &format!("{SETUP} start office"));
-    println!("{said}");
     assert!(status == 1 && said.contains("call: ") && said.contains("busy (4)"), "{said}");
     network.assert_nothing_left();
 }
@@ -188,7 +192,6 @@ fn a_test_tells_that_the_password_is_wrong(version: Version) {
     let failure = failure(&network, SERVER, "wrong", "");
     assert_failure(&failure, "authentication", "authentication failed");
     let (status, said) = run(&network, &format!("{SETUP} start office"));
-    println!("{said}");
     assert!(status == 1 && said.contains("authentication: ") && said.contains("what to do: "), "{said}");
     network.client.run("sed -i s/pptp-rs-office/other/ /etc/ppp/chap-secrets");
     let (status, said) = run(&network, &format!("{SETUP} test office"));
@@ -204,8 +207,22 @@ fn a_test_tells_that_the_server_does_not_encrypt(version: Version) {
     assert_failure(&failure(&network, SERVER, "secret", ""), "encryption", "MPPE required");
     network.client.run(&create(SERVER, "alice", "secret", "--force --no-encrypt"));
     let (status, said) = run(&network, &format!("{SETUP} test office"));
-    println!("{said}");
     assert!(status == 0 && said.contains("encryption          none"), "{said}");
+}
+
+fn a_test_tells_that_only_one_end_wants_encryption(version: Version) {
+    let network = network(version);
+    let _daemon = Daemon::start(&network.server, "", OPTIONS);
+    let failure = failure(&network, SERVER, "secret", "--no-encrypt");
+    assert_failure(&failure, "encryption", "the server has ended it: \"MPPE required");
+}
+
+fn a_test_tells_that_the_server_wants_another_login(version: Version) {
+    let network = network(version);
+    network.server.run("umask 077; echo 'alice * secret *' > /etc/ppp/pap-secrets");
+    let _daemon = Daemon::start(&network.server, "", "auth require-pap name server noipv6");
+    assert_failure(&failure(&network, SERVER, "secret", ""), "authentication", "MPPE required, but MS-CHAP");
+    assert_failure(&failure(&network, SERVER, "secret", "--no-encrypt"), "authentication", "refused to authenticate");
 }
 
 fn a_test_tells_that_there_is_no_address(version: Version) {
