@@ -5,7 +5,7 @@
 #   network                       # hosts "client" (10.99.0.2) and "server" (10.99.0.1), one veth pair
 #   pptpd_start
 #   pppd_start client 2.4.9 a $(client_options) $(session_options)
-#   check "the tunnel comes up" wait_for 20 link_up client a
+#   check "the tunnel comes up" wait_for 30 link_up client a
 #   check "the server answers through it" ping_peer client 192.168.77.1
 #   pppd_stop a && check "pppd ends with status 5" [ "$STATUS" = 5 ]
 #   finish
@@ -140,7 +140,7 @@ host() {
     : > "/run/work/hosts/$1"
     exec sleep infinity' host "$1" &
   HOST[$1]=$!
-  wait_for 10 test -e "$WORK/hosts/$1" || bail "host $1 did not start"
+  wait_for 30 test -e "$WORK/hosts/$1" || bail "host $1 did not start"
 }
 
 # on HOST COMMAND...
@@ -191,11 +191,15 @@ network() {
 # netem HOST DEVICE ARGS...: delay 20ms, loss 1%, … on what HOST sends there
 netem() { modprobe sch_netem && on "$1" tc qdisc replace dev "$2" root netem "${@:3}"; }
 
+# answered HOST COUNT ARGS...: so many pings are. The first ones may not be: what comes before the other end's pppd has taken
+# its interface up is dropped there. Without -w, ping waits for a late answer no longer than its interval.
+answered() { on "$1" ping -n -q -c "$2" -i 0.2 -w 15 "${@:3}"; }
+
 # ping_peer HOST ADDRESS [COUNT]
-ping_peer() { on "$1" ping -n -q -c "${3:-3}" -i 0.2 -W 5 "$2"; }
+ping_peer() { answered "$1" "${3:-3}" "$2"; }
 
 # ping_tunnel HOST NAME: the server answers through this pppd's own interface
-ping_tunnel() { on "$1" ping -n -q -c 3 -i 0.2 -W 5 -I "$(interface_of "$2")" $TUNNEL_SERVER; }
+ping_tunnel() { answered "$1" 3 -I "$(interface_of "$2")" $TUNNEL_SERVER; }
 
 # ---------------------------------------------------------------- pppd
 # pppd of this machine's own distribution, or of the tree that scripts/setup.sh keeps for the other version.
@@ -280,8 +284,8 @@ ended() {
   [[ $stat == *") Z "* ]]
 } 2> /dev/null
 
-# pppd_stop NAME [SIGNAL [SECONDS]]: sends TERM, or that signal, and waits at most 10 s; sets STATUS
-pppd_stop() { kill -s "${2:-TERM}" "${PPPD[$1]}"; pppd_wait "$1" "${3:-10}"; } 2> /dev/null
+# pppd_stop NAME [SIGNAL [SECONDS]]: sends TERM, or that signal, and waits at most 30 s; sets STATUS
+pppd_stop() { kill -s "${2:-TERM}" "${PPPD[$1]}"; pppd_wait "$1" "${3:-30}"; } 2> /dev/null
 
 # run_pppd SECONDS HOST VERSION NAME ARGS...: to its end, at most so long; sets STATUS and TOOK (seconds)
 run_pppd() {
@@ -356,7 +360,7 @@ CONF
   client_secrets client
   daemon server $WORK/pptpd.log /usr/sbin/pptpd --fg --conf /run/pptpd.conf --pidfile /run/pptpd.pid
   PPTPD=$DAEMON
-  wait_for 10 listening server 1723 || bail "pptpd does not listen" $WORK/pptpd.log
+  wait_for 30 listening server 1723 || bail "pptpd does not listen" $WORK/pptpd.log
 }
 pptpd_stop() { end_daemon "$PPTPD"; }
 
@@ -368,7 +372,7 @@ listening() { [ -n "$(on "$1" ss -Htln "sport = :$2")" ]; }
 server_start() {
   daemon server $WORK/server.out fake-pptp-server --listen "$SERVER" --log $WORK/server.log "$@"
   FAKE_SERVER=$DAEMON
-  wait_for 10 listening server 1723 || bail "the test kit's server does not listen" $WORK/server.out
+  wait_for 30 listening server 1723 || bail "the test kit's server does not listen" $WORK/server.out
 }
 server_stop() { end_daemon "$FAKE_SERVER" "${1:-TERM}"; }
 
@@ -399,7 +403,7 @@ leftovers_before() {
 leftovers_none() {
   local end found
   clock
-  end=$((CLOCK + ${LEFTOVERS_WAIT:-8} * 100))
+  end=$((CLOCK + ${LEFTOVERS_WAIT:-20} * 100))
   while :; do
     leftovers_list > $WORK/leftovers.after
     if cmp -s $WORK/leftovers.before $WORK/leftovers.after; then pass "$1"; return; fi

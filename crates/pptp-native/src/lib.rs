@@ -41,7 +41,7 @@ use std::time::Duration;
 pub const AT_ONCE: Duration = Duration::from_secs(5);
 
 /// How long what needs a few exchanges may take.
-pub const SOON: Duration = Duration::from_secs(15);
+pub const SOON: Duration = Duration::from_secs(40);
 
 /// One test for each pppd, of a function that takes a [`Version`].
 #[macro_export]

@@ -213,11 +213,18 @@ impl Machine {
         self.command(line).output().is_ok_and(|output| output.status.success())
     }
 
-    /// How many of so many pings, with so many bytes of data each, are answered.
+    /// How many of so many pings, with so many bytes of data each, are answered. One alone, which asks whether a way carries
+    /// yet, is not waited for as long as many.
     #[must_use]
     pub fn pings(&self, count: u32, size: u32, address: &str) -> usize {
+        self.pings_within(if count == 1 { 2 } else { 20 }, count, size, address)
+    }
+
+    /// The same, where some or all are not to be answered, which would be waited for.
+    #[must_use]
+    pub fn pings_within(&self, seconds: u32, count: u32, size: u32, address: &str) -> usize {
         // All at once, since ping(8) waits for late answers no longer than for the time between two packets.
-        let line = format!("ping -c {count} -l {count} -s {size} -i 1 -W 2 {address}");
+        let line = format!("ping -c {count} -l {count} -s {size} -i {seconds} -W {seconds} {address}");
         let output = self.command(&line).output().unwrap();
         String::from_utf8_lossy(&output.stdout).lines().filter(|line| line.contains("bytes from")).count()
     }
@@ -253,6 +260,15 @@ impl Machine {
     #[must_use]
     pub fn delivered(&self, interface: &str) -> u64 {
         self.read(&format!("/sys/class/net/{interface}/statistics/rx_packets")).trim().parse().unwrap()
+    }
+
+    /// How many packets for an interface found no room in it.
+    ///
+    /// # Panics
+    /// There is no such interface.
+    #[must_use]
+    pub fn dropped(&self, interface: &str) -> u64 {
+        self.read(&format!("/sys/class/net/{interface}/statistics/tx_dropped")).trim().parse().unwrap()
     }
 
     /// How much memory a process takes, KiB.

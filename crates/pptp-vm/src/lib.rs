@@ -56,7 +56,7 @@ impl Release {
 }
 
 impl Guest {
-    /// The script `tests/vm/guest/{name}.sh`, at most three minutes.
+    /// The script `tests/vm/guest/{name}.sh`, at most eight minutes.
     #[must_use]
     pub fn new(name: &str) -> Self {
         Self {
@@ -64,7 +64,7 @@ impl Guest {
             arguments: Vec::new(),
             withheld: String::new(),
             systemd: None,
-            limit: Duration::from_secs(180),
+            limit: Duration::from_secs(480),
         }
     }
 

@@ -7,7 +7,7 @@ DATAPATH=auto VERSION=${1:-2.4.9}
 # withhold MODULE: unloads it, and nothing can load it any more
 withhold() {
   local file
-  wait_for 5 unload "$1" || bail "cannot unload $1"
+  wait_for 30 unload "$1" || bail "cannot unload $1"
   file=$(find "/lib/modules/$(uname -r)/kernel" -name "$1.ko*")
   rm "$file" && depmod -a || bail "cannot withhold $1"
 }
@@ -28,7 +28,7 @@ one_choice() {
 
 # refuses STATUS TEXT PATTERN OPTIONS...: pppd ends with this status before it calls, and says why in one line
 refuses() {
-  run_pppd 5 client "$VERSION" t $(plain_options) "${@:4}"
+  run_pppd 20 client "$VERSION" t $(plain_options) "${@:4}"
   check_here "$2: status $1" status_is "$1"
   check "$2: a line says why" logged t "$3"
   check "$2: nobody was called" not logged t 'PPTP call to'
@@ -47,7 +47,7 @@ pptpd_stop
 leftovers_before
 plain_server
 chooses kernel "all modules" ''
-wait_for 5 unload pptp
+wait_for 30 unload pptp
 chooses kernel "pptp.ko not loaded" ''
 check "pptp.ko not loaded: it is now" module_loaded pptp
 
@@ -70,6 +70,6 @@ refuses 4 "pty without ppp_async.ko" "pptp_datapath.*'pty' is not possible: .*pp
 refuses 4 "nothing at all" 'kernel: .*pptp\.ko.*tun: .*pty: .*ppp_async'
 pptpd_stop
 on server /bin/sh -c 'rm -f /run/ppp*.pid'
-wait_for 8 nothing_more > /dev/null
+wait_for 30 nothing_more > /dev/null
 check_here "no process, socket, interface or file is left behind" nothing_more
 finish

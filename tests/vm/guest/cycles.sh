@@ -5,7 +5,7 @@ plan $((count + 1))
 
 cycle() {
   pppd_start client "$version" "cycle$1" $(client_options) $(session_options) &&
-    tunnel_up client "cycle$1" 20 && ping_peer client $TUNNEL_SERVER 1 || return 1
+    tunnel_up client "cycle$1" 30 && ping_peer client $TUNNEL_SERVER 1 || return 1
   pppd_stop "cycle$1"
   [ "$STATUS" = 5 ] || { echo "exit status $STATUS instead of 5"; return 1; }
 }

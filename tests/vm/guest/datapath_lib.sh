@@ -18,7 +18,7 @@ plain_options() {
 dial() { pppd_start client "$VERSION" "$1" $(plain_options) "${@:2}"; }
 
 # open_tunnel NAME [OPTIONS...]: dials and waits
-open_tunnel() { dial "$@" && tunnel_up client "$1" 15; }
+open_tunnel() { dial "$@" && tunnel_up client "$1" 30; }
 
 # close_tunnel NAME: SIGTERM, and status 5
 close_tunnel() { pppd_stop "$1"; status_is 5; }
@@ -48,7 +48,7 @@ carrier() {
 peer_link_local() { sed -n 's/^remote LL address //p' "$(log_of "$1")" | tail -n 1; }
 
 # ping6_tunnel NAME
-ping6_tunnel() { on client ping -6 -n -q -c 3 -i 0.2 -W 5 "$(peer_link_local "$1")%$(interface_of "$1")"; }
+ping6_tunnel() { answered client 3 -6 "$(peer_link_local "$1")%$(interface_of "$1")"; }
 
 # transfer FROM TO ADDRESS FILE: sends the file by TCP from one host to the other's address; compares what arrives
 transfer() {
@@ -59,13 +59,13 @@ transfer() {
     my $bytes;
     print $bytes while $peer->sysread($bytes, 65536);' "$3" $port
   receiver=$DAEMON
-  wait_for 5 listening "$2" $port || return 1
+  wait_for 30 listening "$2" $port || return 1
   timeout 60 nsenter --target "${HOST[$1]}" --net -- perl -MIO::Socket::INET -e '
     my $peer = IO::Socket::INET->new(PeerAddr => $ARGV[0], PeerPort => $ARGV[1]) or die "connect: $@";
     my $bytes;
     while (sysread STDIN, $bytes, 65536) { print $peer $bytes or die "send: $!" }
     close $peer or die "close: $!"' "$3" $port < "$4" || { end_daemon "$receiver"; return 1; }
-  wait_for 20 ended "$receiver" || { end_daemon "$receiver"; return 1; }
+  wait_for 30 ended "$receiver" || { end_daemon "$receiver"; return 1; }
   wait "$receiver"
   cmp "$4" $WORK/received
 }

@@ -5,7 +5,7 @@ VERSION=${1:-2.4.9} DATAPATH=${2:-}
 JOURNAL=$WORK/server.log
 : > "$JOURNAL"
 # Seconds that a busy machine may take for what is done at once.
-AT_ONCE=3
+AT_ONCE=10
 # What the test kit's server tells its pppd, and what the client's pppd is told.
 PEER_PPP="noauth nodefaultroute nobsdcomp nodeflate novj noipv6 $TUNNEL_SERVER:192.168.77.1%n debug logfile $WORK/peer-pppd.log"
 SIMPLE_PPP="noauth noipdefault nobsdcomp nodeflate novj noipv6"
@@ -48,7 +48,7 @@ baseline() {
 nothing_left() {
   local end
   clock
-  end=$((CLOCK + ${LEFTOVERS_WAIT:-4} * 100))
+  end=$((CLOCK + ${LEFTOVERS_WAIT:-10} * 100))
   while :; do
     leftovers_list > $WORK/leftovers.list
     grep -v 'server file /run/ppp[0-9]*.pid' $WORK/leftovers.list > $WORK/leftovers.after
@@ -78,7 +78,7 @@ judge() {
 # fault TEXT STATUS SECONDS PATTERN OPTIONS...: pppd $VERSION with the plugin ends with this status within this time,
 # says one line which is like the pattern, sends correct messages and leaves nothing behind
 fault() {
-  run_pppd $(($3 + 5)) client "$VERSION" t plugin pptp-rs.so $SIMPLE_PPP "${@:5}"
+  run_pppd $(($3 + 10)) client "$VERSION" t plugin pptp-rs.so $SIMPLE_PPP "${@:5}"
   check_here "pppd $VERSION: $1 ($TOOK s)" judge "$2" "$3" "$4" t
 }
 

@@ -9,7 +9,7 @@ tunnel_then() {
   rm -f "$GO"
   server_start --pty-pppd "$PEER_PPP" --on "call-up=wait-file:$GO,$1"
   plugin_start "${@:2}"
-  tunnel_up client t 15
+  tunnel_up client t 30
 }
 
 # ends TEXT SECONDS PATTERN ACTIONS [OPTIONS...]
@@ -24,7 +24,7 @@ ends() {
 
 # hung_up TEXT SECONDS PATTERN STARTED
 hung_up() {
-  pppd_wait t $(($2 + 10))
+  pppd_wait t $(($2 + 20))
   TOOK=$(elapsed_since "$4")
   check_here "pppd $VERSION: $1 ($TOOK s)" judge 16 "$2" "$3" t
   [ "$STATUS" != running ] || pppd_stop t KILL
@@ -63,7 +63,7 @@ killed() {
   local started
   pptpd_start
   pppd_start client "$VERSION" t $(client_options) user alice "$(mppe)" noauth nobsdcomp nodeflate
-  check "pppd $VERSION: $1: it was up" tunnel_up client t 15
+  check "pppd $VERSION: $1: it was up" tunnel_up client t 30
   daemon client /dev/null "${@:2}"
   sleep 0.5
   pptpd_killed
@@ -79,7 +79,7 @@ survives() {
   local BASELINE=with
   server_start --pty-pppd "$PEER_PPP" "${rules[@]}"
   plugin_start
-  check "pppd $VERSION: $1: it comes up" tunnel_up client t 20
+  check "pppd $VERSION: $1: it comes up" tunnel_up client t 30
   sleep 0.5
   check "pppd $VERSION: $1: it carries pings" ping_tunnel client t
   pppd_stop t
@@ -112,5 +112,5 @@ survives "reserved fields that are not 0" sccrq=reply:reserved0=9 ocrq=reply:res
 survives "messages of the wrong end" call-up=sli,wen,icrp,clear:id=99
 survives "an incoming call offered" call-up=icrq:id=9
 check "pppd $VERSION: an incoming call offered: it is refused" server_saw 'got Incoming-Call-Reply id=.* peer=9 result=3'
-LEFTOVERS_WAIT=10 survives "nothing but what is asked for" clear=nothing stop=nothing
+LEFTOVERS_WAIT=20 survives "nothing but what is asked for" clear=nothing stop=nothing
 finish

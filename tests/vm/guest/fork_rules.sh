@@ -21,14 +21,14 @@ holds_nothing() { ! readlink /proc/"$1"/fd/* | grep -E '/dev/ppp|/dev/pts|/dev/t
 # 1 if the process has a handler for SIGTERM (signal 15 is bit 14)
 caught_sigterm() { echo $(((0x$(field "$1" SigCgt) >> 14) & 1)); }
 another_manager() { local m; m=$(manager); [ -n "$m" ] && [ "$m" != "$1" ]; }
-shared_with_second() { tunnel_up client f 20 && [ "$(connections)" = 1 ]; }
-# pppd that redials all the time ends within 2 s
+shared_with_second() { tunnel_up client f 30 && [ "$(connections)" = 1 ]; }
+# pppd that redials all the time ends when it is told to
 refuses_to_linger() {
   server_stop
   start g persist holdoff 0 maxfail 0
   sleep 3
   ! ended "${PPPD[g]}" || { echo "pppd gave up by itself"; return 1; }
-  pppd_stop g TERM 2
+  pppd_stop g TERM 10
   [ "$STATUS" = 5 ] || { echo "status $STATUS instead of 5"; return 1; }
 }
 tunnel_options() { echo $(client_options) $(session_options) linkname "$1"; }
@@ -43,7 +43,7 @@ leftovers_before
 
 # --- what it is
 start a linkname a
-check "the tunnel comes up" tunnel_up client a 20
+check "the tunnel comes up" tunnel_up client a 30
 manager=$(manager)
 check "pppd has no zombie child" no_zombies "${PPPD[a]}"
 same "the manager is nobody's child" 1 "$(field "$manager" PPid)"
@@ -60,14 +60,14 @@ kill -TERM "$manager"
 sleep 1
 check "it ends with its last pppd only: SIGTERM changes nothing" ping_tunnel client a
 kill -KILL "$manager"
-pppd_wait a 10
+pppd_wait a 30
 same "when it is killed, pppd sees a hangup (16)" 16 "$STATUS"
 start b linkname b persist holdoff 1 maxfail 0
-check "with persist the tunnel comes up" tunnel_up client b 20
+check "with persist the tunnel comes up" tunnel_up client b 30
 manager=$(manager)
 kill -KILL "$manager"
-check "when the manager is killed, persist redials with another one" wait_for 20 another_manager "$manager"
-check "the tunnel comes back" wait_for 20 ping_tunnel client b
+check "when the manager is killed, persist redials with another one" wait_for 30 another_manager "$manager"
+check "the tunnel comes back" wait_for 30 ping_tunnel client b
 check "the pidfile was not deleted, and still names pppd" test "$(pidfile b)" = "${PPPD[b]}"
 check "pppd has no zombie child after that" no_zombies "${PPPD[b]}"
 pppd_stop b
@@ -80,15 +80,15 @@ between "and does not wait for the manager" 0 20 "$(elapsed_since "$started")"
 check "the detached pppd is the one in the pidfile" pidfile_lives c
 check "its tunnel carries traffic" ping_peer client $TUNNEL_SERVER
 kill "$(pidfile c)"
-check "SIGTERM ends it, and the connection" wait_for 10 no_connections
+check "SIGTERM ends it, and the connection" wait_for 30 no_connections
 check "pppd that detaches before it connects returns at once" detached "${in_client[@]}" "${PROGRAM[@]}" $(tunnel_options d)
-check "its tunnel comes up" wait_for 20 ping_peer client $TUNNEL_SERVER 1
+check "its tunnel comes up" wait_for 30 ping_peer client $TUNNEL_SERVER 1
 kill -KILL "$(pidfile d)"
-check "when it is killed with SIGKILL the connection is closed" wait_for 10 no_connections
+check "when it is killed with SIGKILL the connection is closed" wait_for 30 no_connections
 
 # --- a service that is stopped takes every process of its control group along
 mkdir /sys/fs/cgroup/{first,second}
-kill_group() { echo 1 > "/sys/fs/cgroup/$1/cgroup.kill" && pppd_wait e 5; } 2> /dev/null
+kill_group() { echo 1 > "/sys/fs/cgroup/$1/cgroup.kill" && pppd_wait e 30; } 2> /dev/null
 # start_in GROUP NAME
 start_in() {
   { echo "$BASHPID" > "/sys/fs/cgroup/$1/cgroup.procs" && exec "${in_client[@]}" "${PROGRAM[@]}" $(tunnel_options "$2") nodetach; } \
@@ -96,7 +96,7 @@ start_in() {
   PPPD[$2]=$!
 }
 start_in first e
-check "a tunnel of one service comes up" tunnel_up client e 20
+check "a tunnel of one service comes up" tunnel_up client e 30
 start_in second f
 check "a second service's shares its connection" shared_with_second
 kill_group first

@@ -17,8 +17,10 @@ network
 plain_server
 check_here "GRE is blocked" blocks_gre client eth0
 for DATAPATH in $PATHS; do dial "$DATAPATH"; done
-# Ten seconds of silence, and the time that three calls take to begin.
-sleep 13
+# After ten seconds of silence.
+for DATAPATH in $PATHS; do
+  wait_for 60 one_line_names_gre "$DATAPATH"
+done
 for DATAPATH in $PATHS; do
   check "$DATAPATH: the call is up" logged "$DATAPATH" 'PPTP call to .* is up'
   check "$DATAPATH: one line names GRE and the module that a firewall needs" one_line_names_gre "$DATAPATH"

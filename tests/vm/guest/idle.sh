@@ -6,7 +6,7 @@ plan 6
 network
 pptpd_start
 pppd_start client "$(native_version)" vpn $(client_options plugin) pptp_echo_interval 2 $(session_options)
-check "the tunnel comes up" tunnel_up client vpn 20
+check "the tunnel comes up" tunnel_up client vpn 30
 # What the control connection carries is counted where nothing else goes: TCP segments.
 before=$(on client awk '/^Tcp: [0-9]/ { print $12 }' /proc/net/snmp)
 sleep "$seconds"

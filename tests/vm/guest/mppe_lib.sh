@@ -38,7 +38,7 @@ enabled() {
 wire_start() {
   daemon "$1" $WORK/wire.log tcpdump --immediate-mode -Z root -U -B 32768 -s 100 -i eth0 -w $WORK/wire 'proto gre'
   WIRE=$DAEMON
-  wait_for 5 grep -q 'listening on' $WORK/wire.log || bail 'tcpdump does not start' $WORK/wire.log
+  wait_for 30 grep -q 'listening on' $WORK/wire.log || bail 'tcpdump does not start' $WORK/wire.log
 }
 # wire_stop: when all is recorded that has passed; fails if the recorder did not keep up. What passes while it ends may be
 # missing.
@@ -51,7 +51,7 @@ wire_stop() {
   done
   end_daemon $WIRE
   # A check runs this in a shell of its own, whose child the recorder is not.
-  wait_for 10 grep -q 'dropped by kernel' $WORK/wire.log || return 1
+  wait_for 30 grep -q 'dropped by kernel' $WORK/wire.log || return 1
   awk '
     /packets captured/ { captured = $1 }
     /received by filter/ { received = $1 }
@@ -138,7 +138,7 @@ counted_stream() {
     }
     print "$received $misordered $repeated $wrong\n"' "$3" $port
   receiver=$DAEMON
-  wait_for 5 bound "$2" $port || return 1
+  wait_for 30 bound "$2" $port || return 1
   # A small buffer: its own queue is what slows it down. The end is told several times, for it may get lost.
   on "$1" perl -MIO::Socket::INET -MSocket -MTime::HiRes=sleep,time -e "$contents"'
     my ($address, $port, $count, $rate) = @ARGV;
@@ -150,7 +150,7 @@ counted_stream() {
       sleep 0.002 while $number > $rate * (time - $begin) + 10;
     }
     for (1 .. 200) { sleep 0.1; $socket->send(pack "N", 0) or last }' "$3" $port "$4" "$5"
-  wait_for 10 ended $receiver || { end_daemon $receiver; return 1; }
+  wait_for 30 ended $receiver || { end_daemon $receiver; return 1; }
   read -r RECEIVED MISORDERED REPEATED WRONG < $WORK/stream
 }
 bound() { [ -n "$(on "$1" ss -Huln "sport = :$2")" ]; }

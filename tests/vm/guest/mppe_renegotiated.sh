@@ -27,7 +27,7 @@ listen() {
     my $packet;
     while (1) { printf "%d\n", unpack "N", $packet if defined $socket->recv($packet, 2048) }' $PORT
   TALKING+=($DAEMON)
-  wait_for 5 bound "$1" $PORT
+  wait_for 30 bound "$1" $PORT
 }
 # clear_and_heard: how many of the datagrams that the server has sent in clear have got through
 clear_and_heard() {
@@ -77,7 +77,7 @@ begun_anew() {
   sleep 0.4
   check "$name: it happens" "$@" "$name"
   sleep 0.5
-  check "$name: then there is an encrypted tunnel" wait_for 10 encrypts "$name" "$sessions"
+  check "$name: then there is an encrypted tunnel" wait_for 30 encrypts "$name" "$sessions"
   kill "${TALKING[@]}"
   check "$name: what passes is recorded" wire_stop
   wire_frames > $WORK/frames

@@ -82,10 +82,10 @@ attack() {
   done
   check "$name: a Protocol-Reject of CCP is forged" forge rejection
   check "$name: a Reset-Request is forged" forge 14
-  check "$name: pppd sees it" wait_for 10 sees_reset "$log"
+  check "$name: pppd sees it" wait_for 30 sees_reset "$log"
   same "$name: and nothing else of CCP" 0 "$(grep 'rcvd \[CCP .* id=0x4d' "$log" | grep -c -v ResetReq)"
   # The peer's numbers have to get past the forged ones.
-  check "$name: the tunnel still works" wait_for 10 ping_peer $attacked $OF_PEER
+  check "$name: the tunnel still works" wait_for 30 ping_peer $attacked $OF_PEER
   kill "${TALKING[@]}"
   check "$name: what passes is recorded" wire_stop
   wire_frames | sent_by $attacked > $WORK/frames
@@ -111,13 +111,13 @@ server_attacked() {
     "logfile $WORK/$name-server.log" "plugin pptp.so" "$@" | write_file server /etc/ppp/options.server
   server_start --program $WORK/server-pppd --pppd "local file /etc/ppp/options.server $TUNNEL_SERVER:192.168.77.10"
   pppd_start client 2.4.9 "$name" $(client_options pptp-linux) $(session_options) noipv6
-  check "$name: the tunnel comes up" tunnel_up client "$name" 20
+  check "$name: the tunnel comes up" tunnel_up client "$name" 30
   OF_PEER=192.168.77.10 OF_VICTIM=$TUNNEL_SERVER
   attack "$name" "$(on server head -n 1 /run/ppp0.pid)" $WORK/"$name"-server.log
   same "$name: it is the first session" 1 "$(grep -c 'Connect: ' $WORK/"$name"-server.log)"
   pppd_stop "$name"
   same "$name: SIGTERM ends it" 5 "$STATUS"
-  wait_for 10 interface_gone server ppp0
+  wait_for 30 interface_gone server ppp0
   server_stop
   on client ip route del $SERVER dev eth0 2> /dev/null
 }

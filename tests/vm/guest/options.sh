@@ -9,9 +9,9 @@ pptpd_start
 printf '%s\n' lock crtscts 115200 modem noauth '# a comment' local require-mppe-128 nobsdcomp nodeflate 'user alice' |
   write_file client /etc/ppp/options.pptp
 pppd_start client "$version" vpn $(client_options) file /etc/ppp/options.pptp
-check "pppd $version takes a file with options of terminal lines" tunnel_up client vpn 20
+check "pppd $version takes a file with options of terminal lines" tunnel_up client vpn 30
 pppd_stop vpn
-run_pppd 5 client "$version" word $(client_options) noauth 115200 bogus
+run_pppd 20 client "$version" word $(client_options) noauth 115200 bogus
 same "a word behind a bare speed is not swallowed" 2 "$STATUS"
 check "but named" logged word "unrecognized option 'bogus'"
 
@@ -39,9 +39,9 @@ on client ip rule add pref 100 fwmark 7 lookup 100
 on client ip rule add pref 101 to "$SERVER" prohibit
 unreachable() { ! on client ping -n -c 1 -W 1 "$SERVER"; }
 check "without the mark the server is out of reach" unreachable
-run_pppd 15 client "$version" unmarked $(client_options) $(session_options) pptp_connect_timeout 3
+run_pppd 30 client "$version" unmarked $(client_options) $(session_options) pptp_connect_timeout 3
 same "also for PPTP" 8 "$STATUS"
 pppd_start client "$version" marked $(client_options) $(session_options) pptp_mark 7
-check "with pptp_mark the control connection and the tunnel's packets get there" tunnel_up client marked 20
+check "with pptp_mark the control connection and the tunnel's packets get there" tunnel_up client marked 30
 pppd_stop marked
 finish

@@ -6,9 +6,9 @@ plan 5
 network
 pptpd_start
 pppd_start client 2.4.9 a $(client_options) $(session_options)
-check "the first tunnel comes up" tunnel_up client a 20
+check "the first tunnel comes up" tunnel_up client a 30
 pppd_start client 2.4.9 b $(client_options) $(session_options)
-check "the second tunnel comes up" tunnel_up client b 20
+check "the second tunnel comes up" tunnel_up client b 30
 check "the second carries traffic" ping_tunnel client b
 check "the first still carries traffic" ping_tunnel client a
 same "each has a connection of its own" 2 "$(connections)"

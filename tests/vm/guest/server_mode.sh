@@ -18,7 +18,7 @@ server_start --program $WORK/server-pppd \
   --pppd "local file /etc/ppp/options.server 115200 $TUNNEL_SERVER:192.168.77.10 ipparam $CLIENT_ADDRESS plugin pptp.so"
 
 pppd_start client "$version" vpn $(client_options pptp-linux) $(session_options)
-check "pppd $version as a server brings up the tunnel" tunnel_up client vpn 20
+check "pppd $version as a server brings up the tunnel" tunnel_up client vpn 30
 check "with the arguments that accel-pptp's server uses" grep -Eqx "local file /etc/ppp/options.server 115200 [0-9.:]+ ipparam $CLIENT_ADDRESS plugin pptp.so pptp_client $CLIENT_ADDRESS pptp_sock [0-9]+ nodetach" $WORK/arguments
 check "the kernel's PPTP socket carries it" module_in_use pptp
 check "MPPE with 128 bits is on" grep -q 'MPPE 128-bit stateless compression enabled' $WORK/server-pppd.log
@@ -26,9 +26,9 @@ check "the server answers the client's pings" ping_peer client $TUNNEL_SERVER
 check "the client answers the server's pings" ping_peer server 192.168.77.10
 
 on server /bin/sh -c 'kill "$(head -n 1 /run/ppp0.pid)"'
-check "SIGTERM ends the server's pppd with status 5" wait_for 10 server_saw 'pppd ended status=5'
+check "SIGTERM ends the server's pppd with status 5" wait_for 30 server_saw 'pppd ended status=5'
 check "its interface is gone" interface_gone server ppp0
-pppd_wait vpn 10
+pppd_wait vpn 30
 server_stop
 # Not the plugin's: pptp-linux leaves its route to the server.
 on client ip route del $SERVER dev eth0 2> /dev/null

@@ -11,10 +11,10 @@ network
 pool_server_start
 leftovers_before
 
-start 2.4.9 a && check "the first tunnel comes up" tunnel_up client a 20
-start 2.5.2 b && check "the second tunnel comes up, with the other pppd" tunnel_up client b 20
+start 2.4.9 a && check "the first tunnel comes up" tunnel_up client a 30
+start 2.5.2 b && check "the second tunnel comes up, with the other pppd" tunnel_up client b 30
 same "they share one TCP connection" 1 "$(connections)"
-check "the server saw two calls" wait_for 5 seen 2
+check "the server saw two calls" wait_for 30 seen 2
 check "the first carries traffic" ping_tunnel client a
 check "the second carries traffic" ping_tunnel client b
 
@@ -23,18 +23,18 @@ same "SIGTERM ends the first with status 5" 5 "$STATUS"
 check "the second still carries traffic" ping_tunnel client b
 same "on the same TCP connection" 1 "$(connections)"
 
-start 2.4.9 c && check "a third joins" tunnel_up client c 20
+start 2.4.9 c && check "a third joins" tunnel_up client c 30
 same "and shares, too" 1 "$(connections)"
 pppd_stop b KILL
 check "when the second is killed with SIGKILL, the third still carries traffic" ping_tunnel client c
-check "the server is told that the second call is over" wait_for 5 open 1
+check "the server is told that the second call is over" wait_for 30 open 1
 
-start 2.4.9 d pptp_share off && check "with pptp_share off a fourth comes up" tunnel_up client d 20
+start 2.4.9 d pptp_share off && check "with pptp_share off a fourth comes up" tunnel_up client d 30
 same "on a TCP connection of its own" 2 "$(connections)"
 pppd_stop d
 pppd_stop c
-check "the last one out closes the connection" wait_for 5 no_connections
-wait_for 5 open 0
+check "the last one out closes the connection" wait_for 30 no_connections
+wait_for 30 open 0
 # Whoever is killed with SIGKILL leaves its pidfile; the test kit's server ends its pppd so, too.
 on client rm -f /run/ppp1.pid
 on server /bin/sh -c 'rm -f /run/ppp*.pid'

@@ -21,7 +21,7 @@ const CLIENT: &str = "user alice noipv6 lcp-max-terminate 1";
 const AT_A_TIME: usize = 8;
 
 /// How long it may take until IP is up, or the link closed: there is no peer here that has to be waited for.
-const HASTE: Duration = Duration::from_secs(10);
+const HASTE: Duration = Duration::from_secs(25);
 
 /// What two ends have come to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

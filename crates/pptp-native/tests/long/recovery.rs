@@ -60,7 +60,7 @@ fn ends_without_interface(version: Version, dialled: bool, harm: impl Fn(&Networ
         client.succeeds("ip addr show dev ppp0 up | grep -q 10.99.1.2").then_some(())
     });
     if dialled {
-        assert!(client.succeeds("ping -c 1 -W 10 10.99.1.1"));
+        assert!(client.succeeds("ping -c 1 -i 1 -w 30 10.99.1.1"));
     }
     harm(&network);
     assert_ne!(pppd.exit_status(2 * SOON), 0);

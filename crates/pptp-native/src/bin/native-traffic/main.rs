@@ -19,11 +19,16 @@ use std::net::{IpAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
+use nix::sys::socket::setsockopt;
+use nix::sys::socket::sockopt::RcvBufForce;
 use pptp_io::gre_socket;
 use pptp_io::poller::{Interest, wait};
 
 /// The end of a stream of datagrams.
 const LAST: u32 = u32::MAX;
+
+/// Bytes of datagrams that a sink may be behind: the kernel's usual 208 KiB are less than a hundred.
+const SINK_ROOM: usize = 16 << 20;
 
 /// How long a sink waits for more: a source that has ended may have left it alone.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -125,6 +130,7 @@ fn udp_source(to: (IpAddr, u16), (count, rate): (u32, u32), size: usize) -> io::
 
 fn udp_sink(address: IpAddr) -> io::Result<()> {
     let socket = UdpSocket::bind((address, 0))?;
+    setsockopt(&socket, RcvBufForce, &SINK_ROOM)?;
     say(&socket.local_addr()?.port().to_string())?;
     socket.set_read_timeout(Some(PATIENCE))?;
     let (mut seen, mut twice, mut broken) = (BTreeSet::new(), 0, 0);
