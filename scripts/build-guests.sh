@@ -12,6 +12,11 @@ target=${CARGO_TARGET_DIR:-$repo/target}
 out=${GUEST_BUILD:-$repo/target/guest}
 cd "$repo"
 
+# begin_with_first DIRECTORY OTHER: what is compiled into this directory for the first time begins with what is in the other,
+# so that whatever does not depend on pppd's headers is compiled once
+begin_with_first() { [ -d "$1" ] || [ ! -d "$2" ] || cp -a "$2" "$1"; }
+first=
+
 # build_plugin ROOT: against the headers below this root directory
 build_plugin() {
   local root=${1%/} directory version
@@ -19,6 +24,8 @@ build_plugin() {
     version=${directory##*/}
     [ -d "$directory" ] || continue
     # A target directory for each: the headers are an input that cargo would otherwise rebuild for, each time.
+    [ -z "$first" ] || begin_with_first "$target/pppd-$version" "$first"
+    first=${first:-$target/pppd-$version}
     PPPD_INCLUDE_DIR=$root/usr/include CARGO_TARGET_DIR=$target/pppd-$version cargo build --release --lib --quiet
     install -D -m 644 "$target/pppd-$version/release/libpptp_rs.so" "$out/plugin/$version/pptp-rs.so"
     gcc -O2 -Wall -Wextra -shared -fPIC -I"$root/usr/include" -o "$out/plugin/$version/connect-time.so" tests/vm/connect_time.c
@@ -28,6 +35,7 @@ build_plugin() {
 
 build_programs() {
   local program
+  begin_with_first "$target/release" "$first/release"
   cargo build --release --package pptp-testkit --package pptp-rsd --package pptp-setup --package pptp-command --bins --quiet
   for program in crates/pptp-testkit/src/bin/* pptp-rsd pptp-rsctl pptp-rs-setup; do
     program=${program##*/} program=${program%.rs}

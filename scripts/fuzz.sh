@@ -37,7 +37,7 @@ choose_sanitizer() {
 fuzz() {
   mkdir -p "fuzz/corpus/$1"
   cp fuzz/seeds/"$1"/* "fuzz/corpus/$1/"
-  cargo_fuzz run "$sanitizer" "$1" -- -max_total_time="$seconds" -max_len=2048 -timeout=5 -rss_limit_mb=1024 -print_final_stats=1
+  cargo_fuzz run "$sanitizer" "$1" -- -max_total_time="$seconds" -max_len=2048 -timeout=30 -rss_limit_mb=1024 -print_final_stats=1
 }
 
 # The targets that run, by the ids of their process groups; and what has been found.
