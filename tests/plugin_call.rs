@@ -127,8 +127,13 @@ fn a_script_child_closes_its_copies_and_the_call_stays() {
 /// What connect() itself costs, with a server that answers at once and a name to resolve.
 #[test]
 fn connecting_to_a_quick_server_takes_no_sleep() {
-    let started = Instant::now();
-    let ran = call(&[], &["@connect", "@cleanup"]);
-    assert!(ran.says("connected yes"), "{ran:?}");
-    assert!(started.elapsed() < Duration::from_millis(900), "{:?}", started.elapsed());
+    let connect = || {
+        let started = Instant::now();
+        let ran = call(&[], &["@connect", "@cleanup"]);
+        assert!(ran.says("connected yes"), "{ran:?}");
+        started.elapsed()
+    };
+    // One that is always there; what a busy machine adds is not.
+    let took: Vec<Duration> = (0..5).map(|_| connect()).collect();
+    assert!(took.iter().any(|took| *took < Duration::from_millis(900)), "{took:?}");
 }

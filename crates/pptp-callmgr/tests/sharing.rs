@@ -181,13 +181,11 @@ fn a_stranger_is_turned_away() {
         assert!(output.status.success(), "{output:?}");
         String::from_utf8(output.stdout).unwrap()
     };
-    let begin = std::time::Instant::now();
     assert_eq!(stranger("65534"), "0");
-    let strangers = begin.elapsed();
     // Root is heard, and turned away only because it says nothing.
     let begin = std::time::Instant::now();
     assert_eq!(stranger("0"), "0");
-    assert!(begin.elapsed() > strangers + std::time::Duration::from_secs(1), "{strangers:?}");
+    assert!(begin.elapsed() > std::time::Duration::from_secs(1));
     fs::set_permissions(&scene.directory, fs::Permissions::from_mode(0o700)).unwrap();
 }
 

@@ -262,7 +262,7 @@ fn the_plugin_s_pppd_inherits_the_offer_and_is_gone_after_the_call() {
     assert_eq!(client.call(7).value("result"), Some(1));
     let began = Instant::now();
     while !out.exists() {
-        assert!(began.elapsed() < Duration::from_secs(5), "the program has not started");
+        assert!(began.elapsed() < Duration::from_secs(30), "the program has not started");
         thread::sleep(Duration::from_millis(5));
     }
     let said = std::fs::read_to_string(&out).unwrap();
@@ -274,7 +274,7 @@ fn the_plugin_s_pppd_inherits_the_offer_and_is_gone_after_the_call() {
     client.send("clear", &[("id", 7)]);
     client.receive();
     while Path::new("/proc").join(pid).exists() {
-        assert!(began.elapsed() < Duration::from_secs(10), "the program has not ended");
+        assert!(began.elapsed() < Duration::from_secs(30), "the program has not ended");
         thread::sleep(Duration::from_millis(20));
     }
     client.journal();

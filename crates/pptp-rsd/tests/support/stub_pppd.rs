@@ -92,7 +92,7 @@ fn trace(folder: &str, arguments: &[String]) -> Outcome<()> {
 
 fn carry(socket: i32, habit: &Habit) -> Outcome<()> {
     let socket = daemon::inherited(socket)?;
-    let offer = offer::receive(socket.as_fd(), Duration::from_secs(5))?;
+    let offer = offer::receive(socket.as_fd(), Duration::from_secs(30))?;
     let talk = Some(socket).filter(|_| !matches!(habit, Habit::Gone));
     let Gre::Engine { host, port } = offer.gre else { return Err("no engine".into()) };
     let mut engine = Engine::attach(host);
