@@ -65,6 +65,19 @@ network_manager() {
   leftovers_none "NetworkManager: nothing is left"
 }
 
+# ---------------------------------------------------------------- the file of docs/migrating.md
+guide_file() {
+  sed -n '/<!-- tested: pptp-linux before -->/,/^```$/{/^[#a-z]/p}' "$REPO/docs/migrating.md" |
+    sed "s/vpn\.example\.com/$SERVER/" | write_file client /etc/ppp/peers/office
+  leftovers_before
+  pppd_start client "$VERSION" office call office
+  check "guide: the tunnel comes up" tunnel_up client office 20
+  check "guide: MPPE with 128 bits is on" logged office 'MPPE 128-bit stateless compression enabled'
+  check "guide: the server answers" ping_peer client $TUNNEL_SERVER
+  pppd_stop office
+  leftovers_none "guide: nothing is left"
+}
+
 # ---------------------------------------------------------------- pppd started by the command
 launched() {
   leftovers_before
@@ -107,13 +120,14 @@ trouble() {
   leftovers_none "trouble with a call: nothing is left"
 }
 
-if [ "$VERSION" = "$(native_version)" ]; then plan 53; else plan 47; fi
+if [ "$VERSION" = "$(native_version)" ]; then plan 57; else plan 51; fi
 install_command
 network
 collect_syslog
 prepare_client
 pptpd_start
 peers_file
+guide_file
 network_manager
 [ "$VERSION" != "$(native_version)" ] || launched
 pptpd_stop
