@@ -260,7 +260,7 @@ fn radius_s_keys_encrypt_in_the_kernel_of_a_server_with_pppd_2_5_2() -> Result<(
 
 #[test]
 fn pptp_rsd_is_a_service_of_systemd_257() -> Result<(), Failure> {
-    Guest::new("systemd").systemd(Release::Debian13).run()
+    Guest::new("systemd").argument("kernel").argument("pty").systemd(Release::Debian13).run()
 }
 
 #[test]

@@ -128,7 +128,7 @@ fn the_command_takes_pptp_linux_s_place_with_pppd_2_5_2() -> Result<(), Failure>
 
 #[test]
 fn pptp_rsd_is_a_service_of_systemd_252() -> Result<(), Failure> {
-    Guest::new("systemd").systemd(Release::Debian12).run()
+    Guest::new("systemd").argument("tun").argument("kernel").systemd(Release::Debian12).run()
 }
 
 #[test]

@@ -52,6 +52,8 @@ echo done
 END
   cat > /etc/ppp/ip-down << 'END'
 #!/bin/sh
+# Whatever is done to it in the meantime
+sleep 1
 ip rule del priority 77
 rm "/run/ip-up.$1"
 echo "$1 $6" >> /run/work/ip-down
@@ -87,7 +89,8 @@ open_call() {
 passes() { ping_peer client $INSIDE; }
 # script_ran: ip-up has done all it has to do
 script_ran() { wait_for 10 grep -qx done $WORK/ip-up.ppp0 || { cat $WORK/ip-up.*; return 1; }; }
-script_undone() { wait_for 10 grep -q "$CLIENT_ADDRESS" $WORK/ip-down && [ ! -e /run/ip-up.ppp0 ]; }
+# script_undone: and ip-down
+script_undone() { [ -e $WORK/ip-up.ppp0 ] && wait_for 10 grep -q "$CLIENT_ADDRESS" $WORK/ip-down && [ ! -e /run/ip-up.ppp0 ]; }
 # listed PATH: the server's list has one call, there, encrypted
 listed() {
   local list
