@@ -74,9 +74,15 @@ extern void ccp_flags_set(int, int, int);
 extern int ccp_fatal_error(int);
 extern void continue_networks(int);
 extern bool demand, multilink;
+extern bool in_phase(ppp_phase_t);
+extern char linkname[];
 
 #define compat_got_sigterm() ppp_signaled(SIGTERM)
 #define compat_got_sighup() ppp_signaled(SIGHUP)
+#define compat_status() ((int)ppp_status())
+#define compat_in_phase in_phase
+#define compat_set_variable ppp_script_setenv
+#define compat_unset_variable ppp_script_unsetenv
 #define compat_set_status(code) ppp_set_status((ppp_exit_code_t)(code))
 #define compat_set_channel_name(text) ppp_set_pppdevnam(text)
 #define compat_remote_number() ppp_get_remote_number()
@@ -90,6 +96,9 @@ extern bool demand, multilink;
 #define compat_interface() ppp_ifname()
 #define compat_on_ipv4_up(function) ppp_add_notify(NF_IP_UP, (function), NULL)
 #define compat_on_ipv6_up(function) ppp_add_notify(NF_IPV6_UP, (function), NULL)
+#define compat_on_ipv4_down(function) ppp_add_notify(NF_IP_DOWN, (function), NULL)
+#define compat_on_ipv6_down(function) ppp_add_notify(NF_IPV6_DOWN, (function), NULL)
+#define compat_on_exit(function) ppp_add_notify(NF_EXIT, (function), NULL)
 #define compat_mtu ppp_get_mtu
 #define compat_set_mtu ppp_set_mtu
 
@@ -108,6 +117,10 @@ extern int got_sighup;
 
 #define compat_got_sigterm() (got_sigterm)
 #define compat_got_sighup() (got_sighup)
+#define compat_status() (status)
+#define compat_in_phase(which) (phase == (which))
+#define compat_set_variable script_setenv
+#define compat_unset_variable script_unsetenv
 #define compat_set_status(code) (status = (code))
 #define compat_set_channel_name(text) strlcpy(ppp_devnam, (text), sizeof(ppp_devnam))
 #define compat_remote_number() (remote_number)
@@ -122,8 +135,12 @@ extern int got_sighup;
 #define compat_interface() (ifname)
 /* A pppd may be built without IPv6. */
 #pragma weak ipv6_up_notifier
+#pragma weak ipv6_down_notifier
 #define compat_on_ipv4_up(function) add_notifier(&ip_up_notifier, (function), NULL)
 #define compat_on_ipv6_up(function) add_notifier(&ipv6_up_notifier, (function), NULL)
+#define compat_on_ipv4_down(function) add_notifier(&ip_down_notifier, (function), NULL)
+#define compat_on_ipv6_down(function) add_notifier(&ipv6_down_notifier, (function), NULL)
+#define compat_on_exit(function) add_notifier(&exitnotify, (function), NULL)
 #define compat_mtu netif_get_mtu
 #define compat_set_mtu netif_set_mtu
 

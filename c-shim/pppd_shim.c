@@ -86,6 +86,7 @@ int pptp_host_got_sighup(void) { return compat_got_sighup(); }
 void pptp_host_quit(void) { asked_to_quit = 1; }
 void pptp_host_die(int code) { die(code); }
 void pptp_host_set_status(int code) { compat_set_status(code); }
+int pptp_host_status(void) { return compat_status(); }
 int pptp_host_hung_up(void) { return hungup; }
 int pptp_host_needs_holdoff(void) { return need_holdoff; }
 int pptp_host_holdoff(void) { return holdoff; }
@@ -107,6 +108,9 @@ void pptp_host_record_login(const char *line, const char *user, const char *host
 void pptp_host_refuse_header_compression(void) { ipcp_wantoptions[0].neg_vj = ipcp_allowoptions[0].neg_vj = 0; }
 void pptp_host_ask_for_no_asyncmap(void) { lcp_wantoptions[0].neg_asyncmap = 0; }
 int pptp_host_lcp_is_unheard(void) { return lcp_fsm[0].state == REQSENT; }
+int pptp_host_lcp_state(void) { return lcp_fsm[0].state; }
+int pptp_host_is_terminating(void) { return compat_in_phase(PHASE_TERMINATE); }
+const char *pptp_host_close_reason(void) { return lcp_fsm[0].term_reason; }
 
 static void run_timer(void *unused)
 {
@@ -297,6 +301,13 @@ static void up_network(void *unused, int argument)
 	callbacks->network_up();
 }
 
+static void down_network(void *unused, int argument)
+{
+	(void)unused;
+	(void)argument;
+	callbacks->network_down();
+}
+
 void pptp_host_watch_networks(void)
 {
 	/* A pppd may be built without IPv6. */
@@ -306,10 +317,14 @@ void pptp_host_watch_networks(void)
 		else if ((*each)->protocol == PPP_IPV6CP)
 			watch(&ipv6, &(struct watched) {*each, open_ipv6, lower_ipv6, take_ipv6});
 	}
-	if (ipv4.protocol)
+	if (ipv4.protocol) {
 		compat_on_ipv4_up(up_network);
-	if (ipv6.protocol)
+		compat_on_ipv4_down(down_network);
+	}
+	if (ipv6.protocol) {
 		compat_on_ipv6_up(up_network);
+		compat_on_ipv6_down(down_network);
+	}
 }
 
 void pptp_host_give_packet(int protocol, const unsigned char *packet, size_t length)
@@ -329,6 +344,25 @@ unsigned int pptp_host_remote_address(void) { return ntohl(ipcp_hisoptions[0].hi
 int pptp_host_ccp_is_up(void) { return ccp_fsm[0].state == OPENED; }
 int pptp_host_receive_mppe(void) { return ccp_gotoptions[0].mppe; }
 int pptp_host_send_mppe(void) { return ccp_hisoptions[0].mppe; }
+
+void pptp_host_set_variable(const char *name, const char *value)
+{
+	if (value)
+		compat_set_variable((char *)name, (char *)value, 0);
+	else
+		compat_unset_variable((char *)name);
+}
+
+const char *pptp_host_link_name(void) { return linkname; }
+
+static void end_process(void *unused, int argument)
+{
+	(void)unused;
+	(void)argument;
+	callbacks->exit();
+}
+
+void pptp_host_watch_exit(void) { compat_on_exit(end_process); }
 
 int pptp_host_establish(int fd) { return compat_establish(fd); }
 void pptp_host_disestablish(int fd) { compat_disestablish(fd); }

@@ -92,6 +92,8 @@ int pptp_host_hung_up(void);
 /* Nonzero: pppd means to wait pptp_host_holdoff() seconds before it connects again. */
 int pptp_host_needs_holdoff(void);
 int pptp_host_holdoff(void);
+/* The exit status that pppd would have if it ended now. */
+int pptp_host_status(void);
 /* LCP speaks when the peer has, or after so many milliseconds; for the link that is being connected. */
 void pptp_host_listen_first(int milliseconds);
 /* What "Connect: ppp0 <--> ..." shows. */
@@ -122,6 +124,12 @@ void pptp_host_refuse_header_compression(void);
 void pptp_host_ask_for_no_asyncmap(void);
 /* Nonzero: LCP asks, and no frame of the peer's has answered it or asked. */
 int pptp_host_lcp_is_unheard(void);
+/* LCP's state (RFC 1661 §4.2, from 0 on). */
+int pptp_host_lcp_state(void);
+/* Nonzero: this end has begun to end the link. */
+int pptp_host_is_terminating(void);
+/* Why this end has ended a link, this one or one before; NULL: it has not. */
+const char *pptp_host_close_reason(void);
 /* pptp_callbacks.timer is called once after so many seconds; not at all for 0. Takes the place of what was set before. */
 void pptp_host_set_timer(int seconds);
 /* Memory of pppd's with a password or a key in it. */
@@ -185,7 +193,8 @@ void pptp_host_set_mtu(int mtu);
 
 /* ---- IP */
 
-/* Lets pptp_callbacks.network_... see what IPCP (0x8021) and IPV6CP (0x8057) get before they get it, and that they are up. */
+/* Lets pptp_callbacks.network_... see what IPCP (0x8021) and IPV6CP (0x8057) get before they get it, that they are up, and that
+   they go down. */
 void pptp_host_watch_networks(void);
 /* Gives the protocol with this number a packet, from its code on. */
 void pptp_host_give_packet(int protocol, const unsigned char *packet, size_t length);
@@ -203,6 +212,15 @@ unsigned int pptp_host_remote_address(void);
 int pptp_host_ccp_is_up(void);
 int pptp_host_receive_mppe(void);
 int pptp_host_send_mppe(void);
+
+/* ---- scripts, and the end */
+
+/* A variable of pppd's scripts; NULL for a value: there is none. */
+void pptp_host_set_variable(const char *name, const char *value);
+/* What the option "linkname" says; empty: it was not given. */
+const char *pptp_host_link_name(void);
+/* Lets pptp_callbacks.exit know when pppd ends. */
+void pptp_host_watch_exit(void);
 
 /* ---- channel */
 

@@ -152,6 +152,10 @@ struct pptp_callbacks {
    */
   void (*network_up)(void);
   /**
+   * One of them goes down, and its script has not run yet.
+   */
+  void (*network_down)(void);
+  /**
    * LCP is down.
    */
   void (*network_lower_down)(int protocol);
@@ -159,6 +163,10 @@ struct pptp_callbacks {
    * A packet for it has come, from its code on. Nonzero: it is not to see it now.
    */
   int (*network_packet)(int protocol, unsigned char *packet, int length);
+  /**
+   * pppd ends.
+   */
+  void (*exit)(void);
 };
 
 /**

@@ -4,7 +4,10 @@ use std::ffi::{c_char, c_int, c_uchar};
 
 use crate::guard::{guard, report_panics};
 use crate::mschap::{V1, V2, Version};
-use crate::{ccp, channel, early, ffi, mschap, options, ppp_device, pppd, report, secrets, waiting, wtmp};
+use crate::{
+    ccp, channel, early, environment, ffi, mschap, options, ppp_device, pppd, report, secrets, session, tunnels,
+    waiting, wtmp,
+};
 
 /// What pppd calls: its channel's functions, and the parsers of its options. Each may be called at any time after
 /// plugin_init, in pppd's only thread.
@@ -41,10 +44,14 @@ pub(crate) struct Callbacks {
     pub(crate) network_open: extern "C" fn(protocol: c_int),
     /// One of them is up.
     pub(crate) network_up: extern "C" fn(),
+    /// One of them goes down, and its script has not run yet.
+    pub(crate) network_down: extern "C" fn(),
     /// LCP is down.
     pub(crate) network_lower_down: extern "C" fn(protocol: c_int),
     /// A packet for it has come, from its code on. Nonzero: it is not to see it now.
     pub(crate) network_packet: unsafe extern "C" fn(protocol: c_int, packet: *mut c_uchar, length: c_int) -> c_int,
+    /// pppd ends.
+    pub(crate) exit: extern "C" fn(),
 }
 
 /// A version of MS-CHAP, as pppd's struct chap_digest_type has it: challenges and responses have their length before
@@ -135,8 +142,10 @@ static CALLBACKS: Callbacks = Callbacks {
     },
     network_open,
     network_up,
+    network_down,
     network_lower_down,
     network_packet,
+    exit,
 };
 
 /// Makes the plugin pppd's channel.
@@ -318,9 +327,17 @@ extern "C" fn network_open(protocol: c_int) {
 
 extern "C" fn network_up() {
     guard((), || {
+        // With `updetach` it is another process from here on.
+        tunnels::follow_process();
+        session::network_up();
+        environment::tell_encryption();
         report::network_up();
         wtmp::network_up();
     });
+}
+
+extern "C" fn network_down() {
+    guard((), channel::network_down);
 }
 
 extern "C" fn network_lower_down(protocol: c_int) {
@@ -334,8 +351,14 @@ unsafe extern "C" fn network_packet(protocol: c_int, packet: *mut c_uchar, lengt
     guard(0, || {
         // SAFETY: pppd passes so many bytes.
         let packet = unsafe { ffi::bytes(packet, length) };
+        // The script that pppd runs before the interface is up, too, is to know how it is encrypted.
+        environment::tell_encryption();
         c_int::from(early::keep(protocol, packet))
     })
+}
+
+extern "C" fn exit() {
+    guard((), tunnels::finish);
 }
 
 unsafe extern "C" fn holdoff_hook() -> c_int {

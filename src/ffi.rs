@@ -140,6 +140,12 @@ int_readers! {
     asks_for_mppe_128 => pptp_host_asks_for_mppe_128;
     /// Nonzero: nothing of LCP's has come from the peer.
     lcp_is_unheard => pptp_host_lcp_is_unheard;
+    /// LCP's state.
+    lcp_state => pptp_host_lcp_state;
+    /// Nonzero: this end has begun to end the link.
+    is_terminating => pptp_host_is_terminating;
+    /// pppd's exit status.
+    status => pptp_host_status;
     /// Nonzero: CCP is not forbidden.
     ccp_is_enabled => pptp_host_ccp_is_enabled;
     /// Nonzero: what comes cannot be decrypted any more.
@@ -222,6 +228,35 @@ pub(crate) fn interface() -> String {
     let name = unsafe { shim::pptp_host_interface() };
     // SAFETY: pppd's buffer, which is always terminated.
     unsafe { text(name) }.unwrap_or_default()
+}
+
+/// What the option `linkname` says; empty: it was not given.
+pub(crate) fn link_name() -> String {
+    // SAFETY: the module's contract.
+    let name = unsafe { shim::pptp_host_link_name() };
+    // SAFETY: pppd's buffer, which is always terminated.
+    unsafe { text(name) }.unwrap_or_default()
+}
+
+/// Why this end has ended a link.
+pub(crate) fn close_reason() -> Option<String> {
+    // SAFETY: the module's contract.
+    let reason = unsafe { shim::pptp_host_close_reason() };
+    // SAFETY: null, or a literal or static buffer, which pppd keeps to send it again.
+    unsafe { text(reason) }
+}
+
+/// A variable of pppd's scripts; `None`: there is none.
+pub(crate) fn set_variable(name: &CStr, value: Option<&CStr>) {
+    let value = value.map_or(std::ptr::null(), CStr::as_ptr);
+    // SAFETY: the module's contract; pppd copies both.
+    unsafe { shim::pptp_host_set_variable(name.as_ptr(), value) }
+}
+
+/// Lets the callback `exit` know when pppd ends.
+pub(crate) fn watch_exit() {
+    // SAFETY: the module's contract; the callbacks are installed before anything is called.
+    unsafe { shim::pptp_host_watch_exit() }
 }
 
 /// Adds to the record of logins (logwtmp(3)); without a user: the end of what was recorded for this line.

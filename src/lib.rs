@@ -11,7 +11,10 @@
 //! - [`ccp`]: CCP where pppd's own cannot do what the user wants.
 //! - [`early`]: what comes for IP before its time.
 //! - [`mschap`]: MS-CHAP where pppd's own does not work.
-//! - [`report`]: what a server that has started this pppd gets to know.
+//! - [`session`]: what is known of the call, and the line at its end.
+//! - [`report`]: what of that a server gets to know that has started this pppd.
+//! - [`tunnels`]: the same for whoever looks at this machine's client tunnels.
+//! - [`environment`]: the same for pppd's scripts.
 //! - [`waiting`]: a descriptor of ours among those that pppd waits for.
 //! - [`engine`]: the engine's process, which both of them talk to.
 
@@ -20,6 +23,7 @@ mod channel;
 mod early;
 mod engine;
 mod entry;
+mod environment;
 mod export;
 mod ffi;
 mod guard;
@@ -29,5 +33,7 @@ mod ppp_device;
 mod pppd;
 mod report;
 mod secrets;
+mod session;
+mod tunnels;
 mod waiting;
 mod wtmp;

@@ -5,12 +5,15 @@
 mod fake_host;
 
 use std::net::TcpListener;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use fake_host::{Ran, run_with_pppox, run_with_variables};
+use fake_host::{Ran, run_with_pppox, run_with_variables, start_with_pppox};
+use pptp_datapath::record::Record;
+use pptp_datapath::tunnels::{Answer, DIRECTORY, ask_all};
 use pptp_testkit::journal::Journal;
 use pptp_testkit::script::Script;
 use pptp_testkit::session::{Server, Session};
@@ -27,7 +30,7 @@ fn serve(rules: &[&str]) -> (String, JoinHandle<()>) {
         plan: None,
         calls: AtomicU32::new(0),
     };
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let listener = TcpListener::bind("0.0.0.0:0").unwrap();
     let port = listener.local_addr().unwrap().port().to_string();
     let serve = move || Session::new(Arc::new(server), 1, listener.accept().unwrap().0).run();
     (port, thread::spawn(serve))
@@ -62,7 +65,7 @@ fn pppd_is_told_the_address_of_the_server_unless_the_user_gave_a_number() {
     let told = ran.says("environment REMOTENUMBER=127.0.0.1") || ran.says("remote number 127.0.0.1");
     assert!(told, "{ran:?}");
     let ran = call(&[], &["@remote=555", "@connect"]);
-    assert!(ran.after("environment").is_empty() && ran.after("remote number").is_empty(), "{ran:?}");
+    assert!(ran.after("environment REMOTE").is_empty() && ran.after("remote number").is_empty(), "{ran:?}");
 }
 
 #[test]
@@ -81,6 +84,116 @@ fn a_call_that_pppd_ends_is_not_explained_and_not_followed_by_more_holdoff_than_
     let words = ["@connect", "@establish", "@needless", "@disestablish", "@disconnect", "@cleanup", "@holdoff"];
     let ran = call(&[], &words);
     assert!(ran.after("notice: ").is_empty() && ran.says("holdoff 0"), "{ran:?}");
+}
+
+#[test]
+fn scripts_get_to_know_the_call_and_why_it_ends() {
+    let words =
+        ["@check", "@connect", "@establish", "@ipup", "@close=Link inactive", "@ipdown", "@disestablish", "@cleanup"];
+    let ran = call(&[], &words);
+    let [id] = ran.after("environment PPTP_LOCAL_CALL_ID=")[..] else { panic!("one id: {ran:?}") };
+    let [peer_id] = ran.after("environment PPTP_PEER_CALL_ID=")[..] else { panic!("one id: {ran:?}") };
+    let [up] = ran.after("info: PPTP call to localhost (127.0.0.1) is up: call id ")[..] else { panic!("{ran:?}") };
+    assert!(up.starts_with(&format!("{id}, peer's {peer_id},")), "{up}");
+    for variable in ["ROLE=client", "SERVER=localhost", "SERVER_ADDRESS=127.0.0.1", "DATAPATH=kernel", "MPPE=none"] {
+        assert!(ran.says(&format!("environment PPTP_{variable}")), "{variable}: {ran:?}");
+    }
+    assert!(!ran.says("environment without PPTP_REASON"), "there was none: {ran:?}");
+    assert_eq!(ran.after("environment PPTP_REASON="), ["Link inactive"]);
+    let [end] = ran.after("info: session ended: ")[..] else { panic!("one end: {ran:?}") };
+    assert_eq!(
+        end,
+        "server=localhost address=127.0.0.1 interface=- datapath=kernel local=- remote=- seconds=0 bytes-received=- \
+         bytes-sent=- packets-received=- packets-sent=- lost=- reordered=- reason=Link inactive"
+    );
+}
+
+#[test]
+fn what_has_changed_from_call_to_call_is_told() {
+    let (port, server) = serve(&[]);
+    let other = serve(&[]);
+    let mut words = vec!["pptp_server", "127.0.0.1", "pptp_share", "off", "pptp_port", &port];
+    words.extend(["@check", "@connect", "@establish", "@close=a reason", "@ipdown", "@disestablish", "@disconnect"]);
+    words.extend(["pptp_port", &other.0, "@connect", "@ipup", "@disconnect", "@cleanup"]);
+    let ran = run_with_variables(&words, &[("FAKE_PPPOX", "1")]);
+    server.join().unwrap();
+    other.1.join().unwrap();
+    assert_eq!(ran.after("environment PPTP_PORT="), [&port, &other.0]);
+    assert_eq!(ran.after("environment PPTP_ROLE="), ["client"], "it has not changed: {ran:?}");
+    assert!(ran.says("environment without PPTP_REASON"), "{ran:?}");
+    assert_eq!(ran.after("info: session ended: ").len(), 2, "{ran:?}");
+}
+
+#[test]
+fn a_call_that_the_server_ends_has_one_reason_everywhere() {
+    let words = ["@check", "@connect", "@establish", "@ipup", "@wait=0.5", "@ipdown", "@disestablish", "@cleanup"];
+    let ran = call(&["call-up=wait:50ms,cdn:result=3"], &words);
+    let [line] = ran.after("notice: ")[..] else { panic!("one line: {ran:?}") };
+    assert_eq!(ran.after("environment PPTP_REASON="), [line]);
+    let [end] = ran.after("info: session ended: ")[..] else { panic!("one end: {ran:?}") };
+    assert!(end.ends_with(&format!(" reason={line}")), "{end}");
+}
+
+/// What pptp-rsctl would hear of the tunnels of this machine, of the host among others.
+fn tunnels() -> Vec<(u32, Answer)> {
+    ask_all(Path::new(DIRECTORY), pptp_io::confine::service_account(), Duration::from_secs(10)).unwrap()
+}
+
+/// Runs a host that waits with select(2), and what its tunnel says of itself with `server` as the server's name.
+fn ask(server: &str, words: &[&str]) -> (Record, Ran) {
+    let (port, thread) = serve(&[]);
+    let mut all = vec!["pptp_server", server, "pptp_port", &port, "pptp_share", "off"];
+    all.extend(words);
+    let host = start_with_pppox(&all);
+    let deadline = Instant::now() + Duration::from_secs(10);
+    let is_it = |process: u32, record: &Record| {
+        let is_up = record.value("server") == Some(server) && record.value("call-id").is_some();
+        // A moment after it has moved it is found under its old name.
+        is_up && record.value("pppd") == Some(&*process.to_string())
+    };
+    let record = loop {
+        assert!(Instant::now() < deadline, "nothing is told of {server}");
+        let told = tunnels().into_iter().find_map(|(process, answer)| match answer {
+            Answer::Told(record) => is_it(process, &record).then_some(record),
+            Answer::Silence => None,
+        });
+        if let Some(record) = told {
+            break record;
+        }
+    };
+    let ran = host.wait_with_output().unwrap().into();
+    thread.join().unwrap();
+    (record, ran)
+}
+
+#[test]
+fn a_tunnel_can_be_asked_while_pppd_waits() {
+    // Another name for this machine, which no other test has.
+    let (record, ran) = ask("127.0.0.71", &["@check", "@connect", "@establish", "@ipup", "@select=3", "@exit"]);
+    for (field, value) in [
+        ("state", "running"),
+        ("address", "127.0.0.71"),
+        ("datapath", "kernel"),
+        ("choice", "data path kernel"),
+        ("mppe", "none"),
+        ("uptime", "0"),
+        ("linkname", "office"),
+    ] {
+        assert_eq!(record.value(field), Some(value), "{record:?}");
+    }
+    let id = record.value("call-id").unwrap();
+    assert!(ran.says(&format!("environment PPTP_LOCAL_CALL_ID={id}")), "{record:?} {ran:?}");
+    let process = record.value("pppd").unwrap();
+    assert!(!Path::new(&format!("{DIRECTORY}/tunnel-{process}")).exists());
+}
+
+#[test]
+fn a_tunnel_moves_with_pppd_when_that_detaches() {
+    let (record, ran) =
+        ask("127.0.0.72", &["@check", "@connect", "@establish", "@detach", "@ipup", "@select=3", "@exit"]);
+    assert_eq!(ran.status, Some(0), "{ran:?}");
+    let process = record.value("pppd").unwrap();
+    assert!(!Path::new(&format!("{DIRECTORY}/tunnel-{process}")).exists());
 }
 
 #[test]
@@ -111,8 +224,10 @@ fn a_channel_that_pppd_never_attached_to_leaves_no_descriptor() {
     all.extend(words);
     let ran = run_with_variables(&all, &[("FAIL_ESTABLISH", "1")]);
     server.join().unwrap();
-    let [before, after] = ran.after("descriptors ")[..] else { panic!("{ran:?}") };
-    assert!(ran.says("connected yes") && before == after, "{ran:?}");
+    let descriptors: Vec<u32> = ran.after("descriptors ").iter().map(|count| count.parse().unwrap()).collect();
+    let [before, after] = descriptors[..] else { panic!("{ran:?}") };
+    // Those by which the tunnel can be asked stay: a socket and its directory.
+    assert!(ran.says("connected yes") && after == before + 2, "{ran:?}");
 }
 
 #[test]

@@ -164,19 +164,19 @@ impl Link {
         let _ = self.call.as_ref().map(|call| call.admit(admission));
     }
 
-    /// Logs what the call manager said since; whether the call has ended.
-    pub(super) fn report(&mut self) -> bool {
+    /// Logs what the call manager said since; why the call has ended, if it has.
+    pub(super) fn report(&mut self) -> Option<String> {
         while let Some(progress) = self.call.as_mut().and_then(Call::next) {
             match progress {
                 Progress::Log { level, text } => log!(level, "{text}"),
                 Progress::Connected(_) => {}
                 Progress::Failed(client::Failure { text, .. }) | Progress::Ended { text } => {
                     info!(target: NOTICE, "{text}");
-                    return true;
+                    return Some(text);
                 }
             }
         }
-        false
+        None
     }
 
     /// The numbers of the call's descriptors.

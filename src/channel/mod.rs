@@ -26,7 +26,8 @@ use pptp_callmgr::client::Admission;
 use crate::mschap::CcpOf;
 use crate::options::{self, Path, Settings, Shape, Side};
 use crate::pppd::{self, Interruption, Status};
-use crate::{ccp, engine, ffi, mschap, ppp_device, report, wtmp};
+use crate::session::{self, Ends as CallEnds};
+use crate::{ccp, engine, environment, ffi, mschap, ppp_device, report, tunnels, wtmp};
 
 use choice::{Choice, Origin};
 use client::{Link, Stopped};
@@ -166,6 +167,9 @@ pub(crate) fn check_options() -> Result<(), Status> {
     let configured = Configured::read();
     ffi::watch_networks();
     watch::wait();
+    if pppd::is_on_demand() && settings.client.is_none() {
+        tunnels::begin();
+    }
     // The path is not known yet, but `demand` makes the interface now.
     mtu::apply(settings.mtu, None, configured);
     with(|channel| channel.configured = configured);
@@ -181,8 +185,12 @@ pub(crate) fn connect() -> RawFd {
         channel.admission = None;
         channel.settings.clone()
     });
+    session::connecting();
     let connected = match settings.side() {
-        Ok(Side::Client { server }) => call(&settings, &server),
+        Ok(Side::Client { server }) => {
+            tunnels::begin();
+            call(&settings, &server)
+        }
         Ok(Side::Server { client, socket }) => take(&settings, &client, socket),
         Err(error) => Err(Stopped::Failed(error.to_string())),
     };
@@ -190,6 +198,7 @@ pub(crate) fn connect() -> RawFd {
         watch::begin();
     }
     connected.unwrap_or_else(|stopped| {
+        session::failed();
         report_stop(&stopped);
         -1
     })
@@ -203,6 +212,11 @@ fn call(settings: &Settings, server: &str) -> Result<RawFd, Stopped> {
     mtu::apply(settings.mtu, mtu::known(call.outer_mtu), with(|channel| channel.configured));
     ffi::listen_first(LISTEN_FIRST);
     let device = link.device.as_raw_fd();
+    begin_session(
+        settings,
+        path,
+        CallEnds { peer: Some(call.peer), call_ids: Some([call.call_id, call.peer_call_id]) },
+    );
     with(|channel| {
         channel.peer = call.peer.to_string();
         channel.admission = (path == Path::Kernel).then(|| admission::at_first(settings));
@@ -222,17 +236,26 @@ fn take(settings: &Settings, client: &str, socket: RawFd) -> Result<RawFd, Stopp
         let admission = ffi::borrow(socket).map(|socket| admission::begin(socket, settings)).transpose();
         let admission = admission.map_err(Stopped::Failed)?;
         with(|channel| channel.admission = admission);
+        begin_session(settings, Path::Kernel, CallEnds { peer: client.parse().ok(), call_ids: None });
         return Ok(socket);
     }
     let path = choose().map_err(|_| Stopped::Failed(String::from("there is no data path")))?;
     let offer = server::take_offer(socket)?;
     begin_reporting(settings.report.or(Some(socket)));
     let call = userspace::with_choices(offer.call, settings);
+    let call_ends = CallEnds { peer: Some(call.peer), call_ids: Some([call.call_id, call.peer_call_id]) };
     let ends = Ends::offered(offer.gre, offer.life_line).map_err(Stopped::Failed)?;
     let device = userspace::make_device(path, call, ends).map_err(Stopped::Failed)?;
     let number = device.as_raw_fd();
+    begin_session(settings, path, call_ends);
     with(|channel| channel.link = Some(Link::offered(path, device)));
     Ok(number)
+}
+
+/// The call is up: from here on it is known.
+fn begin_session(settings: &Settings, path: Path, ends: CallEnds) {
+    session::connected(ends);
+    environment::begin(settings, path, ends);
 }
 
 /// The server that made the call may ask about it here.
@@ -242,6 +265,11 @@ fn begin_reporting(socket: Option<RawFd>) {
     if let Some(socket) = ffi::borrow(socket) {
         report::begin(socket);
     }
+}
+
+/// What the options say, and the data path, once it is chosen.
+pub(crate) fn choices() -> (Settings, Option<Choice>) {
+    with(|channel| (channel.settings.clone(), channel.choice.clone()))
 }
 
 /// The data path, once it is chosen.
@@ -300,14 +328,27 @@ pub(crate) fn establish(device: RawFd) -> RawFd {
 /// Undoes [`establish`], and says why the call ended if the other side ended it.
 pub(crate) fn disestablish(device: RawFd) {
     report::finish();
+    session::note_last();
     wtmp::finish();
     ffi::disestablish(device);
     watch::end();
     let hung_up = pppd::hung_up();
-    with(|channel| {
-        let ended = channel.link.as_mut().is_some_and(Link::report);
-        channel.peer_hung_up |= hung_up || ended;
-    });
+    with(|channel| channel.peer_hung_up |= hung_up);
+    hear_of_end();
+    session::end();
+}
+
+/// IP goes down; its script is told why.
+pub(crate) fn network_down() {
+    hear_of_end();
+    environment::tell_reason(&session::network_down());
+}
+
+/// Takes note of what the call manager has said of the call's end, if it has.
+fn hear_of_end() {
+    let Some(reason) = with(|channel| channel.link.as_mut().and_then(Link::report)) else { return };
+    with(|channel| channel.peer_hung_up = true);
+    session::blame(&reason);
 }
 
 /// The channel is not used any more.
@@ -327,10 +368,10 @@ pub(crate) fn recorded_client() -> Option<String> {
 
 fn release() {
     wtmp::finish();
-    let Some(mut link) = with(|channel| channel.link.take()) else { return };
+    hear_of_end();
+    session::end();
+    let Some(link) = with(|channel| channel.link.take()) else { return };
     ppp_device::withdraw_line();
-    let ended = link.report();
-    with(|channel| channel.peer_hung_up |= ended);
     drop(link);
     // A terminal ends with the link's descriptor of it: only then the engine has its last word about the call.
     engine::catch_up();

@@ -12,7 +12,7 @@ use pptp_io::{pty, seqpacket, words};
 
 use crate::ccp::Encrypter;
 use crate::options::{Path, Settings};
-use crate::{engine, ppp_device, pppd, report};
+use crate::{engine, ppp_device, pppd, session};
 
 /// The call's own, all for the engine.
 #[derive(Debug)]
@@ -93,7 +93,7 @@ pub(super) fn make_device(path: Path, call: CallConfig, ends: Ends) -> Result<Ow
         Path::Pty => make_line(call, &ends),
         Path::Kernel | Path::Tun => {
             let attach: ppp_device::Attach = Box::new(move |engine, channel, frames| {
-                report::carries(channel);
+                session::carries(channel);
                 ends.open(engine, channel, (call, Framing::Datagrams), frames)
             });
             ppp_device::offer_line(attach).map_err(|error| format!("cannot make a channel: {}", words(&error)))
@@ -113,7 +113,7 @@ fn make_line(call: CallConfig, ends: &Ends) -> Result<OwnedFd, String> {
     let refused = |error: EngineError| format!("the engine does not take the call: {error}");
     let framed = (call, Framing::Hdlc);
     engine::ask(|engine| ends.open(engine, channel, framed, master.as_fd())).map_err(refused)?;
-    report::carries(channel);
+    session::carries(channel);
     if encrypts_terminals() {
         ppp_device::encrypt(channel).map_err(refused)?;
     }

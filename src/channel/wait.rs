@@ -1,11 +1,11 @@
-//! Waiting that pppd's signals end at once.
+//! Waiting that pppd's signals end at once, and in which the tunnel can be asked how it is.
 //!
 //! pppd's handlers only set flags. Signals are held back while the flags are read, and let in by ppoll(2) alone, so
 //! that none can slip in between and be noticed a whole time-out later.
 
 use std::io;
 use std::os::fd::BorrowedFd;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, ppoll};
@@ -13,6 +13,7 @@ use nix::sys::signal::{SigSet, SigmaskHow, sigprocmask};
 use nix::sys::time::TimeSpec;
 
 use crate::pppd::{self, Interruption};
+use crate::tunnels;
 
 /// While it exists, signals wait.
 pub(super) struct HeldSignals {
@@ -47,13 +48,25 @@ impl HeldSignals {
             if left.is_zero() {
                 return Ok(Woken::TooLate);
             }
-            let mut fds = [PollFd::new(fd, PollFlags::POLLIN)];
-            match ppoll(&mut fds, Some(TimeSpec::from_duration(left)), Some(self.before)) {
-                Ok(0) | Err(Errno::EINTR) => {}
-                Ok(_) => return Ok(Woken::Readable),
-                Err(error) => return Err(error.into()),
+            let [is_readable, is_asked] = match tunnels::with_ear(|ear| self.poll([Some(fd), ear], left)) {
+                Err(Errno::EINTR) => continue,
+                polled => polled?,
+            };
+            if is_asked {
+                tunnels::answer();
+            }
+            if is_readable {
+                return Ok(Woken::Readable);
             }
         }
+    }
+
+    /// Which of them can be read within this time.
+    fn poll(&self, fds: [Option<BorrowedFd<'_>>; 2], limit: Duration) -> Result<[bool; 2], Errno> {
+        let mut polled: Vec<_> = fds.iter().flatten().map(|fd| PollFd::new(*fd, PollFlags::POLLIN)).collect();
+        ppoll(&mut polled, Some(TimeSpec::from_duration(limit)), Some(self.before))?;
+        let mut is_readable = polled.iter().map(|fd| fd.any().unwrap_or(true));
+        Ok(fds.map(|fd| fd.is_some() && is_readable.next().unwrap_or(false)))
     }
 }
 

@@ -123,6 +123,6 @@ pub(crate) fn lcp_option_is_given(name: &str) -> bool {
 }
 
 /// A text for C: without NUL bytes.
-fn c_text(text: &str) -> CString {
+pub(crate) fn c_text(text: &str) -> CString {
     CString::new(text.replace('\0', " ")).unwrap_or_default()
 }

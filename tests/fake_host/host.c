@@ -15,6 +15,8 @@
  *   @mru=N @mtu=N   the user gave pppd's own option
  *   @secret    whether the password is still there
  *   @term @hup      a signal has come that pppd has not acted on
+ *   @ipup @ipdown   IPCP is up, or goes down; @close=N: this end has ended the link, with this reason
+ *   @select=S  waits for so many seconds, as pppd does; @detach: goes on in another process; @exit: pppd ends
  *   @fds       the number of open descriptors
  *   @remote=N  the user gave a remote number
  *   @device    what the channel's descriptor is
@@ -196,6 +198,9 @@ static void set_timer(void (*function)(void *), int seconds)
 /* pppd has its own where the C library has none. */
 size_t strlcpy(char *to, const char *from, size_t size) { return snprintf(to, size, "%s", from); }
 
+static void (*on_ip_up)(void *, int), (*on_ip_down)(void *, int), (*on_exit_of_pppd)(void *, int), (*on_other)(void *, int);
+char linkname[4096] = "office";
+
 #ifdef PPPD_2_5
 #define CONST const
 void ppp_timeout(void (*function)(void *), void *argument, int s, int us) { (void)argument, (void)us; set_timer(function, s); }
@@ -205,7 +210,16 @@ bool ppp_signaled(int sig) { return sig == SIGTERM ? got_term : sig == SIGHUP ? 
 void ppp_set_status(ppp_exit_code_t code) { exit_status = code; }
 const char *ppp_peer_authname(char *buffer, size_t size) { (void)buffer, (void)size; return ""; }
 const char *ppp_ifname(void) { return ""; }
-void ppp_add_notify(ppp_notify_t type, ppp_notify_fn *function, void *argument) { (void)type, (void)function, (void)argument; }
+void ppp_add_notify(ppp_notify_t type, ppp_notify_fn *function, void *argument)
+{
+	(void)argument;
+	*(type == NF_IP_UP ? &on_ip_up : type == NF_IP_DOWN ? &on_ip_down : type == NF_EXIT ? &on_exit_of_pppd : &on_other) = function;
+}
+void ppp_script_setenv(char *name, char *value, int global) { (void)global; tell("environment %s=%s", name, value); }
+void ppp_script_unsetenv(char *name) { tell("environment without %s", name); }
+ppp_exit_code_t ppp_status(void) { return exit_status; }
+static ppp_phase_t phase;
+bool in_phase(ppp_phase_t which) { return phase == which; }
 static char remote_number[64];
 const char *ppp_get_remote_number(void) { return remote_number; }
 void ppp_set_remote_number(const char *number)
@@ -227,9 +241,16 @@ volatile int status = 8;
 #define got_hup got_sighup
 #define exit_status status
 char ppp_devnam[MAXPATHLEN], remote_number[MAXNAMELEN], peer_authname[MAXNAMELEN], ifname[32];
-struct notifier *ip_up_notifier, *ipv6_up_notifier;
-void add_notifier(struct notifier **list, notify_func function, void *argument) { (void)list, (void)function, (void)argument; }
+int phase;
+struct notifier *ip_up_notifier, *ip_down_notifier, *ipv6_up_notifier, *ipv6_down_notifier, *exitnotify;
+void add_notifier(struct notifier **list, notify_func function, void *argument)
+{
+	(void)argument;
+	*(list == &ip_up_notifier ? &on_ip_up : list == &ip_down_notifier ? &on_ip_down : list == &exitnotify ? &on_exit_of_pppd : &on_other) =
+		function;
+}
 void script_setenv(char *name, char *value, int global) { (void)global; tell("environment %s=%s", name, value); }
+void script_unsetenv(char *name) { tell("environment without %s", name); }
 int generic_establish_ppp(int fd) { return establish_channel(fd); }
 void generic_disestablish_ppp(int fd) { (void)fd; tell("host disestablishes"); }
 void option_error(char *format, ...)
@@ -600,9 +621,49 @@ static void make_pair(void)
 	close(ends[0]);
 }
 
+/* The process that started has to stay until the other has ended: tests wait for it. */
+static void go_on_elsewhere(void)
+{
+	int result;
+	pid_t child = fork();
+	if (!child)
+		return;
+	waitpid(child, &result, 0);
+	exit(WEXITSTATUS(result));
+}
+
+/* For something that never comes. */
+static void wait_as_pppd_does(int seconds)
+{
+	int ends[2] = {-1, -1};
+	struct timeval left = {.tv_sec = seconds};
+	if (pipe(ends) < 0)
+		tell("pipe: %s", strerror(errno)), exit(99);
+	while (left.tv_sec || left.tv_usec) {
+		fd_set set;
+		FD_ZERO(&set);
+		FD_SET(ends[0], &set);
+		select(ends[0] + 1, &set, NULL, NULL, &left);
+	}
+	close(ends[0]), close(ends[1]);
+}
+
+/* Whether the word was one of these. */
+static int link_command(char *word)
+{
+	if (!strcmp(word, "@ipup")) on_ip_up(NULL, 0);
+	else if (!strcmp(word, "@ipdown")) on_ip_down(NULL, 0);
+	else if (!strncmp(word, "@close=", 7)) phase = PHASE_TERMINATE, lcp_fsm[0].term_reason = word + 7;
+	else if (!strncmp(word, "@select=", 8)) wait_as_pppd_does(atoi(word + 8));
+	else if (!strcmp(word, "@detach")) go_on_elsewhere();
+	else if (!strcmp(word, "@exit")) on_exit_of_pppd(NULL, 0);
+	else return 0;
+	return 1;
+}
+
 static void command(char *word)
 {
-	if (ppp_command(word) || mschap_command(word) || negotiation_command(word))
+	if (ppp_command(word) || mschap_command(word) || negotiation_command(word) || link_command(word))
 		return;
 	static int device = -1;
 	if (!strcmp(word, "@list")) list(0);

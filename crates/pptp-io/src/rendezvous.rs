@@ -113,7 +113,7 @@ impl Directory {
     pub fn publish(&self, name: &str) -> io::Result<OwnedFd> {
         let unseen = format!(".{name}");
         self.remove(&unseen)?;
-        let listener = seqpacket::listen_in_place(&self.path.join(&unseen))?;
+        let listener = seqpacket::listen_privately(&self.path.join(&unseen))?;
         self.rename(&unseen, name)?;
         Ok(listener)
     }

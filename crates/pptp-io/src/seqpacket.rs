@@ -126,6 +126,11 @@ pub fn listen(path: &Path) -> io::Result<OwnedFd> {
 /// `AddrInUse`: somebody listens there, or it is no such socket.
 pub fn listen_in_place(path: &Path) -> io::Result<OwnedFd> {
     remove_stale(path)?;
+    listen_privately(path)
+}
+
+/// As [`listen`], for this user alone (mode 0600).
+pub(crate) fn listen_privately(path: &Path) -> io::Result<OwnedFd> {
     let socket = open()?;
     // bind(2) gives the file the socket's own mode: nobody else can connect at any moment.
     fchmod(&socket, Mode::S_IRUSR | Mode::S_IWUSR)?;

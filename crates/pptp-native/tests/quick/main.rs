@@ -13,4 +13,5 @@ mod radius;
 mod secrets;
 mod setup;
 mod statistics;
+mod tunnels;
 mod visible;
