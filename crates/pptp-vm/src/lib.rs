@@ -40,6 +40,8 @@ pub enum Release {
     Debian12,
     /// With systemd 257 and pppd 2.5.2.
     Debian13,
+    /// Whichever this machine has, and all that is installed on it.
+    OfThisMachine,
 }
 
 impl Release {
@@ -47,6 +49,7 @@ impl Release {
         let name = match self {
             Self::Debian12 => "debian12",
             Self::Debian13 => "debian13",
+            Self::OfThisMachine => return PathBuf::from("/"),
         };
         let cache =
             std::env::var_os("PPTP_RS_CACHE").map_or_else(|| PathBuf::from("/var/cache/pptp-rs"), PathBuf::from);

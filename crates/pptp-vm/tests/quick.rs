@@ -132,6 +132,6 @@ fn pptp_rsd_is_a_service_of_systemd_252() -> Result<(), Failure> {
 }
 
 #[test]
-fn apparmor_confines_the_service_of_debian_12_and_breaks_nothing() -> Result<(), Failure> {
-    Guest::new("systemd_apparmor").systemd(Release::Debian12).run()
+fn apparmor_confines_the_service_and_breaks_nothing() -> Result<(), Failure> {
+    Guest::new("systemd_apparmor").argument("radius").systemd(Release::OfThisMachine).run()
 }
