@@ -108,6 +108,35 @@ fn what_is_quoted_from_the_log_is_said() {
     assert_eq!(missing, [""; 0]);
 }
 
+fn source(name: &str) -> String {
+    let path = format!("{}/src/{name}", env!("CARGO_MANIFEST_DIR"));
+    fs::read_to_string(&path).expect(&path)
+}
+
+#[test]
+fn the_variables_of_scripts_are_all_there_and_no_others() {
+    let there: Vec<_> = page().part("ENVIRONMENT").items().into_iter().map(|item| item.head).collect();
+    let source = source("environment.rs");
+    let mut told: Vec<_> = source.split("(c\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    let mut seen = BTreeSet::new();
+    told.retain(|name| seen.insert(*name));
+    assert_eq!(there, told);
+}
+
+/// The names of fields (`name=`), in their order; that of the peer depends on the side.
+fn fields(text: &str) -> Vec<&str> {
+    let names = text.split_whitespace().filter_map(|word| Some(word.split_once('=')?.0));
+    names.map(|name| if name == "{role}" { "server" } else { name }).collect()
+}
+
+#[test]
+fn the_line_at_the_end_of_a_call_has_the_fields_that_it_has() {
+    let shown = page().part("DIAGNOSTICS").literals().concat();
+    let source = source("session.rs");
+    let (_, line) = source.split_once("\"session ended: ").expect("the line");
+    assert_eq!(fields(&shown), fields(line.split('"').next().unwrap_or_default()));
+}
+
 /// Takes an option of a file, as pppd does.
 fn take(settings: &mut Settings, words: &[&str]) {
     let (name, values) = words.split_first().expect("an option");
