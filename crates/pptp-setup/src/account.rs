@@ -335,9 +335,12 @@ impl Account {
 
     /// A line of pppd's, or if there is none, how it ended.
     fn say(&self, line: &str, end: End) -> String {
+        let line = line.trim_start_matches("pppd: ").trim_end_matches([':', ' ']);
         match end {
-            End::TooLate => "nothing more has come: it took too long".into(),
-            _ if !line.is_empty() => line.trim_start_matches("pppd: ").trim_end_matches([':', ' ']).to_owned(),
+            End::TooLate if line.is_empty() => "nothing more has come: it took too long".into(),
+            // A pppd that persists tries again and again.
+            End::TooLate => format!("{line}; it took too long"),
+            _ if !line.is_empty() => line.to_owned(),
             End::Status(status) => format!("pppd has ended with status {status}"),
             End::Killed(signal) => format!("signal {signal} has killed pppd"),
         }
@@ -478,6 +481,9 @@ sent [IPCP ConfReq id=0x1 <addr 0.0.0.0>]
         let line = "Plugin pptp-rs.so is for pppd version 2.5.2, this is 2.4.9";
         // That begins as another line does which each run has.
         assert_eq!(fault(&[&format!("pppd: {line}")], 2), (Layer::Machine, line.to_owned()));
+        let mut persisting = account(&["192.0.2.1 refused the call: busy (4)"]);
+        persisting.finish();
+        assert_eq!(persisting.fault(End::TooLate).what, "192.0.2.1 refused the call: busy (4); it took too long");
         assert_eq!(fault(&[], 127), (Layer::Call, "pppd has ended with status 127".to_owned()));
     }
 

@@ -136,10 +136,10 @@ fn kernel(with_encryption: bool) -> Result<(), String> {
         _ => format!("no PPTP socket: {}", words(&error)),
     })?;
     ppp_device()?;
-    match ppp::has_mppe() {
-        Ok(false) if with_encryption => Err("the kernel has no ppp_mppe.ko".into()),
-        _ => Ok(()),
+    if with_encryption && ppp::has_mppe().is_ok_and(|has| !has) {
+        return Err("the kernel has no ppp_mppe.ko".into());
     }
+    Ok(())
 }
 
 const EAFNOSUPPORT: i32 = nix::errno::Errno::EAFNOSUPPORT as i32;
