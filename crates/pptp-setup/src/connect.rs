@@ -1,13 +1,15 @@
 //! The commands start and stop.
 
 use std::path::Path;
-use std::time::Duration;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use pptp_io::children::Ending;
 use pptp_io::words;
 
 use crate::account::{Account, End};
 use crate::files::Store;
+use crate::layers::Layer;
 use crate::name::Name;
 use crate::pppd::{self, More, Reason};
 use crate::profile::Summary;
@@ -16,6 +18,12 @@ use crate::{Failure, profiles, say};
 
 /// How long a connection may take to come up: longer than all that pppd and the plugin wait for, one after the other.
 const STARTING: Duration = Duration::from_secs(180);
+
+/// How long addresses may take when there is a network.
+const ADDRESSES: Duration = Duration::from_secs(10);
+
+/// How often to look for them.
+const STEP: Duration = Duration::from_millis(20);
 
 /// How long pppd may take to end.
 const STOPPING: Duration = Duration::from_secs(15);
@@ -31,19 +39,34 @@ pub(crate) fn start(name: &Name) -> Result<(), Failure> {
         account.take(line);
         More::Wanted
     })?;
+    account.finish();
     match end(reason) {
-        Some(End::Status(0)) => say(&came_up(name, &account, running(&summary))),
+        Some(End::Status(0)) => say(&format!("{name} is up: {}\n", came_up(&account, &summary)?)),
         Some(end) => Err(Failure::Failed(format!("{name} does not connect. {}", account.fault(end)))),
         None => Err(Failure::Failed("interrupted".into())),
     }
 }
 
-fn came_up(name: &Name, account: &Account, running: Option<Running>) -> String {
-    let interface = running.and_then(|running| running.interface).or_else(|| account.interface.clone());
-    let interface = interface.unwrap_or_else(|| "its interface".into());
-    match account.addresses() {
-        Some((local, remote)) => format!("{name} is up: {interface}, {local} here, {remote} there\n"),
-        None => format!("{name} is up: {interface}\n"),
+/// What there is to say of a tunnel that is up. pppd returns as soon as there is a network, and if that is IPv6, IPv4 is still on its
+/// way.
+fn came_up(account: &Account, summary: &Summary) -> Result<String, Failure> {
+    if let Some(addresses) = account.reached(Layer::Address) {
+        return Ok(addresses);
+    }
+    let deadline = Instant::now() + ADDRESSES;
+    loop {
+        let running = running(summary).ok_or_else(|| "it was up, and is down again: pppd's log says why".to_owned())?;
+        let addresses = running.addresses();
+        match (running.interface, addresses) {
+            (Some(interface), Some((local, remote))) => {
+                return Ok(format!("{interface}, {local} here, {remote} there"));
+            }
+            (Some(interface), None) if Instant::now() >= deadline => {
+                return Ok(format!("{interface}, without an IPv4 address"));
+            }
+            (None, _) if Instant::now() >= deadline => return Ok("without an interface".into()),
+            _ => sleep(STEP),
+        }
     }
 }
 

@@ -3,11 +3,14 @@
 use std::fmt;
 use std::fs;
 use std::io;
+use std::net::Ipv4Addr;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
+use nix::ifaddrs::getifaddrs;
 use nix::sys::signal::{Signal, kill};
+use nix::sys::socket::SockaddrStorage;
 use nix::unistd::Pid;
 
 use crate::profile::printable;
@@ -33,6 +36,16 @@ impl fmt::Display for Running {
             Some(interface) => write!(f, "{interface} (pppd {process})"),
             None => write!(f, "connecting (pppd {process})"),
         }
+    }
+}
+
+impl Running {
+    /// The IPv4 addresses of its interface: this end's and the far end's, once there are any.
+    pub(crate) fn addresses(&self) -> Option<(Ipv4Addr, Ipv4Addr)> {
+        let interface = self.interface.as_deref()?;
+        let ip = |address: Option<SockaddrStorage>| Some(address?.as_sockaddr_in()?.ip());
+        let of_interface = getifaddrs().ok()?.filter(|found| found.interface_name == interface);
+        of_interface.filter_map(|found| Some((ip(found.address)?, ip(found.destination)?))).next()
     }
 }
 

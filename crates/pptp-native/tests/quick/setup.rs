@@ -77,7 +77,8 @@ fn assert_failure(failure: &str, layer: &str, text: &str) {
 
 fn a_profile_is_made_started_tried_stopped_and_deleted(version: Version) {
     let network = network(version);
-    let mut daemon = Daemon::start(&network.server, "", OPTIONS);
+    // With IPv6, which may be up before IPv4 is.
+    let mut daemon = Daemon::start(&network.server, "", &OPTIONS.replace("noipv6", "+ipv6"));
     network.client.run("umask 077; printf 'bob * hush *' > /etc/ppp/chap-secrets");
     let before = files(&network);
     let said = network.client.run(&create(SERVER, "alice", "secret", "--start"));
