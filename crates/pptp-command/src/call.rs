@@ -93,12 +93,13 @@ impl<'a> Attempt<'a> {
             io::ErrorKind::PermissionDenied => failed("no raw GRE socket: it needs CAP_NET_RAW"),
             _ => failed(&format!("cannot make a GRE socket: {}", words(&error))),
         };
+        // What is forked from here on does not inherit that.
+        let signals = Signals::take_for_command().map_err(|error| trouble("cannot wait for signals", &error))?;
         let gre = gre_socket::open(settings.mark).map_err(no_gre)?;
         let (held, life_line) = seqpacket::pair().map_err(|error| trouble("cannot make a GRE socket", &error))?;
         let channel = client::Channel { held: held.as_fd(), gre: Some(gre.as_fd()) };
         let call = client::start(&request(settings), channel, || {})
             .map_err(|error| trouble("cannot start the call manager", &error))?;
-        let signals = Signals::take_for_command().map_err(|error| trouble("cannot wait for signals", &error))?;
         Ok(Self { settings, call, gre, life_line, signals, line })
     }
 

@@ -271,6 +271,8 @@ mod tests {
                    nohostroute loglevel missing-window test-type test-rate version help";
         for name in all.split_whitespace() {
             assert!(help().contains(&format!("  --{name}")), "{name}");
+            let manual = include_str!("../../../man/pptp.8");
+            assert!(manual.contains(&format!(".It Fl \\-{}", name.replace('-', "\\-"))), "{name} is not in pptp(8)");
         }
         assert!(version().contains(env!("CARGO_PKG_VERSION")));
     }

@@ -7,7 +7,7 @@ use log::{LevelFilter, error, warn};
 use pptp_io::{daemon, standard, words};
 use pptp_journal::{self as journal, Destination, Journal};
 
-use crate::call::{Attempt, End, Speaker};
+use crate::call::{Attempt, Connection, End, Speaker};
 use crate::command_line::{self, Pppd, Settings, Task};
 use crate::launch;
 
@@ -38,13 +38,12 @@ fn call(settings: &Settings) -> ExitCode {
     let says_all = settings.debug || io::stderr().is_terminal();
     begin_logging(settings, if says_all { Destination::Both } else { Destination::Syslog });
     let line = standard::take_line().map_err(|error| End::Failed(format!("cannot use the line: {}", words(&error))));
-    let connect = |line| {
+    let call = |line| {
         let mut attempt = Attempt::start(settings, line)?;
         let info = attempt.wait_for_call(None)?;
-        attempt.connect(&info, Speaker::Server)
+        Ok(attempt.connect(&info, Speaker::Server).map_or_else(|end| end, Connection::run))
     };
-    let end =
-        line.and_then(connect).map_or_else(|end| (end, Stage::Calling), |connection| (connection.run(), Stage::Up));
+    let end = line.and_then(call).map_or_else(|end| (end, Stage::Calling), |end| (end, Stage::Up));
     end.0.log();
     if let (End::Failed(text), false) = (&end.0, says_all) {
         say(text);
