@@ -2,9 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "these are tests")]
 
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener, UdpSocket};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -12,8 +12,9 @@ use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use nix::fcntl::OFlag;
 use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::unistd::{Pid, pipe2};
 use pptp_io::gre_socket::{self, Calls};
 use pptp_io::pty;
 use pptp_testkit::hdlc::{Decoder, encode};
@@ -71,9 +72,10 @@ impl Scene {
 
     /// The same with two pipes: what goes to the program, and what comes from it.
     fn start_with_pipes(&mut self, options: &[&str]) -> (File, File) {
-        let ((input, to), (from, output)) = (io::pipe().unwrap(), io::pipe().unwrap());
+        let pipe = || pipe2(OFlag::O_CLOEXEC).unwrap();
+        let ((input, to), (from, output)) = (pipe(), pipe());
         self.start(input, output, options);
-        (File::from(OwnedFd::from(to)), File::from(OwnedFd::from(from)))
+        (File::from(to), File::from(from))
     }
 
     fn journal(&self) -> String {
@@ -112,15 +114,17 @@ impl Scene {
         (status.code().unwrap(), text)
     }
 
-    /// The processes of the program's, by the environment that they have inherited.
-    fn processes(&self) -> Vec<String> {
+    /// The processes of the program's, by the environment that they have inherited: name and number.
+    fn processes(&self) -> Vec<(String, Pid)> {
         let scene = format!("COMMAND_SCENE={}", self.address);
-        let entries = fs::read_dir("/proc").unwrap().map_while(Result::ok).map(|entry| entry.path());
-        let ours = entries.filter(|path| {
-            let environment = fs::read(path.join("environ")).unwrap_or_default();
+        let entries = fs::read_dir("/proc").unwrap().map_while(Result::ok);
+        let numbers = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+        let ours = numbers.filter(|number| {
+            let environment = fs::read(format!("/proc/{number}/environ")).unwrap_or_default();
             environment.split(|&byte| byte == 0).any(|variable| variable == scene.as_bytes())
         });
-        ours.map(|path| fs::read_to_string(path.join("comm")).unwrap_or_default().trim().to_owned()).collect()
+        let name = |number| fs::read_to_string(format!("/proc/{number}/comm")).unwrap_or_default().trim().to_owned();
+        ours.map(|number| (name(number), Pid::from_raw(number))).collect()
     }
 
     #[track_caller]
@@ -212,9 +216,9 @@ fn frames_pass_through_two_pipes_in_both_directions() {
     }
     server.send(DATA);
     assert_eq!(read_frame(&mut from, &mut decoder), DATA);
-    let mut processes = scene.processes();
-    processes.sort();
-    assert_eq!(processes, ["pptp", "pptp-callmgr", "pptp-engine"]);
+    let mut names: Vec<_> = scene.processes().into_iter().map(|(name, _)| name).collect();
+    names.sort();
+    assert_eq!(names, ["pptp", "pptp-callmgr", "pptp-engine"]);
     drop(to);
     assert_eq!(scene.status(), (0, String::new()));
     assert!(ends(&mut from));
@@ -329,8 +333,8 @@ fn an_engine_that_dies_ends_it() {
     let (_to, mut from) = scene.start_with_pipes(&[]);
     scene.gre().send(LCP);
     read_frame(&mut from, &mut Decoder::default());
-    let engine = engine_of(&scene);
-    kill(engine, Signal::SIGKILL).unwrap();
+    let engine = scene.processes().into_iter().find(|(name, _)| name == "pptp-engine").unwrap();
+    kill(engine.1, Signal::SIGKILL).unwrap();
     assert!(ends(&mut from));
     let (status, text) = scene.status();
     assert_eq!(
@@ -339,19 +343,6 @@ fn an_engine_that_dies_ends_it() {
     );
     scene.until_server_says("got Call-Clear-Request");
     scene.until_nothing_is_left();
-}
-
-/// Of all engines of this machine's, this scene's.
-fn engine_of(scene: &Scene) -> Pid {
-    let scene = format!("COMMAND_SCENE={}", scene.address);
-    let entries = fs::read_dir("/proc").unwrap().map_while(Result::ok).map(|entry| entry.path());
-    let ours = entries.filter(|path| {
-        let environment = fs::read(path.join("environ")).unwrap_or_default();
-        environment.split(|&byte| byte == 0).any(|variable| variable == scene.as_bytes())
-    });
-    let name = |path: &PathBuf| fs::read_to_string(path.join("comm")).unwrap_or_default();
-    let engine = { ours }.find(|path| name(path).trim() == "pptp-engine").unwrap();
-    Pid::from_raw(engine.file_name().unwrap().to_str().unwrap().parse().unwrap())
 }
 
 #[test]

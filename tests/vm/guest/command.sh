@@ -11,10 +11,12 @@ peers_file() {
   on client pptpsetup --create vpn --server "$SERVER" --username alice --password "open sesame" --encrypt > $WORK/pptpsetup.log
   check "pptpsetup: its file has the command" on client grep -q "^pty \"/usr/sbin/pptp $SERVER --nolaunchpppd\"" /etc/ppp/peers/vpn
   leftovers_before
-  local cycle
+  local cycle started
   for cycle in {1..5}; do
+    started=$(now)
     pppd_start client "$VERSION" vpn call vpn file /etc/ppp/options.pptp
     check "pptpsetup $cycle: the tunnel comes up" tunnel_up client vpn 20
+    note "IPCP was open after $(elapsed_since "$started") s"
     [ "$cycle" != 1 ] || looks_right
     pppd_stop vpn
     same "pptpsetup $cycle: SIGTERM ends pppd with status 5" 5 "$STATUS"
@@ -57,6 +59,7 @@ network_manager() {
   check "NetworkManager: the tunnel comes up" tunnel_up client nm 20
   check "NetworkManager: MPPE with 128 bits is on" logged nm 'MPPE 128-bit stateless compression enabled'
   check "NetworkManager: the server answers" ping_peer client $TUNNEL_SERVER
+  another
   kill "$(pptpctrl)"
   pppd_wait nm 5
   same "NetworkManager: a server that hangs up ends pppd at once" 16 "$STATUS"
@@ -78,11 +81,23 @@ guide_file() {
   leftovers_none "guide: nothing is left"
 }
 
+# another: a tunnel to the same server, which leaves the first one what it needs
+another() {
+  pppd_start client "$VERSION" other call vpn file /etc/ppp/options.pptp
+  check "another tunnel: it comes up" tunnel_up client other 20
+  same "another tunnel: the server has a route for each" 2 "$(host_routes)"
+  pppd_stop other
+  same "another tunnel: it takes its own away" 1 "$(host_routes)"
+}
+
 # ---------------------------------------------------------------- pppd started by the command
 launched() {
+  local started
   leftovers_before
+  started=$(now)
   launch tunnel "$SERVER" --logstring launched user alice noauth $(mppe) -- nodetach ipparam tunnel
   check "launched: the tunnel comes up" tunnel_up client tunnel 20
+  note "IPCP was open after $(elapsed_since "$started") s"
   check "launched: the server answers" ping_peer client $TUNNEL_SERVER
   pppd_stop tunnel
   same "launched: the signal reaches pppd, and its status is the command's" 5 "$STATUS"
@@ -120,7 +135,7 @@ trouble() {
   leftovers_none "trouble with a call: nothing is left"
 }
 
-if [ "$VERSION" = "$(native_version)" ]; then plan 57; else plan 51; fi
+if [ "$VERSION" = "$(native_version)" ]; then plan 60; else plan 54; fi
 install_command
 network
 collect_syslog

@@ -40,7 +40,9 @@ prepare_client() {
   on client touch /etc/ppp/connect-errors
 }
 
-has_host_route() { [[ $(on client ip route show table main exact "$SERVER") == "$SERVER dev eth0"* ]]; }
+# host_routes: how many routes there are to the server alone
+host_routes() { on client ip route show table main exact "$SERVER" | wc -l; }
+has_host_route() { [ "$(host_routes)" = 1 ]; }
 
 # launch NAME ARGUMENTS...: pptp, which becomes pppd
 launch() {
