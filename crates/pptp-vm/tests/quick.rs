@@ -117,6 +117,16 @@ fn pptp_rsd_serves_both_clients_with_the_kernel() -> Result<(), Failure> {
 }
 
 #[test]
+fn a_tunnel_of_the_kernel_s_is_told_of_with_pppd_2_4_9() -> Result<(), Failure> {
+    Guest::new("tunnels").argument("2.4.9").run()
+}
+
+#[test]
+fn a_tunnel_of_the_kernel_s_is_told_of_with_pppd_2_5_2() -> Result<(), Failure> {
+    Guest::new("tunnels").argument("2.5.2").run()
+}
+
+#[test]
 fn the_command_takes_pptp_linux_s_place_with_pppd_2_4_9() -> Result<(), Failure> {
     Guest::new("command").argument("2.4.9").run()
 }
