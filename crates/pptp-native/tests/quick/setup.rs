@@ -1,7 +1,7 @@
 //! pptp-rs-setup: profiles that it makes, and what it finds out about them, with pptp-rsd or the scripted server at the other end.
 #![expect(clippy::unwrap_used, reason = "the helpers of a test may fail like the test")]
 
-use pptp_native::{Daemon, Network, SERVER, SOON, Version, eventually, with_either_pppd};
+use pptp_native::{Daemon, Network, SERVER, SOON, Version, Way, eventually, with_either_pppd};
 
 with_either_pppd! {
     a_profile_is_made_started_tried_stopped_and_deleted,
@@ -10,6 +10,8 @@ with_either_pppd! {
     a_test_tells_which_of_the_layers_below_the_call_fails,
     a_test_tells_that_the_call_is_refused,
     a_test_tells_that_gre_does_not_come,
+    a_test_tells_that_gre_comes_and_does_not_go,
+    a_test_runs_no_scripts_and_takes_no_default_route,
     a_test_tells_that_the_password_is_wrong,
     a_test_tells_that_the_server_does_not_encrypt,
     a_test_tells_that_only_one_end_wants_encryption,
@@ -187,6 +189,36 @@ fn a_test_tells_that_gre_does_not_come(version: Version) {
     let failure = failure(&network, SERVER, "secret", "");
     assert_failure(&failure, "link (GRE, LCP)", "no GRE packet (IP protocol 47) has come from the server");
     network.assert_nothing_left();
+}
+
+fn a_test_tells_that_gre_comes_and_does_not_go(version: Version) {
+    let (mut network, middle) = Network::with_middle(version);
+    network.serve_with_password("secret", "require-mppe-128");
+    middle.rewrite(|way, frame| if way == Way::Up { Vec::new() } else { vec![frame] });
+    network.client.run(&create(SERVER, "alice", "secret", ""));
+    let failure = failure_of(&network, "office --timeout 10", "secret");
+    assert_failure(&failure, "link (GRE, LCP)", "the server's packets come, but it does not answer ours");
+}
+
+fn a_test_runs_no_scripts_and_takes_no_default_route(version: Version) {
+    let network = network(version);
+    let _daemon = Daemon::start(&network.server, "", &OPTIONS.replace("noipv6", "+ipv6"));
+    // Without a name of its own for it, pppd 2.4.9 runs that one.
+    let scripts =
+        if version == Version::V2_4_9 { &["ip-up", "ip-down"][..] } else { &["ip-pre-up", "ip-up", "ip-down"] };
+    for script in scripts.iter().chain(&["ipv6-up", "ipv6-down"]) {
+        network.client.script(&format!("/etc/ppp/{script}"), &format!("echo {script} >> /run/test/scripts"));
+    }
+    network.client.run(&create(SERVER, "alice", "secret", "--default-route"));
+    assert_eq!(run(&network, &format!("{SETUP} test office")).0, 0);
+    assert_eq!(network.client.read("/run/test/scripts"), "");
+    // As against a tunnel that is meant.
+    network.client.run(&format!("{SETUP} start office"));
+    eventually("scripts run", SOON, || network.client.read("/run/test/scripts").contains("ip-up\n").then_some(()));
+    eventually("the route is there", SOON, || {
+        network.client.run("ip route").contains("default dev ppp0").then_some(())
+    });
+    network.client.run(&format!("{SETUP} stop office"));
 }
 
 fn a_test_tells_that_the_password_is_wrong(version: Version) {
