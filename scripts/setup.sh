@@ -18,8 +18,8 @@ die() { echo "setup: $*" >&2; exit 1; }
 
 build_packages=(gcc libc6-dev make ppp-dev libclang-dev)
 guest_packages=(g++ ppp pptp-linux pptpd user-mode-linux debootstrap freeradius kmod iproute2 iputils-ping procps iperf3 xz-utils
-  util-linux mount linux-perf libssl-dev ca-certificates mandoc systemd apparmor)
-tree_packages=ppp,ppp-dev,iproute2,iputils-ping,kmod,procps,strace,pptp-linux,xz-utils,systemd,apparmor
+  util-linux mount linux-perf libssl-dev ca-certificates mandoc systemd apparmor nftables)
+tree_packages=ppp,ppp-dev,iproute2,iputils-ping,kmod,procps,strace,pptp-linux,xz-utils,systemd,apparmor,nftables
 
 detect_release() {
   local ID="" VERSION_ID=""
@@ -139,7 +139,7 @@ make_tree() {
   archive=$(archive_of_this_machine)
   eval "$(apt-config shell proxy Acquire::http::Proxy)"
   [ -z "$proxy" ] || export http_proxy="${http_proxy:-$proxy}"
-  say "making a $other_suite tree for its pppd in $cache/$other (330 MB, about half a minute, once)"
+  say "making a $other_suite tree for its pppd in $cache/$other (360 MB, about half a minute, once)"
   trap 'rm -rf --one-file-system "$new"' EXIT
   for mirror in "$archive" ''; do
     # shellcheck disable=SC2086  # no mirror, no argument
