@@ -260,15 +260,15 @@ fn radius_s_keys_encrypt_in_the_kernel_of_a_server_with_pppd_2_5_2() -> Result<(
 
 #[test]
 fn pptp_rsd_is_a_service_of_systemd_257() -> Result<(), Failure> {
-    Guest::new("systemd").argument("kernel").argument("pty").systemd(Release::Debian13).run()
+    Guest::new("systemd").argument("kernel").argument("pty").systemd(Release::Debian13).limit(LONG).run()
 }
 
 #[test]
 fn apparmor_confines_the_service_of_debian_13_and_breaks_nothing() -> Result<(), Failure> {
-    Guest::new("systemd_apparmor").systemd(Release::Debian13).run()
+    Guest::new("systemd_apparmor").systemd(Release::Debian13).limit(LONG).run()
 }
 
 #[test]
 fn a_client_s_service_that_stops_leaves_the_tunnels_of_others_alone() -> Result<(), Failure> {
-    Guest::new("systemd_clients").systemd(Release::Debian12).run()
+    Guest::new("systemd_clients").systemd(Release::Debian12).limit(LONG).run()
 }

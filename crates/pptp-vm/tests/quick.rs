@@ -138,10 +138,10 @@ fn the_command_takes_pptp_linux_s_place_with_pppd_2_5_2() -> Result<(), Failure>
 
 #[test]
 fn pptp_rsd_is_a_service_of_systemd_252() -> Result<(), Failure> {
-    Guest::new("systemd").argument("tun").argument("kernel").systemd(Release::Debian12).run()
+    Guest::new("systemd").argument("tun").argument("kernel").systemd(Release::Debian12).limit(LONG).run()
 }
 
 #[test]
 fn apparmor_confines_the_service_and_breaks_nothing() -> Result<(), Failure> {
-    Guest::new("systemd_apparmor").argument("radius").systemd(Release::OfThisMachine).run()
+    Guest::new("systemd_apparmor").argument("radius").systemd(Release::OfThisMachine).limit(LONG).run()
 }

@@ -53,7 +53,7 @@ carried() {
   check_here "$1: a call with MPPE-128 comes up" open_call "$1"
   check "$1: pings pass" passes
   check "$1: the server lists it" listed "$1"
-  check "$1: ip-up sets a route, a rule and a variable of the kernel" script_ran
+  check "$1: ip-up sets a route, a rule, a firewall and a variable of the kernel" script_ran
   check "$1: a reload keeps the process" reloaded
   check "$1: a reload with a mistake fails" reload_fails
   check "$1: the call has seen nothing of this" passes
@@ -71,7 +71,7 @@ told() {
 stopped() {
   check "$1: the service stops" service stop
   check "$1: with success" same_text success "$(property Result)"
-  check_here "$1: the client is told" hung_up "$1"
+  check_here "$1: the client is told" hung_up "$1" 'stopped the control connection: shutting down'
   check "$1: ip-down has run" script_undone
   check "$1: no process is left" no_processes
 }
@@ -109,7 +109,7 @@ rm -f $WORK/ip-*
 check "the service starts again" service start
 check_here "and a call comes up" open_call crash
 check_here "a crash: systemd starts another server" restarted_after KILL
-check_here "a crash: the client is told" hung_up crash
+check_here "a crash: the client sees it" hung_up crash 'closed the control connection'
 check "a crash: ip-down has run" script_undone
 check_here "and it serves" open_call again
 check "and carries" passes

@@ -45,6 +45,10 @@ set -ex
 echo 2 > "/proc/sys/net/ipv4/conf/$1/rp_filter"
 ip route add 10.30.0.0/24 dev "$1"
 ip rule add from "$5" lookup main priority 77
+# The only family that this kernel has
+nft add table bridge "$1"
+nft add chain bridge "$1" input '{ type filter hook input priority 0; }'
+nft add rule bridge "$1" input iifname "$1" counter
 echo "$5 $6" > "/run/ip-up.$1"
 echo "$5 $6" >> /var/log/ppp/ip-up
 logger -t ip-up "$1 is up"
@@ -55,6 +59,7 @@ END
 # Whatever is done to it in the meantime
 sleep 1
 ip rule del priority 77
+nft delete table bridge "$1"
 rm "/run/ip-up.$1"
 echo "$1 $6" >> /run/work/ip-down
 END
@@ -88,7 +93,7 @@ open_call() {
 }
 passes() { ping_peer client $INSIDE; }
 # script_ran: ip-up has done all it has to do
-script_ran() { wait_for 10 grep -qx done $WORK/ip-up.ppp0 || { cat $WORK/ip-up.*; return 1; }; }
+script_ran() { wait_for 20 grep -qx done $WORK/ip-up.ppp0 || { cat $WORK/ip-up.*; return 1; }; }
 # script_undone: and ip-down
 script_undone() { [ -e $WORK/ip-up.ppp0 ] && wait_for 10 grep -q "$CLIENT_ADDRESS" $WORK/ip-down && [ ! -e /run/ip-up.ppp0 ]; }
 # listed PATH: the server's list has one call, there, encrypted
@@ -97,5 +102,5 @@ listed() {
   list=$(pptp-rsctl --json sessions)
   [[ $list == *'"state":"running"'*"\"datapath\":\"$1\""*'"mppe":"MPPE-128 stateless"'* ]] || { echo "$list"; return 1; }
 }
-# hung_up NAME: its client has ended because the server ended the call
-hung_up() { pppd_wait "$1" 20 && [ "$STATUS" != 5 ] || { cat "$(log_of "$1")"; return 1; }; }
+# hung_up NAME LINE: its client has ended because of the server, and says how
+hung_up() { pppd_wait "$1" 20 && logged "$1" "$2"; }
