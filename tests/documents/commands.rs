@@ -26,6 +26,7 @@ const RUN: &[Run] = &[
     ("pptp-rs-setup create office --server vpn.example.com --user alice", GUIDES, "\"run: first tunnel\""),
     ("pptp-rs-setup test office", GUIDES, "\"run: first tunnel\""),
     ("pptp-rs-setup start office", GUIDES, "\"run: first tunnel\""),
+    ("pptp-rsctl tunnels", GUIDES, "\"run: first tunnel\""),
     ("pppd call office", GUIDES, "call office"),
     ("pptp-rsd --check -c /etc/pptpd.conf", GUIDES, "\"run: pptpd\""),
     ("pptp-rsd -c /etc/pptpd.conf", GUIDES, "\"run: pptpd\""),
