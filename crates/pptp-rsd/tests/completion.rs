@@ -1,5 +1,6 @@
 //! packaging/pptp-rsctl.bash, as bash runs it when somebody presses Tab. That it knows all commands and options is tested with
 //! the manual.
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking, as tests do")]
 
 use std::collections::BTreeSet;
 use std::fs;
