@@ -109,7 +109,7 @@ rm -f $WORK/ip-*
 check "the service starts again" service start
 check_here "and a call comes up" open_call crash
 check_here "a crash: systemd starts another server" restarted_after KILL
-check_here "a crash: the client sees it" hung_up crash 'closed the control connection'
+check_here "a crash: the client sees it" hung_up crash 'Modem hangup'
 check "a crash: ip-down has run" script_undone
 check_here "and it serves" open_call again
 check "and carries" passes
