@@ -166,20 +166,25 @@ impl End {
         self.counters()[name]
     }
 
-    /// Packets for which the engine's socket had no room, as a busy machine may have it.
-    pub(crate) fn dropped_by_socket(&self) -> u64 {
+    /// Packets that the kernel has lost outside the tunnel, as a busy machine's may: its backlog or the engine's socket was full.
+    pub(crate) fn lost_outside(&self) -> u64 {
         let sockets = self.run("cat", "/proc/net/raw");
         let drops = sockets.lines().skip(1).filter_map(|line| line.split_whitespace().last()?.parse::<u64>().ok());
-        drops.sum()
+        let [received, sent] = self.link_counters("cable");
+        drops.sum::<u64>() + received[3] + sent[3]
+    }
+
+    /// What ip(8) says of an interface below "RX:" and below "TX:": bytes, packets, errors, dropped.
+    fn link_counters(&self, interface: &str) -> [Vec<u64>; 2] {
+        let text = self.run("ip", &format!("-s link show {interface}"));
+        let lines: Vec<Vec<u64>> =
+            text.lines().map(|line| line.split_whitespace().map_while(|word| word.parse().ok()).collect()).collect();
+        [lines[3].clone(), lines[5].clone()]
     }
 
     /// Packets and bytes sent, packets and bytes received, by the interface's account.
     pub(crate) fn interface_counters(&self) -> [u64; 4] {
-        let text = self.run("ip", &format!("-s link show {}", self.interface));
-        let lines: Vec<Vec<u64>> =
-            text.lines().map(|line| line.split_whitespace().map_while(|word| word.parse().ok()).collect()).collect();
-        // Below "RX:" and below "TX:", bytes first.
-        let [received, sent] = [&lines[3], &lines[5]];
+        let [received, sent] = self.link_counters(self.interface);
         [sent[1], sent[0], received[1], received[0]]
     }
 
