@@ -51,13 +51,14 @@ ln -sfn /proc/self/fd $new/dev/fd
 mount -t tmpfs tmpfs $new/dev/shm
 mount -t tmpfs -o mode=755 tmpfs $new/run
 mount -t tmpfs -o mode=1777 tmpfs $new/tmp
+mount -t tmpfs -o mode=1777 tmpfs $new/var/tmp
 mount -t tmpfs -o mode=755 tmpfs $new/var/log
 mount -t tmpfs -o mode=755 tmpfs $new/etc/ppp
 mkdir -p $new/run/lock $new/etc/ppp/peers $new/var/log/ppp
 : > $new/etc/ppp/options
 (umask 077; : > $new/etc/ppp/chap-secrets; : > $new/etc/ppp/pap-secrets)
 
-# host_directory PATH MODE: the host's directory at the same path, for what lies below a covered one (/tmp, /run)
+# host_directory PATH MODE: the host's directory at the same path, for what lies below a covered one (/tmp, /run …)
 host_directory() { mkdir -p "$new$1" && hostfs "$1" "$new$1" "$2" || fail "cannot show $1 to the guest"; }
 host_directory "$repo" ro
 for directory in "$cache" "$build"; do [ ! -d "$directory" ] || host_directory "$directory" ro; done

@@ -17,7 +17,7 @@
 #
 # The guest's root is a throw-away overlay on the host's own /, which it sees read-only; $OUT is the only directory
 # that is the same on both sides. The repository ($REPO), what scripts/build-guests.sh made ($GUEST_BUILD) and the cache
-# of scripts/setup.sh are there as well, read-only. /etc/ppp, /tmp, /run and /var/log are
+# of scripts/setup.sh are there as well, read-only. /etc/ppp, /tmp, /var/tmp, /run and /var/log are
 # empty. The script's output and exit status are ours; further statuses: 124 the time limit was hit, 125 the guest
 # ended without telling a status (its kernel's log is shown), 126 the guest could not be set up.
 set -u
