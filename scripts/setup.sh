@@ -38,7 +38,7 @@ explain_other_system() {
 setup: this is not Debian 12 or 13, so nothing is installed for you. You need:
   to build   Rust 1.85 or newer, a C compiler, libclang, and the headers of pppd 2.4.9 or 2.5.x (ppp-dev, ppp-devel)
   to test    besides: pppd, pptp-linux, pptpd, FreeRADIUS, User-Mode Linux (/usr/bin/linux.uml with its modules in
-             /usr/lib/uml/modules), kmod, iproute2, ping, ps, iperf3
+             /usr/lib/uml/modules), kmod, iproute2, ping, ps, iperf3, mandoc
 The guests run Debian's pppd and pptpd; a Debian 12 container is the easy way to have them.
 END
   exit 1
