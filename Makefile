@@ -3,9 +3,9 @@ SHELL = /bin/bash
 CARGO ?= cargo
 PREFIX ?= /usr
 DESTDIR ?=
+SYSCONFDIR ?= /etc
 # Where this machine's pppd looks for plugins; override with PLUGIN_DIR=… when packaging for another one.
-PLUGIN_DIR ?= $(PREFIX)/lib/pppd/$(PPPD_VERSION)
-PPPD_VERSION ?= $(shell scripts/pppd-version.sh)
+PLUGIN_DIR ?= $(shell scripts/pppd-version.sh --plugin-dir)
 TARGET = $(or $(CARGO_TARGET_DIR),target)
 PLUGIN = $(TARGET)/release/libpptp_rs.so
 GUEST_TESTS = $(CARGO) test --package pptp-vm --features guests --test
@@ -13,13 +13,13 @@ NATIVE_TESTS = $(CARGO) test --package pptp-native --features namespaces --test
 # Guests, and pppds in namespaces, wait more than they work: two for each processor.
 GUESTS = $(or $(PPTP_RS_GUESTS),$(shell echo $$(($$(nproc) * 2))))
 
-.PHONY: help demo test test-long build plugins install uninstall bench fuzz sanitize lint setup clean
+.PHONY: help demo test test-long build plugins install uninstall install-pptp uninstall-pptp deb rpm bench fuzz sanitize lint setup clean
 # Set-up comes before everything else, also with -j.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: setup build ## real tunnels: to pptpd and to pptp-rsd in a guest, and to pptp-rsd here without PPP in the kernel
 	@$(CARGO) build --release --package pptp-rsd
@@ -47,24 +47,39 @@ test-long: setup plugins ## engines in namespaces, the long guests, the address 
 	scripts/sanitize.sh || status=1; \
 	exit $$status
 
-build: ## the plugin, for this machine's pppd
+build: ## the plugin, for this machine's pppd, and all programs
 	@scripts/setup.sh build
-	$(CARGO) build --release
-	@echo "built $(PLUGIN)"
+	@scripts/build.sh
+	@echo "built $(PLUGIN) and the programs in $(dir $(PLUGIN))"
 
 plugins: ## the plugin for each pppd that the guests have, and the test programs
 	@scripts/build-guests.sh
 
-install: ## copy the built plugin to where pppd looks (DESTDIR, PREFIX, PLUGIN_DIR)
-	@[ -e $(PLUGIN) ] || { echo "install: $(PLUGIN) is missing; run make build first" >&2; exit 1; }
-	@[ -n "$(PPPD_VERSION)" ] || { echo "install: no pppd here; give PLUGIN_DIR=/usr/lib/pppd/VERSION" >&2; exit 1; }
-	install -D -m 644 $(PLUGIN) $(DESTDIR)$(PLUGIN_DIR)/pptp-rs.so
-	@# Files written for accel-pptp say "plugin pptp.so". Its own plugin, if it is here, stays.
-	@[ -e $(DESTDIR)$(PLUGIN_DIR)/pptp.so ] || ln -sv pptp-rs.so $(DESTDIR)$(PLUGIN_DIR)/pptp.so
+install uninstall install-pptp uninstall-pptp: export DESTDIR := $(DESTDIR)
+install uninstall install-pptp uninstall-pptp: export PREFIX := $(PREFIX)
+install uninstall install-pptp uninstall-pptp: export SYSCONFDIR := $(SYSCONFDIR)
+install uninstall install-pptp uninstall-pptp: export PLUGIN_DIR := $(PLUGIN_DIR)
+install uninstall install-pptp uninstall-pptp: export TARGET := $(TARGET)
 
-uninstall: ## remove it again
-	rm -f $(DESTDIR)$(PLUGIN_DIR)/pptp-rs.so
-	@[ "$$(readlink $(DESTDIR)$(PLUGIN_DIR)/pptp.so)" != pptp-rs.so ] || rm -fv $(DESTDIR)$(PLUGIN_DIR)/pptp.so
+install: ## copy all that was built to its place (DESTDIR, PREFIX, SYSCONFDIR, PLUGIN_DIR)
+	@scripts/install.sh install
+
+uninstall: ## remove it again; changed files in /etc stay
+	@scripts/install.sh uninstall
+
+install-pptp: ## the command "pptp" as well, in place of pptp-linux's
+	@scripts/install.sh install-pptp
+
+uninstall-pptp: ## remove that
+	@scripts/install.sh uninstall-pptp
+
+deb: ## Debian packages, for each pppd whose headers are here, in target/packages
+	@scripts/setup.sh packages
+	@scripts/package.sh deb
+
+rpm: ## the same as .rpm
+	@scripts/setup.sh packages
+	@scripts/package.sh rpm
 
 bench: setup plugins ## how long connecting takes, what packets cost, and the server next to pptpd
 	@status=0; for part in bench bench_native bench_server; do scripts/$$part.sh || status=1; done; exit $$status

@@ -1,0 +1,13 @@
+#!/bin/bash
+# build.sh - the plugin for this machine's pppd and all programs, into target/release. `make build` calls it.
+set -euo pipefail
+repo=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.." && pwd)
+cd "$repo"
+# shellcheck source=scripts/release-env.sh
+. scripts/release-env.sh
+cargo build --release --lib
+packages=()
+for crate in pptp-rsd pptp-setup pptp-command; do
+  [ ! -d "crates/$crate" ] || packages+=(--package "$crate")
+done
+cargo build --release --bins "${packages[@]}"
