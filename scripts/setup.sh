@@ -1,10 +1,13 @@
 #!/bin/bash
 # setup.sh - install what building and testing need: quick when everything is there, and safe to run again.
 #
-#   scripts/setup.sh [build|guests]      "build": what compiling needs; "guests" (default): the test guests as well
+#   scripts/setup.sh [build|packages|guests]      "build": what compiling needs; "packages": what making .deb and .rpm needs as
+#                                                 well; "guests" (default): all of it, and what the tests need
 #
 # On Debian 12 and 13 it installs packages with apt (as root) and keeps in $PPTP_RS_CACHE (default /var/cache/pptp-rs):
 #   debianNN/         a small tree of the other release, for the pppd that this one does not have
+#   clean-SUITE/      a tree of each release with nothing in it, in which packages are installed
+#   tools/            cargo-deb, compiled here
 #   uml_xstate.so     lets User-Mode Linux start on processors with a large XSAVE area (tests/vm/uml_xstate.c)
 # Elsewhere it says what is needed. It never installs Rust: it says how to.
 set -euo pipefail
@@ -19,6 +22,12 @@ die() { echo "setup: $*" >&2; exit 1; }
 build_packages=(gcc libc6-dev make ppp-dev libclang-dev)
 guest_packages=(g++ ppp pptp-linux pptpd user-mode-linux debootstrap freeradius kmod iproute2 iputils-ping procps iperf3 xz-utils
   util-linux mount linux-perf libssl-dev ca-certificates mandoc systemd apparmor nftables)
+# rpmbuild is in rpm, dpkg-shlibdeps in dpkg-dev.
+package_packages=(dpkg-dev binutils lintian rpm rpmlint)
+cargo_deb=3.8.0
+# What our packages depend on lies in the clean trees, as .deb: apt needs no network then.
+clean_suites=(bookworm trixie)
+clean_downloads=(ppp adduser)
 tree_packages=ppp,ppp-dev,iproute2,iputils-ping,kmod,procps,strace,pptp-linux,xz-utils,systemd,apparmor,nftables
 
 detect_release() {
@@ -132,27 +141,56 @@ archive_of_this_machine() {
     sort -rn | awk 'NR == 1 { print $2 }'
 }
 
-make_tree() {
-  local new archive proxy='' log=$cache/debootstrap.log
-  as_root_or_die "making a $other_suite tree in $cache"
-  new=$(mktemp -d "$cache/.$other.XXXXXX")
+# bootstrap SUITE DIRECTORY [ARGUMENTS]: with debootstrap, from this machine's archive or, if that has not got it, from Debian's
+bootstrap() {
+  local archive proxy='' log=$cache/debootstrap.log
   archive=$(archive_of_this_machine)
   eval "$(apt-config shell proxy Acquire::http::Proxy)"
   [ -z "$proxy" ] || export http_proxy="${http_proxy:-$proxy}"
-  say "making a $other_suite tree for its pppd in $cache/$other (360 MB, about half a minute, once)"
-  trap 'rm -rf --one-file-system "$new"' EXIT
   for mirror in "$archive" ''; do
     # shellcheck disable=SC2086  # no mirror, no argument
-    debootstrap --variant=minbase "--include=$tree_packages" "$other_suite" "$new/tree" $mirror > "$log" 2>&1 < /dev/null && break
-    [ -n "$mirror" ] || { tail -n 20 "$log" >&2; die "debootstrap $other_suite failed (all of it: $log)"; }
-    rm -rf --one-file-system "$new/tree"
+    debootstrap --variant=minbase "${@:3}" "$1" "$2" $mirror > "$log" 2>&1 < /dev/null && break
+    [ -n "$mirror" ] || { tail -n 20 "$log" >&2; die "debootstrap $1 failed (all of it: $log)"; }
+    rm -rf --one-file-system "$2"
   done
-  tree_is_complete "$new/tree" || die "the new tree lacks packages ($log)"
-  rm -rf "$new"/tree/var/cache/apt/archives/*.deb
-  [ ! -e "$cache/$other" ] || mv "$cache/$other" "$new/old"
-  mv "$new/tree" "$cache/$other"
+}
+
+# in_place_of DIRECTORY NEW: a tree appears when it is complete
+in_place_of() {
+  [ ! -e "$1" ] || mv "$1" "$new/old"
+  mv "$2" "$1"
   rm -rf --one-file-system "$new"
   trap - EXIT
+}
+
+make_tree() {
+  as_root_or_die "making a $other_suite tree in $cache"
+  new=$(mktemp -d "$cache/.$other.XXXXXX")
+  say "making a $other_suite tree for its pppd in $cache/$other (360 MB, about half a minute, once)"
+  trap 'rm -rf --one-file-system "$new"' EXIT
+  bootstrap "$other_suite" "$new/tree" "--include=$tree_packages"
+  tree_is_complete "$new/tree" || die "the new tree lacks packages ($cache/debootstrap.log)"
+  rm -rf "$new"/tree/var/cache/apt/archives/*.deb
+  in_place_of "$cache/$other" "$new/tree"
+}
+
+# It says what was downloaded into it.
+clean_tree_is_complete() { [ "$(cat "$1/.downloads" 2> /dev/null)" = "${clean_downloads[*]}" ]; }
+
+make_clean_tree() {
+  local suite=$1 log=$cache/clean-tree.log
+  as_root_or_die "making a $suite tree in $cache"
+  new=$(mktemp -d "$cache/.clean.XXXXXX")
+  say "making a clean $suite tree in $cache/clean-$suite (250 MB, about half a minute, once)"
+  trap 'rm -rf --one-file-system "$new"' EXIT
+  bootstrap "$suite" "$new/tree"
+  rm -f "$new"/tree/var/cache/apt/archives/*.deb
+  cp /etc/resolv.conf "$new/tree/etc/resolv.conf"
+  chroot "$new/tree" sh -c "apt-get -q update &&
+    apt-get -q -y --no-install-recommends --download-only -o APT::Keep-Downloaded-Packages=true install ${clean_downloads[*]}" \
+    > "$log" 2>&1 < /dev/null || { tail -n 20 "$log" >&2; die "no packages for the $suite tree (all of it: $log)"; }
+  echo "${clean_downloads[*]}" > "$new/tree/.downloads"
+  in_place_of "$cache/clean-$suite" "$new/tree"
 }
 
 # compile SOURCE OUTPUT FLAGS...: when it is missing or older
@@ -163,13 +201,37 @@ compile() {
   mv "$2.$$" "$2"
 }
 
-prepare_guests() {
+lock_cache() {
   if ! [ -d "$cache" ]; then
     mkdir -p "$cache" 2> /dev/null || as_root_or_die "making $cache"
   fi
   # One at a time: the others wait and find the work done.
   exec 9> "$cache/.lock" || die "cannot write to $cache (set PPTP_RS_CACHE to a directory of yours, or use sudo)"
   flock 9
+}
+
+# The pinned version, without what makes compiling long: it has little to do.
+install_cargo_deb() {
+  local log=$cache/cargo-deb.log
+  [ "$("$cache/tools/bin/cargo-deb" --version 2> /dev/null)" != "cargo-deb $cargo_deb" ] || return 0
+  say "compiling cargo-deb $cargo_deb into $cache/tools (about a minute, once)"
+  CARGO_TARGET_DIR=$cache/tools/build CARGO_PROFILE_DEV_DEBUG=0 CARGO_INCREMENTAL=0 \
+    cargo install --quiet --debug --locked --force --root "$cache/tools" --version "$cargo_deb" cargo-deb > "$log" 2>&1 < /dev/null ||
+    { tail -n 20 "$log" >&2; die "cargo-deb $cargo_deb cannot be compiled (all of it: $log)"; }
+  rm -rf "$cache/tools/build"
+}
+
+prepare_packages() {
+  lock_cache
+  install_cargo_deb
+}
+
+prepare_guests() {
+  local suite
+  prepare_packages
+  for suite in "${clean_suites[@]}"; do
+    clean_tree_is_complete "$cache/clean-$suite" || make_clean_tree "$suite"
+  done
   tree_is_complete "$cache/$other" || make_tree
   compile "$repo/tests/vm/uml_xstate.c" "$cache/uml_xstate.so" -shared -fPIC -ldl
 }
@@ -182,11 +244,16 @@ case $what in
     check_rust
     exit
     ;;
+  packages)
+    install_packages "${build_packages[@]}" "${package_packages[@]}"
+    check_rust
+    prepare_packages
+    ;;
   guests)
-    install_packages "${build_packages[@]}" "${guest_packages[@]}"
+    install_packages "${build_packages[@]}" "${package_packages[@]}" "${guest_packages[@]}"
     check_rust
     prepare_guests
     ;;
-  *) die "unknown argument: $what (build or guests)" ;;
+  *) die "unknown argument: $what (build, packages or guests)" ;;
 esac
 say "everything is there"
