@@ -11,6 +11,8 @@ cache=${PPTP_RS_CACHE:-/var/cache/pptp-rs}
 target=${CARGO_TARGET_DIR:-$repo/target}
 out=${GUEST_BUILD:-$repo/target/guest}
 cd "$repo"
+# shellcheck source=scripts/release-env.sh
+. scripts/release-env.sh
 
 # begin_with_first DIRECTORY OTHER: what is compiled into this directory for the first time begins with what is in the other,
 # so that whatever does not depend on pppd's headers is compiled once
@@ -33,10 +35,11 @@ build_plugin() {
   done
 }
 
-build_programs() {
+install_programs() {
   local program
   begin_with_first "$target/release" "$first/release"
-  cargo build --release --package pptp-testkit --package pptp-rsd --package pptp-setup --package pptp-command --bins --quiet
+  build_programs
+  cargo build --release --package pptp-testkit --bins --quiet
   for program in crates/pptp-testkit/src/bin/* pptp-rsd pptp-rsctl pptp-rs-setup; do
     program=${program##*/} program=${program%.rs}
     install -D -m 755 "$target/release/$program" "$out/bin/$program"
@@ -54,5 +57,4 @@ build_plugin /
 for tree in "$cache"/debian*; do
   [ ! -d "$tree/usr/include/pppd" ] || build_plugin "$tree"
 done
-build_programs
-build_command
+install_programs

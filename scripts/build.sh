@@ -6,8 +6,4 @@ cd "$repo"
 # shellcheck source=scripts/release-env.sh
 . scripts/release-env.sh
 cargo build --release --lib
-packages=()
-for crate in pptp-rsd pptp-setup pptp-command; do
-  [ ! -d "crates/$crate" ] || packages+=(--package "$crate")
-done
-cargo build --release --bins "${packages[@]}"
+build_programs

@@ -2,7 +2,7 @@
 # package.sh - make Debian packages or RPMs of the plugin (one for each pppd whose headers are here: this machine's and the one
 # in the other release's tree), the server, and the command pptp, in target/packages (or $PACKAGES).
 #
-#   scripts/package.sh deb|rpm|all
+#   scripts/package.sh deb|rpm|all [here]      "here": for this machine's pppd only
 #
 # Run at another place or time they are the same bytes (scripts/release-env.sh), with the same compilers.
 set -euo pipefail
@@ -12,17 +12,14 @@ target=${CARGO_TARGET_DIR:-$repo/target}
 out=${PACKAGES:-$repo/target/packages}
 stages=$out/build
 what=${1:-all}
+roots=(/)
+[ "${2:-}" = here ] || roots+=("$cache"/debian*)
 cd "$repo"
 # shellcheck source=scripts/release-env.sh
 . scripts/release-env.sh
 
 version=$(sed -n '/^\[workspace.package\]/,/^\[/s/^version = "\(.*\)"/\1/p' Cargo.toml)
 revision=1
-# Members of the workspace with programs.
-crates=()
-for crate in pptp-rsd pptp-setup pptp-command; do
-  [ ! -d "crates/$crate" ] || crates+=("$crate")
-done
 
 # pppd's version below a root directory, which has its headers
 pppd_versions() {
@@ -40,10 +37,6 @@ stage() {
 }
 
 # The same folders and commands as for the guests (scripts/build-guests.sh), so that nothing is built twice.
-build_programs() {
-  cargo build --release --quiet --bins "${crates[@]/#/--package=}"
-}
-
 stage_all() {
   local root=$1 pppd program
   for pppd in $(pppd_versions "$root"); do
@@ -101,7 +94,7 @@ rm -rf "$stages"
 mkdir -p "$out"
 versions=()
 build_programs
-for root in / "$cache"/debian*; do
+for root in "${roots[@]}"; do
   stage_all "${root%/}"
 done
 [ ${#versions[@]} != 0 ] || { echo "package: no pppd's headers here" >&2; exit 1; }

@@ -1,0 +1,33 @@
+//! The tests of packages that `make test` runs.
+
+use pptp_packages::{Failure, run};
+
+#[test]
+fn lintian_and_rpmlint_have_nothing_to_say() -> Result<(), Failure> {
+    run("linted", &[])
+}
+
+#[test]
+fn debian_12_gets_a_tunnel_with_apt() -> Result<(), Failure> {
+    run("debs", &["bookworm"])
+}
+
+#[test]
+fn debian_13_gets_a_tunnel_with_apt() -> Result<(), Failure> {
+    run("debs", &["trixie"])
+}
+
+#[test]
+fn debian_12_is_as_before_when_packages_are_purged() -> Result<(), Failure> {
+    run("purge", &["bookworm"])
+}
+
+#[test]
+fn debian_13_is_as_before_when_packages_are_purged() -> Result<(), Failure> {
+    run("purge", &["trixie"])
+}
+
+#[test]
+fn rpm_packages_come_and_go() -> Result<(), Failure> {
+    run("rpms", &["bookworm"])
+}
