@@ -58,3 +58,4 @@ for tree in "$cache"/debian*; do
   [ ! -d "$tree/usr/include/pppd" ] || build_plugin "$tree"
 done
 install_programs
+build_command

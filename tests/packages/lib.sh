@@ -24,11 +24,11 @@ step() { echo "--- $*"; }
 [ -n "${INSIDE:-}" ] || INSIDE=1 exec unshare --mount --net --pid --fork --kill-child --mount-proc --propagation private bash "$0" "$@"
 
 version=$(sed -n '/^\[workspace.package\]/,/^\[/s/^version = "\(.*\)"/\1/p' "$repo/Cargo.toml")
-deb_plugin=pptp-rs_$version-1+ppp${pppd}_amd64.deb
-deb_other=pptp-rs_$version-1+ppp${other_pppd}_amd64.deb
-deb_server=pptp-rsd_${version}-1_amd64.deb
-deb_compat=pptp-rs-compat_${version}-1_all.deb
-deb_compat=${deb_compat/_all/_amd64}
+arch=$(dpkg --print-architecture)
+deb_plugin=pptp-rs_$version-1+ppp${pppd}_$arch.deb
+deb_other=pptp-rs_$version-1+ppp${other_pppd}_$arch.deb
+deb_server=pptp-rsd_${version}-1_$arch.deb
+deb_compat=pptp-rs-compat_${version}-1_$arch.deb
 
 work=$(mktemp -d /tmp/pptp-packages.XXXXXX)
 # The mounts go with the namespace; the folder is empty then.

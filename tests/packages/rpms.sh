@@ -3,8 +3,8 @@
 # is a Debian, whose data base of packages rpm does not know: what is asked for is looked at, and --nodeps used to install.
 . "$(dirname "$0")/lib.sh"
 apt install ppp > "$work/log" 2>&1 || { cat "$work/log"; die "no pppd"; }
-rpm_plugin=$packages/pptp-rs-$version-1.ppp$pppd.x86_64.rpm
-rpm_server=$packages/pptp-rsd-$version-1.x86_64.rpm
+rpm_plugin=$packages/pptp-rs-$version-1.ppp$pppd.$(uname -m).rpm
+rpm_server=$packages/pptp-rsd-$version-1.$(uname -m).rpm
 plugins=/usr/lib64/pppd/$pppd
 # Debian's rpm says that this is not what it is for.
 rpm_there() { rpm --root "$root" --dbpath /var/lib/rpm "$@"; }

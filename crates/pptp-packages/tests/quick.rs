@@ -31,3 +31,13 @@ fn debian_13_is_as_before_when_packages_are_purged() -> Result<(), Failure> {
 fn rpm_packages_come_and_go() -> Result<(), Failure> {
     run("rpms", &["bookworm"])
 }
+
+#[test]
+fn debian_12_takes_our_pptp_for_pptp_linux() -> Result<(), Failure> {
+    run("compat", &["bookworm"])
+}
+
+#[test]
+fn debian_13_takes_our_pptp_for_pptp_linux() -> Result<(), Failure> {
+    run("compat", &["trixie"])
+}
