@@ -5,10 +5,14 @@
 //! the call manager's process, which calls nothing of this module but [`erase_secrets`].
 
 use std::ffi::{CStr, c_int};
+use std::io;
+use std::mem::ManuallyDrop;
 use std::net::Ipv4Addr;
 use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::time::Duration;
 
+use nix::fcntl::OFlag;
+use nix::unistd::dup3;
 use pptp_core::mppe::StartKey;
 use zeroize::Zeroizing;
 
@@ -458,6 +462,13 @@ pub(crate) fn borrow(fd: RawFd) -> Option<BorrowedFd<'static>> {
     // SAFETY: not -1; the descriptor was given to pppd by who started it ("pptp_sock"), or pppd passes it to a system call
     // that goes on for as long as the borrow is used. No Rust code owns it; if it is closed, what is done with it fails.
     Some(unsafe { BorrowedFd::borrow_raw(fd) })
+}
+
+/// Puts a copy of `new` in the place of a descriptor that was given to pppd.
+pub(crate) fn replace(fd: RawFd, new: BorrowedFd<'_>) -> io::Result<()> {
+    // SAFETY: the number was given to pppd by who started it, and no Rust code owns it. This owner never closes it.
+    let mut place = ManuallyDrop::new(unsafe { OwnedFd::from_raw_fd(fd) });
+    Ok(dup3(new, &mut place, OFlag::O_CLOEXEC)?)
 }
 
 /// Closes a descriptor in a process that is about to run another program, where its owner never runs again.

@@ -9,7 +9,7 @@ use pptp_datapath::report;
 use pptp_io::words;
 
 use crate::session::{self, State};
-use crate::waiting;
+use crate::{channel, waiting};
 
 thread_local! {
     /// The server's ear.
@@ -53,10 +53,10 @@ fn answer() {
     match REPORTER.with_borrow(|socket| socket.as_ref().map(|socket| report::is_asked(socket.as_fd()))) {
         Some(Ok(true)) => tell(),
         Some(Ok(false)) => {}
-        // Nobody asks any more.
+        // Nobody asks any more: the call is over. Who has said so may still be told how it was.
         Some(Err(_)) | None => {
             waiting::wait_for_nothing();
-            REPORTER.set(None);
+            channel::hang_up();
         }
     }
 }

@@ -338,6 +338,19 @@ pub(crate) fn disestablish(device: RawFd) {
     session::end();
 }
 
+/// Whoever has made the call says that it is over. A socket of the kernel's that it has handed over is closed, so that pppd sees
+/// that: else it waits for answers of a peer that does not get its packets.
+pub(crate) fn hang_up() {
+    let (settings, has_link) = with(|channel| (channel.settings.clone(), channel.link.is_some()));
+    let Ok(Side::Server { socket, .. }) = settings.side() else { return };
+    if has_link || session::call().is_none() {
+        return;
+    }
+    if let Err(error) = server::let_go_of(socket) {
+        debug!("cannot close the PPTP socket: {}", pptp_io::words(&error));
+    }
+}
+
 /// IP goes down; its script is told why.
 pub(crate) fn network_down() {
     hear_of_end();

@@ -1,5 +1,7 @@
 //! Server mode: a call that somebody else accepted, as a socket of the kernel's or as an offer.
 
+use std::fs::OpenOptions;
+use std::io;
 use std::net::{Ipv4Addr, UdpSocket};
 use std::os::fd::{AsFd, RawFd};
 use std::time::{Duration, Instant};
@@ -50,6 +52,12 @@ pub(super) fn keep_from_scripts(socket: RawFd) {
     if let Err(error) = fcntl(socket, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC)) {
         warn!("cannot keep the PPTP socket from scripts: {}", words(&error.into()));
     }
+}
+
+/// Closes the call's socket; its number, which pppd goes on using, stays open, on /dev/null.
+pub(super) fn let_go_of(socket: RawFd) -> io::Result<()> {
+    let null = OpenOptions::new().read(true).write(true).open("/dev/null")?;
+    ffi::replace(socket, null.as_fd())
 }
 
 /// MTU in bytes of the path to the client, if it was given by its address.

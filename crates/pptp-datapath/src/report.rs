@@ -2,7 +2,7 @@
 //!
 //! Both talk over a pair of `SOCK_SEQPACKET` sockets, one datagram a message: the one that brought the offer
 //! ([`crate::offer`]), or of its own (option `pptp_report`). Nothing here blocks. What one end sends that the other does not
-//! read is lost.
+//! read is lost. A server that has nothing more to ask says so ([`say_goodbye`]), and still hears.
 
 use std::fmt;
 use std::io;
@@ -170,6 +170,11 @@ pub fn ask(socket: BorrowedFd<'_>) -> io::Result<()> {
     seqpacket::send(socket, &Writer::begin(VERSION, REQUEST).finish(), &[])
 }
 
+/// Nothing will be asked any more, for the call is over; what the plugin tells is still heard: the server's end.
+pub fn say_goodbye(socket: BorrowedFd<'_>) {
+    seqpacket::shut_down_sending(socket);
+}
+
 /// The next report that has come: the server's end.
 ///
 /// # Errors
@@ -194,7 +199,7 @@ pub fn send(socket: BorrowedFd<'_>, report: &Report) -> io::Result<()> {
 /// Takes what the server has said, and tells whether it has asked for a report: the plugin's end.
 ///
 /// # Errors
-/// `UnexpectedEof`: the server is gone.
+/// `UnexpectedEof`: the server is gone, or has said goodbye.
 pub fn is_asked(socket: BorrowedFd<'_>) -> io::Result<bool> {
     let mut is_asked = false;
     for _ in 0..MOST_AT_ONCE {
@@ -417,6 +422,15 @@ mod tests {
         drop(plugins);
         assert_eq!(receive(servers.as_fd()).unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
         assert_eq!(ask(servers.as_fd()).unwrap_err().kind(), io::ErrorKind::BrokenPipe);
+    }
+
+    #[test]
+    fn a_server_that_has_said_goodbye_still_hears() {
+        let (servers, plugins) = seqpacket::pair().unwrap();
+        say_goodbye(servers.as_fd());
+        assert_eq!(is_asked(plugins.as_fd()).unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
+        send(plugins.as_fd(), &full()).unwrap();
+        assert_eq!(receive(servers.as_fd()).unwrap(), full());
     }
 
     #[test]

@@ -93,6 +93,11 @@ pub fn shut_down(socket: BorrowedFd<'_>) {
     let _ = nix::sys::socket::shutdown(socket.as_raw_fd(), nix::sys::socket::Shutdown::Both);
 }
 
+/// Ends this direction: the peer reads the end, and can go on sending.
+pub fn shut_down_sending(socket: BorrowedFd<'_>) {
+    let _ = nix::sys::socket::shutdown(socket.as_raw_fd(), nix::sys::socket::Shutdown::Write);
+}
+
 /// Effective uid of the process that made the other end of `socket` (for one that was connected to: that listened).
 ///
 /// # Errors

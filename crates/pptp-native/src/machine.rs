@@ -296,7 +296,12 @@ impl Machine {
             processes.filter(|name| !HOLDERS.contains(&name.as_str())).map(|name| format!("process {name}")).collect();
         left.extend(self.interfaces().into_iter().map(|name| format!("interface {name}")));
         // The lock files of the call manager stay: removing them would race with others that take them.
-        let sockets = self.files("/run/pptp-rs").into_iter().filter(|path| is_socket(path));
+        // What a killed pppd was asked on goes when somebody asks next.
+        let is_of_the_dead = |path: &Path| {
+            let number = path.file_name().and_then(|name| name.to_str()?.strip_prefix("tunnel-"));
+            number.is_some_and(|number| !self.path(&format!("/proc/{number}")).exists())
+        };
+        let sockets = self.files("/run/pptp-rs").into_iter().filter(|path| is_socket(path) && !is_of_the_dead(path));
         left.extend(sockets.map(|path| path.display().to_string()));
         left.extend(self.files("/dev").symmetric_difference(&self.devices).map(|path| path.display().to_string()));
         left

@@ -127,6 +127,11 @@ fn a_tunnel_of_the_kernel_s_is_told_of_with_pppd_2_5_2() -> Result<(), Failure> 
 }
 
 #[test]
+fn a_server_s_pppd_ends_with_its_call_of_the_kernel_s() -> Result<(), Failure> {
+    Guest::new("rsd_hangup").argument("2.4.9").run()
+}
+
+#[test]
 fn the_command_takes_pptp_linux_s_place_with_pppd_2_4_9() -> Result<(), Failure> {
     Guest::new("command").argument("2.4.9").run()
 }

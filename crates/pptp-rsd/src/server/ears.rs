@@ -53,6 +53,12 @@ impl<P: Copy + Eq + Hash> Ears<P> {
         socket.is_some_and(|(_, socket)| report::ask(socket.as_fd()).is_ok())
     }
 
+    /// Lets a process know that its call is over; what it tells is heard as before.
+    pub(super) fn say_goodbye(&self, process: P) {
+        let socket = self.numbers.get(&process).and_then(|number| self.ears.get(number));
+        socket.iter().for_each(|(_, socket)| report::say_goodbye(socket.as_fd()));
+    }
+
     /// The last of what a process has told meanwhile.
     pub(super) fn hear(&mut self, process: P) -> Option<Report> {
         let mut last = None;

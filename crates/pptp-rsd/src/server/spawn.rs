@@ -150,6 +150,8 @@ impl Lines for Pppds {
     }
 
     fn terminate(&mut self, process: Pppd) {
+        // The plugin closes the kernel's socket then: pppd waits for no answer of a client that has gone.
+        self.ears.say_goodbye(process);
         children::terminate(process.0);
     }
 

@@ -1,0 +1,30 @@
+# rsd_hangup.sh VERSION - on the data path kernel pptp-rsd's pppd ends with its call: it sees a hang-up, and does not wait for
+# answers of a client that has gone
+. "$REPO/tests/vm/lib.sh"
+VERSION=${1:-2.4.9}
+. "$REPO/tests/vm/guest/datapath_lib.sh"
+. "$REPO/tests/vm/guest/rsd_lib.sh"
+plan 10
+
+hangs_up() { grep -q 'Modem hangup' $WORK/server-pppd.log; }
+# hangs_up_after TEXT SIGNAL NUMBER: this signal ends the client's pppd, and the server's is the NUMBERth that ends
+hangs_up_after() {
+  rm -f $WORK/server-pppd.log
+  call "$1" plugin
+  check "$1: the tunnel comes up" tunnel_up client "$1" 30
+  check "$1: and carries" ping_peer client "$(far_end "$1")"
+  kill "-$2" "${PPPD[$1]}"
+  check "$1: the server's pppd sees a hang-up" wait_for 30 hangs_up
+  check "$1: and has ended" wait_for 30 have_ended "$3"
+  pppd_wait "$1" 30
+}
+
+network
+rsd_files
+rsd_start kernel
+hangs_up_after "SIGTERM" TERM 1
+hangs_up_after "SIGKILL" KILL 2
+same "both have told what has passed" 2 "$(grep -Ec 'session [0-9]+ ended: .* bytes-received=[1-9][0-9]* bytes-sent=[1-9][0-9]* reason=' $WORK/rsd.log)"
+note "$(grep -E 'call over|has ended after' $WORK/rsd.log)"
+check_here "SIGTERM ends the server" rsd_stop
+finish
