@@ -4,9 +4,11 @@
 VERSION=${1:-2.4.9}
 . "$REPO/tests/vm/guest/datapath_lib.sh"
 . "$REPO/tests/vm/guest/rsd_lib.sh"
-plan 10
+plan 12
 
 hangs_up() { grep -q 'Modem hangup' $WORK/server-pppd.log; }
+# asks_once: 3 s later it would ask again
+asks_once() { [ "$(grep -c 'sent \[LCP TermReq' $WORK/server-pppd.log)" -le 1 ]; }
 # hangs_up_after TEXT SIGNAL NUMBER: this signal ends the client's pppd, and the server's is the NUMBERth that ends
 hangs_up_after() {
   rm -f $WORK/server-pppd.log
@@ -16,6 +18,7 @@ hangs_up_after() {
   kill "-$2" "${PPPD[$1]}"
   check "$1: the server's pppd sees a hang-up" wait_for 30 hangs_up
   check "$1: and has ended" wait_for 30 have_ended "$3"
+  check "$1: without asking twice for the end of the link" asks_once
   pppd_wait "$1" 30
 }
 
