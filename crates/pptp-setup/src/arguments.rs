@@ -95,7 +95,7 @@ pub(crate) const CHOICES: [Choice; 19] = [
     choice(
         ("encrypt", Some('e')),
         None,
-        "encryption (MPPE, 128 bits) or no tunnel: the default",
+        "encryption (MPPE, 128 bits) or no tunnel: the default of create NAME",
         Meaning::Encrypt,
         CREATE,
     ),
@@ -107,7 +107,7 @@ pub(crate) const CHOICES: [Choice; 19] = [
     choice(("plugin", None), Some("FILE"), "the plugin, in place of pppd's own pptp-rs.so", Meaning::Plugin, CREATE),
     choice(("root", None), Some("DIR"), ROOT, Meaning::Root, FILES),
     choice(("timeout", None), Some("SECONDS"), LIMIT, Meaning::Timeout, TEST),
-    choice(("create", Some('c')), Some("NAME"), "the same as create NAME", Meaning::Verb(Verb::Create), &[]),
+    choice(("create", Some('c')), Some("NAME"), AS_PPTPSETUP, Meaning::Verb(Verb::Create), &[]),
     choice(("delete", None), Some("NAME"), "the same as delete NAME", Meaning::Verb(Verb::Delete), &[]),
     choice(("help", Some('h')), None, "show this", Meaning::Help, &[]),
     choice(("version", Some('v')), None, "show the version", Meaning::Version, &[]),
@@ -117,6 +117,7 @@ const FROM_FILE: &str = "the password is this file's first line; without a file 
      where that is no terminal";
 const CARRIERS: &str = "what carries the packets: auto (the default), kernel, tun or pty";
 const LIMIT: &str = "how long pppd may take: 1 to 600, usually 60; what is tried before takes 10 each at most";
+const AS_PPTPSETUP: &str = "as create NAME, but, as with pptpsetup, there is no encryption without --encrypt";
 const ROOT: &str = "the files are below this directory, as for an image; not with --start";
 
 const fn choice(
@@ -171,10 +172,21 @@ pub(crate) enum Existing {
 /// How long a test's pppd may take.
 const USUAL_LIMIT: Duration = Duration::from_secs(60);
 
+/// Whose way to give a command was used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Form {
+    /// A word: `create NAME`.
+    #[default]
+    Word,
+    /// An option: `--create NAME`.
+    Pptpsetup,
+}
+
 /// What was given, in order.
 #[derive(Default)]
 struct Given {
     verb: Option<Verb>,
+    form: Form,
     name: Option<OsString>,
     options: Vec<(&'static Choice, OsString)>,
 }
@@ -250,6 +262,7 @@ impl Given {
         if self.verb.replace(verb).is_some() || self.name.replace(name).is_some() {
             return Err("two commands at once".into());
         }
+        self.form = Form::Pptpsetup;
         Ok(())
     }
 
@@ -289,11 +302,7 @@ impl Given {
         if !DATAPATHS.contains(&datapath.as_str()) {
             return Err(format!("'{}' is no data path: {}", datapath.escape_debug(), DATAPATHS.join(", ")));
         }
-        let encryption = match (self.has(Meaning::Encrypt), self.has(Meaning::NoEncrypt)) {
-            (true, true) => return Err("--encrypt and --no-encrypt at once".into()),
-            (_, true) => Encryption::Off,
-            (_, false) => Encryption::Required,
-        };
+        let encryption = self.encryption()?;
         let plugin = self.text(Meaning::Plugin)?.unwrap_or_else(|| PLUGIN.into());
         let default_route =
             if self.has(Meaning::DefaultRoute) { DefaultRoute::Tunnel } else { DefaultRoute::Untouched };
@@ -308,6 +317,15 @@ impl Given {
             start,
             existing: if self.has(Meaning::Force) { Existing::Replaced } else { Existing::Kept },
         })
+    }
+
+    fn encryption(&self) -> Result<Encryption, String> {
+        match (self.has(Meaning::Encrypt), self.has(Meaning::NoEncrypt)) {
+            (true, true) => Err("--encrypt and --no-encrypt at once".into()),
+            (_, true) => Ok(Encryption::Off),
+            (false, false) if self.form == Form::Pptpsetup => Ok(Encryption::NotDemanded),
+            _ => Ok(Encryption::Required),
+        }
     }
 
     fn limit(&self) -> Result<Duration, String> {
@@ -371,6 +389,16 @@ mod tests {
         assert_eq!(ours.profile.encryption, Encryption::Required);
         assert_eq!(created("create office -s h -u alice").profile.encryption, Encryption::Required);
         assert_eq!(created("create office -s h -u alice --no-encrypt").profile.encryption, Encryption::Off);
+    }
+
+    #[test]
+    fn pptpsetup_s_form_demands_encryption_when_it_is_asked_to() {
+        let encryption = |line: &str| created(&format!("{line} --server h --username alice")).profile.encryption;
+        assert_eq!(encryption("--create office"), Encryption::NotDemanded);
+        assert_eq!(encryption("-c office"), Encryption::NotDemanded);
+        assert_eq!(encryption("--create office --encrypt"), Encryption::Required);
+        assert_eq!(encryption("--create office --no-encrypt"), Encryption::Off);
+        assert_eq!(encryption("create office"), Encryption::Required);
     }
 
     #[test]

@@ -25,6 +25,8 @@ pub(crate) const DATAPATHS: [&str; 4] = ["auto", "kernel", "tun", "pty"];
 pub(crate) enum Encryption {
     /// MPPE with 128 bits, or no tunnel.
     Required,
+    /// What pppd does by itself, as in a file of pptpsetup's: none, unless its own options ask for it.
+    NotDemanded,
     /// None.
     Off,
 }
@@ -85,6 +87,7 @@ impl Profile {
         let mut options = vec!["noauth", "refuse-eap", "refuse-pap"];
         options.extend(match self.encryption {
             Encryption::Required => ["refuse-chap", "refuse-mschap", "require-mppe-128"].as_slice(),
+            Encryption::NotDemanded => &[],
             Encryption::Off => &["nomppe"],
         });
         options.push(match self.default_route {
@@ -287,6 +290,13 @@ nodeflate
         assert!(has("plugin \"/opt/a b/x.so\"") && has("pptp_datapath tun") && has("defaultroute") && has("nomppe"));
         assert!(!has("nodefaultroute") && !has("require-mppe-128") && !has("refuse-chap"));
         assert!(has("refuse-pap"));
+    }
+
+    #[test]
+    fn encryption_that_is_not_demanded_is_not_spoken_of_and_the_password_is_never_in_clear() {
+        let text = Profile { encryption: Encryption::NotDemanded, ..profile() }.text();
+        assert!(!text.contains("mppe") && !text.contains("refuse-chap") && !text.contains("refuse-mschap"), "{text}");
+        assert!(text.lines().any(|line| line == "refuse-pap") && !Summary::read(text.as_bytes()).requires_encryption);
     }
 
     #[test]

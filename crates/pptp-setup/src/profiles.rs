@@ -7,7 +7,7 @@ use crate::arguments::{Create, Existing};
 use crate::files::Store;
 use crate::name::Name;
 use crate::password::{self, Source};
-use crate::profile::{Summary, printable};
+use crate::profile::{Encryption, Summary, printable};
 use crate::running::{self, Running};
 use crate::{say, secrets};
 
@@ -27,11 +27,15 @@ pub(crate) fn create(wish: &Create) -> Result<(), Failure> {
         .map_err(|why| format!("{} stays as it is: {why}", store.secrets().display()))?;
     store.write(&lock, name, &profile.text(), &whole)?;
     drop(lock);
-    let hint = if password::has_doubtful_letters(&secret) { IN_LATIN_1 } else { "" };
+    let letters = if password::has_doubtful_letters(&secret) { IN_LATIN_1 } else { "" };
+    let clear = if profile.encryption == Encryption::NotDemanded { IN_CLEAR } else { "" };
     say(&format!(
-        "{name} is made: \"pptp-rs-setup start {name}\" connects, \"pptp-rs-setup test {name}\" tries\n{hint}"
+        "{name} is made: \"pptp-rs-setup start {name}\" connects, \"pptp-rs-setup test {name}\" tries\n{letters}{clear}"
     ))
 }
+
+const IN_CLEAR: &str =
+    "As with pptpsetup, the tunnel is not encrypted: add --encrypt for MPPE with 128 bits, or no tunnel\n";
 
 const IN_LATIN_1: &str = "The password has letters that are not ASCII. pppd takes each of its bytes for a letter: for a server that is not \
      pppd, give it in Latin-1, with --password-file\n";
