@@ -10,8 +10,17 @@ _pptp_rsctl_tunnels() {
   pptp-rsctl --json tunnels 2> /dev/null | grep -Eo '"interface":"[^"\\]*"' | sed 's/^[^:]*://; s/"//g' | sort -u
 }
 
+# Of its input's lines those that begin with this word, as a shell has to have them. The word list of compgen will not do: it is a
+# shell's text, and what a user calls himself may be a command in it.
+_pptp_rsctl_begun() {
+  local choice
+  while read -r choice; do
+    [[ -z $choice || $choice != "$1"* ]] || printf '%q\n' "$choice"
+  done
+}
+
 _pptp_rsctl() {
-  local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} words=() socket=() choices='' i
+  local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} words=() socket=() choices='' names='' i
   COMPREPLY=()
   # The words of the command without options, and the server that is asked.
   for ((i = 1; i < COMP_CWORD; i++)); do
@@ -32,17 +41,17 @@ _pptp_rsctl() {
   esac
   case ${words[*]} in
     '') choices='sessions show stats disconnect call tunnels' ;;
-    show | 'disconnect session') choices=$(_pptp_rsctl_sessions id) ;;
-    disconnect) choices="session address user $(_pptp_rsctl_sessions id)" ;;
-    'disconnect address') choices=$(_pptp_rsctl_sessions client; _pptp_rsctl_sessions remote) ;;
-    'disconnect user') choices=$(_pptp_rsctl_sessions user) ;;
-    tunnels) choices=$(_pptp_rsctl_tunnels) ;;
+    show | 'disconnect session') names=$(_pptp_rsctl_sessions id) ;;
+    disconnect) choices='session address user' names=$(_pptp_rsctl_sessions id) ;;
+    'disconnect address') names=$(_pptp_rsctl_sessions client; _pptp_rsctl_sessions remote) ;;
+    'disconnect user') names=$(_pptp_rsctl_sessions user) ;;
+    tunnels) names=$(_pptp_rsctl_tunnels) ;;
   esac
   if [[ $word == -* ]]; then
-    choices='--json --socket --help --version'
+    choices='--json --socket --help --version' names=''
     [ "${words[0]-}" != call ] || choices="$choices --number --from --option-file"
   fi
-  mapfile -t COMPREPLY < <(compgen -W "$choices" -- "$word")
+  mapfile -t COMPREPLY < <(_pptp_rsctl_begun "$word" <<< "${choices// /$'\n'}"$'\n'"$names")
 }
 
 complete -F _pptp_rsctl pptp-rsctl

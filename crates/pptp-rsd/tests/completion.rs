@@ -90,6 +90,17 @@ fn calls_are_those_of_the_server_that_is_asked() {
 }
 
 #[test]
+fn what_a_user_calls_himself_is_not_run() {
+    let folder = Folder::with("name", STUB);
+    let stub = STUB.replace("alice", "$(touch ${0%/*}/run.`id -u`; touch $HOME/run) *");
+    fs::write(folder.0.join("pptp-rsctl"), stub).unwrap();
+    let said = offered(&folder.0, &["disconnect", "user", ""]);
+    assert_eq!(said.len(), 1, "{said:?}");
+    // Nor is it when the offer is taken: each sign of the shell's has a backslash before it.
+    assert!(said.iter().all(|name| name.starts_with("\\$\\(touch\\ ") && name.ends_with("\\ \\*")), "{said:?}");
+}
+
+#[test]
 fn without_a_server_nothing_is_offered_and_nothing_said() {
     let folder = Folder::with("none", "#!/bin/sh\necho 'no server answers' >&2\nexit 3\n");
     assert_eq!(offered(&folder.0, &["show", ""]), set(""));
