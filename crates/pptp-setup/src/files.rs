@@ -1,7 +1,7 @@
 //! The files: found below a root, locked against other runs, and replaced as a whole or not at all.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 
@@ -20,9 +20,15 @@ pub(crate) struct Store {
     root: PathBuf,
 }
 
+/// Held by the run that changes something. Not the folder's own lock, which whoever may read the folder can hold for ever.
+const LOCK: &str = ".pptp-rs-setup.lock";
+
 /// No other run changes anything meanwhile.
 #[derive(Debug)]
-pub(crate) struct Locked(#[expect(dead_code, reason = "dropping it unlocks")] Flock<File>);
+pub(crate) struct Locked {
+    path: PathBuf,
+    _lock: Flock<File>,
+}
 
 /// Who may read a file, and whose it is.
 struct Access {
@@ -56,12 +62,22 @@ impl Store {
     /// There is no etc/ppp, or it is not ours to read; in words.
     pub(crate) fn lock(&self) -> Result<Locked, String> {
         let folder = self.folder();
-        let file = File::open(&folder).map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => format!("there is no {}: is pppd (package ppp) installed?", folder.display()),
-            _ => said(&folder, "cannot open", &error),
-        })?;
-        let locked = Flock::lock(file, FlockArg::LockExclusive);
-        locked.map(Locked).map_err(|(_, error)| said(&folder, "cannot lock", &error.into()))
+        let path = folder.join(LOCK);
+        loop {
+            let file = open_lock(&path).map_err(|error| match error.kind() {
+                io::ErrorKind::NotFound => {
+                    format!("there is no {}: is pppd (package ppp) installed?", folder.display())
+                }
+                _ => said(&path, "cannot open", &error),
+            })?;
+            let lock = Flock::lock(file, FlockArg::LockExclusive);
+            let lock = lock.map_err(|(_, error)| said(&path, "cannot lock", &error.into()))?;
+            // Whoever had it before has removed it, and another run may have made another.
+            let links = lock.metadata().map_err(|error| said(&path, "cannot look at", &error))?.nlink();
+            if links > 0 {
+                return Ok(Locked { path, _lock: lock });
+            }
+        }
     }
 
     /// The text of a profile's file; `None`: there is none.
@@ -156,6 +172,18 @@ impl Store {
             let _ = restored;
         })
     }
+}
+
+impl Drop for Locked {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+/// For this user alone; another's cannot be opened by a link.
+fn open_lock(path: &Path) -> io::Result<File> {
+    let no_link = nix::fcntl::OFlag::O_NOFOLLOW.bits();
+    OpenOptions::new().write(true).create(true).truncate(false).mode(PRIVATE).custom_flags(no_link).open(path)
 }
 
 /// Replaces a file of secrets, or removes it if nothing is in it.
@@ -256,11 +284,25 @@ fn target(path: &Path) -> Result<PathBuf, String> {
 }
 
 fn read(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, String> {
-    match fs::read(path) {
-        Ok(text) => Ok(Some(Zeroizing::new(text))),
+    match read_file(path) {
+        Ok(text) => Ok(Some(text)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(said(path, "cannot read", &error)),
     }
+}
+
+/// Of a file, and of nothing that could keep this program waiting.
+fn read_file(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
+    let no_wait = nix::fcntl::OFlag::O_NONBLOCK.bits();
+    let mut file = OpenOptions::new().read(true).custom_flags(no_wait).open(path)?;
+    let data = file.metadata()?;
+    if !data.is_file() && !data.is_dir() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a file"));
+    }
+    // Room for all of it: what is read is not copied to and fro.
+    let mut text = Zeroizing::new(Vec::with_capacity(usize::try_from(data.len()).unwrap_or(0).saturating_add(1)));
+    file.read_to_end(&mut text)?;
+    Ok(text)
 }
 
 /// What has changed in a folder goes to the disk. Where that is not possible, as on some network drives, it has changed all the
@@ -310,6 +352,7 @@ mod tests {
         fn names(&self) -> Vec<String> {
             let entries = fs::read_dir(self.path("")).unwrap();
             let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+            names.retain(|name| name != LOCK);
             names.sort();
             names
         }
@@ -406,6 +449,48 @@ mod tests {
         drop(lock);
         receiver.recv().unwrap();
         other.join().unwrap();
+    }
+
+    #[test]
+    fn whoever_may_read_the_folder_cannot_keep_a_run_waiting() {
+        let root = Root::new("others");
+        let _theirs = Flock::lock(File::open(root.path("")).unwrap(), FlockArg::LockExclusive).unwrap();
+        let store = root.store();
+        let (sender, receiver) = std::sync::mpsc::channel();
+        std::thread::spawn(move || sender.send(store.lock()).unwrap());
+        let lock = receiver.recv_timeout(std::time::Duration::from_secs(10)).unwrap().unwrap();
+        assert_eq!(root.seen(LOCK), seen("", 0o600));
+        drop(lock);
+        assert_eq!(root.seen(LOCK), None);
+    }
+
+    #[test]
+    fn of_runs_that_wait_one_goes_on_at_a_time() {
+        let root = Root::new("turns");
+        let at_work = std::sync::atomic::AtomicU32::new(0);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for _ in 0..50 {
+                        let _lock = root.store().lock().unwrap();
+                        assert_eq!(at_work.fetch_add(1, std::sync::atomic::Ordering::SeqCst), 0);
+                        std::thread::yield_now();
+                        at_work.fetch_sub(1, std::sync::atomic::Ordering::SeqCst);
+                    }
+                });
+            }
+        });
+        assert!(!root.path(LOCK).exists());
+    }
+
+    #[test]
+    fn what_would_keep_a_reader_waiting_is_no_profile() {
+        let root = Root::new("pipe");
+        fs::create_dir(root.path("peers")).unwrap();
+        nix::unistd::mkfifo(&root.path("peers/office"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+        assert_eq!(root.store().profiles(), Ok(Vec::new()));
+        let error = root.store().read_peer(&name()).unwrap_err();
+        assert!(error.ends_with("it is not a file"), "{error}");
     }
 
     #[test]
