@@ -256,6 +256,17 @@ mod tests {
     }
 
     #[test]
+    fn why_a_call_ended_is_heard_although_the_manager_has_not_read_all() {
+        let (mut call, manager) = call();
+        call.stage = Stage::Up;
+        let ended = Progress::Ended { text: String::from("over") };
+        seqpacket::send(manager.as_fd(), &codec::encode_progress(&ended), &[]).unwrap();
+        call.admit(Admission::All).unwrap();
+        drop(manager);
+        assert_eq!(call.next(), Some(ended));
+    }
+
+    #[test]
     fn garbage_from_a_manager_is_the_end_of_it() {
         let (mut call, manager) = call();
         seqpacket::send(manager.as_fd(), b"garbage", &[]).unwrap();

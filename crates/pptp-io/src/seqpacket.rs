@@ -55,11 +55,19 @@ pub fn send(socket: BorrowedFd<'_>, message: &[u8], descriptors: &[BorrowedFd<'_
     Ok(())
 }
 
-/// Receives one message without blocking.
+/// Receives one message without blocking; one of no bytes is the end.
 ///
 /// # Errors
 /// `WouldBlock`: there is none. `InvalidData`: it did not fit into `buffer`, or its descriptors did not arrive.
 pub fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<Received> {
+    match receive_once(socket, buffer) {
+        // The peer has closed its end without reading all. The kernel says so once, before what the peer has sent.
+        Err(error) if error.kind() == io::ErrorKind::ConnectionReset => receive_once(socket, buffer),
+        result => result,
+    }
+}
+
+fn receive_once(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<Received> {
     let mut control = nix::cmsg_space!([RawFd; MOST_DESCRIPTORS]);
     control.resize(control.capacity(), 0);
     let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_CMSG_CLOEXEC;
@@ -203,6 +211,17 @@ mod tests {
         assert_eq!(received.descriptors.len(), 1);
         send(far.as_fd(), b"x", &[]).unwrap();
         assert_eq!(receive(received.descriptors[0].as_fd(), &mut buffer).unwrap().length, 1);
+    }
+
+    #[test]
+    fn what_was_sent_before_the_end_arrives_although_something_was_left_unread() {
+        let (ours, theirs) = pair().unwrap();
+        send(ours.as_fd(), b"over", &[]).unwrap();
+        send(theirs.as_fd(), b"unread", &[]).unwrap();
+        drop(ours);
+        let mut buffer = [0; 16];
+        assert_eq!(receive(theirs.as_fd(), &mut buffer).unwrap().length, 4);
+        assert_eq!(receive(theirs.as_fd(), &mut buffer).unwrap().length, 0);
     }
 
     #[test]
