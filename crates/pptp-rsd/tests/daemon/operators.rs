@@ -99,7 +99,7 @@ fn exit_statuses_say_what_was_wrong() {
     let alice = "pptp-rsctl: there is no session of the user 'alice'\n";
     assert_eq!(complaint(&daemon, "disconnect alice"), (Some(1), alice.into()));
     for (line, words) in [
-        ("", "a command is missing: sessions, show, stats, disconnect or call"),
+        ("", "a command is missing: sessions, show, stats, disconnect, call or tunnels"),
         ("disconnect session alice", "'alice' is no number of a session"),
         ("--what", "invalid option '--what'"),
     ] {
