@@ -746,5 +746,7 @@ int main(int count, char **words)
 			word += parse(word);
 	}
 	tell("status %d quit %d", exit_status, asked_to_quit);
+	if (on_exit_of_pppd)
+		on_exit_of_pppd(NULL, 0);
 	return 0;
 }
