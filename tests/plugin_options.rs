@@ -167,7 +167,7 @@ fn markdown() -> String {
     let ignored: Vec<String> = ignored.into_iter().map(ignored_name).collect();
     format!(
         "| option | value | default | |\n|---|---|---|---|\n{rows}\n\
-         `*` only root, or a file that root wrote, may give it.\n\n\
+         `*` only on the command line of a pppd that root starts, in `/etc/ppp/options`, or in a file of `/etc/ppp/peers`.\n\n\
          Accepted and ignored, so that files for other plugins and for terminal lines can be used: {}.\n",
         ignored.join(", ")
     )
