@@ -15,11 +15,7 @@ sbin=$prefix/sbin share=$prefix/share lib=$prefix/lib
 
 die() { echo "$what: $*" >&2; exit 1; }
 
-# name, source, mode: PROGRAMS of cargo's
-programs=(pptp-rsd pptp-rsctl)
-for built in pptp-rs-setup; do
-  [ ! -e "$target/release/$built" ] || programs+=("$built")
-done
+programs=(pptp-rsd pptp-rsctl pptp-rs-setup)
 
 # SOURCE DESTINATION, one a line
 plain_files() {
@@ -29,10 +25,10 @@ plain_files() {
   echo "packaging/modules-load.d/pptp-rs.conf $lib/modules-load.d/pptp-rs.conf"
   echo "packaging/pptp-rsctl.bash $share/bash-completion/completions/pptp-rsctl"
   for page in man/*.[58]; do
-    [ ! -e "$page" ] || [ "$page" = man/pptp.8 ] || echo "$page $share/man/man${page##*.}/${page##*/}"
+    [ "$page" = man/pptp.8 ] || echo "$page $share/man/man${page##*.}/${page##*/}"
   done
   for page in README.md LICENSE-MIT LICENSE-APACHE CHANGELOG.md docs/*.md; do
-    [ ! -e "$page" ] || echo "$page $share/doc/pptp-rs/${page##*/}"
+    echo "$page $share/doc/pptp-rs/${page##*/}"
   done
 }
 
@@ -84,7 +80,7 @@ uninstall_all() {
   local from to program
   rm -f "$root$plugin_dir/pptp-rs.so"
   [ "$(readlink "$root$plugin_dir/pptp.so")" != pptp-rs.so ] || rm -f "$root$plugin_dir/pptp.so"
-  for program in pptp-rsd pptp-rsctl pptp-rs-setup; do rm -f "$root$sbin/$program"; done
+  for program in "${programs[@]}"; do rm -f "$root$sbin/$program"; done
   while read -r from to; do rm -f "$root$to"; done < <(plain_files; adapted_files)
   [ ! -d "$root$share/doc/pptp-rs" ] || rmdir --ignore-fail-on-non-empty "$root$share/doc/pptp-rs"
   # Unchanged ones go, the administrator's stay.
@@ -99,8 +95,12 @@ case $what in
   install-pptp)
     [ -e "$target/release/pptp" ] || die "$target/release/pptp is missing; run make build first"
     put 755 "$target/release/pptp" "$sbin/pptp"
-    [ ! -e man/pptp.8 ] || put 644 man/pptp.8 "$share/man/man8/pptp.8"
+    put 644 man/pptp.8 "$share/man/man8/pptp.8"
+    [ -e "$root$etc/ppp/options.pptp" ] || put 644 packaging/options.pptp "$etc/ppp/options.pptp"
     ;;
-  uninstall-pptp) rm -f "$root$sbin/pptp" "$root$share/man/man8/pptp.8" ;;
+  uninstall-pptp)
+    rm -f "$root$sbin/pptp" "$root$share/man/man8/pptp.8"
+    ! cmp -s packaging/options.pptp "$root$etc/ppp/options.pptp" || rm -f "$root$etc/ppp/options.pptp"
+    ;;
   *) die "install, uninstall, install-pptp or uninstall-pptp" ;;
 esac

@@ -73,7 +73,7 @@ make_debs() {
     deb "ppp$pppd" pptp-rs "$version-$revision+ppp$pppd" --variant "ppp$pppd"
   done
   deb "ppp${versions[0]}" pptp-rsd "$version-$revision"
-  [ ! -d crates/pptp-command ] || deb "ppp${versions[0]}" pptp-command "$version-$revision"
+  deb "ppp${versions[0]}" pptp-command "$version-$revision"
 }
 
 rpm_of() {
@@ -87,7 +87,7 @@ make_rpms() {
     rpm_of pptp-rs --define "pppd $pppd" --define "built $stages/ppp$pppd/release"
   done
   rpm_of pptp-rsd --define "built $stages/ppp${versions[0]}/release"
-  [ ! -d crates/pptp-command ] || rpm_of pptp-rs-compat --define "built $stages/ppp${versions[0]}/release"
+  rpm_of pptp-rs-compat --define "built $stages/ppp${versions[0]}/release"
 }
 
 rm -rf "$stages"

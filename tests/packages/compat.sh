@@ -15,7 +15,9 @@ grep -i conflict "$work/log" || { cat "$work/log"; die "apt-get does not say tha
 step "it is installed, answers, and goes"
 apt install "/packages/$deb_compat" > "$work/log" 2>&1 || { cat "$work/log"; die "it cannot be installed"; }
 is /usr/sbin/pptp 755 root:root
+is /etc/ppp/options.pptp 644 root:root
 in_tree pptp --version
 apt purge pptp-rs-compat > "$work/log" 2>&1 || { cat "$work/log"; die "purge failed"; }
 ! in_tree test -e /usr/sbin/pptp || die "it stays"
+! in_tree test -e /etc/ppp/options.pptp || die "pppd's options stay"
 passed
