@@ -119,19 +119,19 @@ fn an_engine_has_neither_root_nor_capabilities() {
 }
 
 #[test]
-fn a_plugin_waits_a_second_for_an_answer_and_a_late_one_confuses_nothing() {
+fn a_plugin_waits_for_an_answer_but_not_long_and_a_late_one_confuses_nothing() {
     let [mut one, two] = tunnel("batched", "");
     let engine = Pid::from_raw(one.engine().unwrap());
     kill(engine, Signal::SIGSTOP).unwrap();
     let begin = Instant::now();
     assert_eq!(one.ask("idle"), "error the engine does not answer");
-    assert!((900..4500).contains(&begin.elapsed().as_millis()));
-    // Not a second for each question.
+    assert!((2900..20_000).contains(&begin.elapsed().as_millis()));
+    // Not so long for each question.
     let begin = Instant::now();
     for _ in 0..5 {
         assert_eq!(one.ask("idle"), "error the engine does not answer");
     }
-    assert!((400..4500).contains(&begin.elapsed().as_millis()));
+    assert!((400..10_000).contains(&begin.elapsed().as_millis()));
     kill(engine, Signal::SIGCONT).unwrap();
     eventually("the engine answers again", || !one.ask("statistics").starts_with("error"));
     assert!(one.counters().contains_key("received"));
