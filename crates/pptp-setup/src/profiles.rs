@@ -137,7 +137,11 @@ pub(crate) fn show(root: &Path, name: &Name) -> Result<String, Failure> {
 
 /// What there is to say of the tunnel of a profile; below another root nothing runs.
 fn state(root: &Path, summary: &Summary) -> String {
-    up(root, summary).map_or_else(|| "down".into(), |running| format!("up, {running}"))
+    match up(root, summary) {
+        Some(running) => format!("up, {running}"),
+        None if summary.link_name.is_none() && root == Path::new("/") => "not known: no linkname".into(),
+        None => "down".into(),
+    }
 }
 
 fn up(root: &Path, summary: &Summary) -> Option<Running> {
@@ -152,5 +156,13 @@ mod tests {
     fn a_table_has_columns_as_wide_as_they_have_to_be() {
         let rows = [["NAME", "USER"], ["a-long-one", "\u{e9}"], ["b", ""]].map(|row| row.map(String::from));
         assert_eq!(table(&rows), "NAME        USER\na-long-one  \u{e9}\nb\n");
+    }
+
+    #[test]
+    fn without_a_linkname_nobody_knows_whether_a_tunnel_is_up() {
+        let state = |root: &str, text: &str| state(Path::new(root), &Summary::read(text.as_bytes()));
+        assert_eq!(state("/", "pptp_server h\n"), "not known: no linkname");
+        assert_eq!(state("/", "pptp_server h\nlinkname pptp-rs-there-is-no-such-link\n"), "down");
+        assert_eq!(state("/nowhere", "pptp_server h\n"), "down");
     }
 }
