@@ -27,8 +27,9 @@ plain_files() {
   for page in man/*.[58]; do
     [ "$page" = man/pptp.8 ] || echo "$page $share/man/man${page##*.}/${page##*/}"
   done
+  # In folders as here, so that the links between them lead somewhere.
   for page in README.md LICENSE-MIT LICENSE-APACHE CHANGELOG.md docs/*.md; do
-    echo "$page $share/doc/pptp-rs/${page##*/}"
+    echo "$page $share/doc/pptp-rs/$page"
   done
 }
 
@@ -82,7 +83,10 @@ uninstall_all() {
   [ "$(readlink "$root$plugin_dir/pptp.so")" != pptp-rs.so ] || rm -f "$root$plugin_dir/pptp.so"
   for program in "${programs[@]}"; do rm -f "$root$sbin/$program"; done
   while read -r from to; do rm -f "$root$to"; done < <(plain_files; adapted_files)
-  [ ! -d "$root$share/doc/pptp-rs" ] || rmdir --ignore-fail-on-non-empty "$root$share/doc/pptp-rs"
+  local folder
+  for folder in "$root$share/doc/pptp-rs/docs" "$root$share/doc/pptp-rs"; do
+    [ ! -d "$folder" ] || rmdir --ignore-fail-on-non-empty "$folder"
+  done
   # Unchanged ones go, the administrator's stay.
   while read -r from to; do
     ! adapt "$from" | cmp -s - "$root$to" || rm -f "$root$to"
