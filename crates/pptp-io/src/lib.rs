@@ -10,6 +10,7 @@ mod filter;
 pub mod gre_socket;
 pub mod host_route;
 pub mod imports;
+pub mod lacks;
 pub mod listener;
 pub mod message;
 pub mod modules;

@@ -1,13 +1,10 @@
 //! What this machine has: pppd, the plugin for it, and the data paths that the plugin could take.
 
 use std::fs;
-use std::io;
-use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
-use pptp_io::{gre_socket, modules, ppp, pppox, pty, tun, words};
+use pptp_io::{lacks, words};
 
 use crate::layers::{Fault, Layer};
 use crate::pppd;
@@ -15,12 +12,6 @@ use crate::profile::{PLUGIN, Summary};
 
 /// Folders in which pppd has one for the plugins of each version.
 const PLUGIN_FOLDERS: [&str; 4] = ["/usr/lib/pppd", "/usr/lib64/pppd", "/usr/local/lib/pppd", "/lib/pppd"];
-
-/// What a data path may lack only because nobody has loaded it.
-const MODULES: [&str; 3] = ["tun", "ppp_generic", "pptp"];
-
-/// How long loading one may take.
-const LOADING: Duration = Duration::from_secs(3);
 
 /// What was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,17 +35,11 @@ pub(crate) enum Plugin {
 }
 
 impl Survey {
-    /// Looks what there is for a profile, and loads modules of the kernel if nothing is possible else, as the plugin would.
+    /// Looks what there is for a profile; modules of the kernel are loaded, as the plugin would.
     pub(crate) fn make(summary: &Summary) -> Self {
         let version = version();
         let plugin = find_plugin(summary.plugin.as_deref().unwrap_or(PLUGIN), version.as_deref().unwrap_or_default());
-        let mut paths = paths(summary.requires_encryption);
-        if paths.iter().all(|(_, missing)| missing.is_err()) {
-            for module in MODULES {
-                let _ = modules::load(module, LOADING);
-            }
-            paths = self::paths(summary.requires_encryption);
-        }
+        let paths = paths(summary.requires_encryption);
         Self { version, plugin, paths }
     }
 
@@ -125,51 +110,26 @@ fn find_plugin(name: &str, version: &str) -> Plugin {
     if others.is_empty() { Plugin::Missing(name.to_owned()) } else { Plugin::Others(others) }
 }
 
-/// What is missing for each data path.
+/// What is missing for each data path, as the plugin would say it.
 fn paths(with_encryption: bool) -> [(&'static str, Result<(), String>); 3] {
-    [("kernel", kernel(with_encryption)), ("tun", userspace(tunnels)), ("pty", userspace(terminals))]
+    [("kernel", kernel(with_encryption)), ("tun", tun()), ("pty", pty())]
 }
 
 fn kernel(with_encryption: bool) -> Result<(), String> {
-    pppox::open().map(drop).map_err(|error| match error.raw_os_error() {
-        Some(EAFNOSUPPORT | EPROTONOSUPPORT) => "the kernel has no pptp.ko".into(),
-        _ => format!("no PPTP socket: {}", words(&error)),
-    })?;
-    ppp_device()?;
-    if with_encryption && ppp::has_mppe().is_ok_and(|has| !has) {
-        return Err("the kernel has no ppp_mppe.ko".into());
-    }
-    Ok(())
+    lacks::pptp()?;
+    lacks::ppp_device()?;
+    if with_encryption { lacks::mppe() } else { Ok(()) }
 }
 
-const EAFNOSUPPORT: i32 = nix::errno::Errno::EAFNOSUPPORT as i32;
-const EPROTONOSUPPORT: i32 = nix::errno::Errno::EPROTONOSUPPORT as i32;
-
-/// A way that needs raw sockets as well.
-fn userspace(device: impl Fn() -> Result<(), String>) -> Result<(), String> {
-    device()?;
-    gre_socket::open(None).map(drop).map_err(|error| match error.kind() {
-        io::ErrorKind::PermissionDenied => "no raw sockets: CAP_NET_RAW is missing".into(),
-        _ => format!("no raw sockets: {}", words(&error)),
-    })
+fn tun() -> Result<(), String> {
+    lacks::tun_device()?;
+    lacks::raw_gre()
 }
 
-fn tunnels() -> Result<(), String> {
-    tun::probe().map_err(|error| match error.kind() {
-        io::ErrorKind::PermissionDenied => "/dev/net/tun is not allowed: CAP_NET_ADMIN is missing".into(),
-        _ => format!("no /dev/net/tun: {}", words(&error)),
-    })
-}
-
-fn terminals() -> Result<(), String> {
-    ppp_device()?;
-    let (_master, slave) = pty::open().map_err(|error| format!("no pseudo-terminal: {}", words(&error)))?;
-    pty::set_ppp_discipline(slave.as_fd()).map_err(|error| format!("no ppp_async.ko: {}", words(&error)))
-}
-
-fn ppp_device() -> Result<(), String> {
-    let opened = fs::OpenOptions::new().read(true).write(true).open("/dev/ppp");
-    opened.map(drop).map_err(|error| format!("no /dev/ppp: {}", words(&error)))
+fn pty() -> Result<(), String> {
+    lacks::ppp_device()?;
+    lacks::line_discipline()?;
+    lacks::raw_gre()
 }
 
 #[cfg(test)]
