@@ -84,6 +84,34 @@ fn a_profile_lives_from_create_to_delete() {
 }
 
 #[test]
+fn what_pptpsetup_would_not_encrypt_is_not_encrypted_and_that_is_said() {
+    let root = Root::new("clear");
+    let (status, said) = root.said("--create office --server h --username alice", "secret\n");
+    assert!(status == 0 && said.lines().count() == 2 && said.contains("add --encrypt"), "{said}");
+    let profile = root.read("peers/office");
+    assert!(profile.contains("\nrefuse-pap\n") && !profile.contains("mppe"), "{profile}");
+    for options in ["--create other --encrypt", "--create third --no-encrypt", "create fourth"] {
+        let (status, said) = root.said(&format!("{options} --server h --username alice"), "secret\n");
+        assert!(status == 0 && said.lines().count() == 1, "{options}: {said}");
+    }
+}
+
+#[test]
+fn the_mask_of_the_caller_makes_no_difference() {
+    for mask in ["000", "777"] {
+        let root = Root::new(&format!("mask-{mask}"));
+        let mut shell = Command::new("/bin/sh");
+        let line = format!("umask {mask}; echo secret | exec \"$0\" create office --server h --user u --root \"$1\"");
+        shell.args(["-c", &line, env!("CARGO_BIN_EXE_pptp-rs-setup")]).arg(&root.0).stdout(Stdio::null());
+        assert!(shell.status().unwrap().success());
+        for path in ["chap-secrets", "peers/office"] {
+            let mode = fs::metadata(root.0.join("etc/ppp").join(path)).unwrap().permissions().mode();
+            assert_eq!(mode & 0o7777, 0o600, "{path}, umask {mask}");
+        }
+    }
+}
+
+#[test]
 fn runs_at_the_same_time_lose_nothing() {
     let root = Root::new("crowd");
     let names: Vec<String> = (0..12).map(|number| format!("n{number}")).collect();
