@@ -25,6 +25,12 @@ const ADDRESSES: Duration = Duration::from_secs(10);
 /// How often to look for them.
 const STEP: Duration = Duration::from_millis(20);
 
+/// How often to look whether the default route is the tunnel's, which pppd makes a moment after the addresses.
+const LOOKS: u8 = 10;
+
+const NO_DEFAULT_ROUTE: &str =
+    "The default route is another's, and pppd replaces none: only the far end is reached through the tunnel\n";
+
 /// How long pppd may take to end.
 const STOPPING: Duration = Duration::from_secs(15);
 
@@ -41,7 +47,11 @@ pub(crate) fn start(name: &Name) -> Result<(), Failure> {
     })?;
     account.finish();
     match end(reason) {
-        Some(End::Status(0)) => say(&format!("{name} is up: {}\n", came_up(&account, &summary)?)),
+        Some(End::Status(0)) => {
+            let up = came_up(&account, &summary)?;
+            let routes = if lacks_default_route(&summary) { NO_DEFAULT_ROUTE } else { "" };
+            say(&format!("{name} is up: {up}\n{routes}"))
+        }
         Some(end) => Err(Failure::Failed(format!("{name} does not connect. {}", account.fault(end)))),
         None => Err(Failure::Failed("interrupted".into())),
     }
@@ -70,6 +80,16 @@ fn came_up(account: &Account, summary: &Summary) -> Result<String, Failure> {
     }
 }
 
+/// Whether the profile asks for the default route and its tunnel has not got it.
+fn lacks_default_route(summary: &Summary) -> bool {
+    let has_it = || running(summary).is_some_and(|running| running.has_default_route());
+    let looks_again = |_| {
+        sleep(STEP);
+        has_it()
+    };
+    summary.default_route && !has_it() && !(1..LOOKS).any(looks_again)
+}
+
 /// Disconnects.
 pub(crate) fn stop(name: &Name) -> Result<(), Failure> {
     let summary = find(name)?;
@@ -83,7 +103,9 @@ pub(crate) fn find(name: &Name) -> Result<Summary, Failure> {
     profiles::needs_root(Path::new("/"))?;
     let summary = profiles::find(&Store::new(Path::new("/")), name)?;
     if summary.link_name.is_none() {
-        return Err(Failure::Failed(format!("{name} has no linkname, by which its pppd could be found")));
+        return Err(Failure::Failed(format!(
+            "{name} has no linkname, by which its pppd could be found: write \"linkname {name}\" into its file"
+        )));
     }
     Ok(summary)
 }

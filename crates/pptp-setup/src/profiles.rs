@@ -128,7 +128,7 @@ pub(crate) fn show(root: &Path, name: &Name) -> Result<String, Failure> {
         ["password", password],
         ["encryption", if summary.requires_encryption { "required" } else { "not required" }],
         ["data path", &printable(summary.datapath.as_deref().unwrap_or("auto").as_bytes())],
-        ["default route", if summary.default_route { "the tunnel" } else { "untouched" }],
+        ["default route", if summary.default_route { "the tunnel, if there is no other" } else { "untouched" }],
         ["plugin", &value(&summary.plugin)],
         ["state", &state(root, &summary)],
     ];

@@ -47,6 +47,12 @@ impl Running {
         let of_interface = getifaddrs().ok()?.filter(|found| found.interface_name == interface);
         of_interface.filter_map(|found| Some((ip(found.address)?, ip(found.destination)?))).next()
     }
+
+    /// Whether its interface has an IPv4 default route.
+    pub(crate) fn has_default_route(&self) -> bool {
+        let routes = fs::read_to_string("/proc/net/route").unwrap_or_default();
+        self.interface.as_deref().is_some_and(|interface| is_default(&routes, interface))
+    }
 }
 
 /// The pppd that has the link of this name, if it runs.
@@ -56,6 +62,13 @@ pub(crate) fn find(link_name: &str) -> Option<Running> {
     // What a pppd has left that was killed may have another's number.
     let name = fs::read_to_string(format!("/proc/{}/comm", running.process)).ok()?;
     (name.trim() == "pppd").then_some(running)
+}
+
+/// Whether one of the kernel's routes (interface, destination, gateway, flags, counts, metric, mask, …) is the default by this
+/// interface.
+fn is_default(routes: &str, interface: &str) -> bool {
+    let mut rows = routes.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    rows.any(|row| matches!(row[..], [name, "00000000", _, _, _, _, _, "00000000", ..] if name == interface))
 }
 
 /// What is in a pid file: a number, and an interface.
@@ -98,6 +111,16 @@ mod tests {
             assert_eq!(read(text), None);
         }
         assert_eq!(running(123, Some("ppp0")).unwrap().to_string(), "ppp0 (pppd 123)");
+    }
+
+    #[test]
+    fn a_default_route_has_neither_destination_nor_mask() {
+        let routes = "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\n\
+             ppp0\t00000000\t00000000\t0001\t0\t0\t0\t00000000\t0\t0\t0\n\
+             ppp1\t0100140A\t00000000\t0005\t0\t0\t0\tFFFFFFFF\t0\t0\t0\n\
+             ppp2\t00000000\t00000000\t0001\t0\t0\t0\t00000080\t0\t0\t0\n";
+        let found = ["ppp0", "ppp1", "ppp2", "ppp"].map(|interface| is_default(routes, interface));
+        assert_eq!(found, [true, false, false, false]);
     }
 
     #[test]
