@@ -66,6 +66,8 @@ done
 on client ip -4 -o addr show dev ppp0
 on client ping -c 3 -i 0.2 -W 5 10.20.0.1 || { cat "$state/server"; die "nothing comes through the tunnel"; }
 on_tree server pptp-rsctl sessions
+on_tree client pptp-rsctl tunnels | tee "$state/tunnels"
+grep -q '^ppp0 *running *192\.0\.2\.1 ' "$state/tunnels" || die "plugin and pptp-rsctl do not understand each other"
 on_tree client pptp-rs-setup stop office < /dev/null || die "the tunnel cannot be stopped"
 kill $daemon
 wait $daemon || die "the server did not end well"
