@@ -61,7 +61,7 @@ mkdir -p $new/run/lock $new/etc/ppp/peers $new/var/log/ppp
 # host_directory PATH MODE: the host's directory at the same path, for what lies below a covered one (/tmp, /run …)
 host_directory() { mkdir -p "$new$1" && hostfs "$1" "$new$1" "$2" || fail "cannot show $1 to the guest"; }
 host_directory "$repo" ro
-for directory in "$cache" "$build"; do [ ! -d "$directory" ] || host_directory "$directory" ro; done
+for directory in "$cache" "$build" "$packages"; do [ ! -d "$directory" ] || host_directory "$directory" ro; done
 host_directory "$out" rw
 # All but the last must be read-only, whatever this kernel makes of the options.
 awk -v out="$new$out" '$3 == "hostfs" && $2 != out && $2 != "/mnt/out" && $4 !~ /^ro(,|$)/ { exit 1 }' /proc/mounts ||

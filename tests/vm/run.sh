@@ -16,10 +16,10 @@
 #     -v             show the kernel's log at the end
 #
 # The guest's root is a throw-away overlay on the host's own /, which it sees read-only; $OUT is the only directory
-# that is the same on both sides. The repository ($REPO), what scripts/build-guests.sh made ($GUEST_BUILD) and the cache
-# of scripts/setup.sh are there as well, read-only. /etc/ppp, /tmp, /var/tmp, /run and /var/log are
-# empty. The script's output and exit status are ours; further statuses: 124 the time limit was hit, 125 the guest
-# ended without telling a status (its kernel's log is shown), 126 the guest could not be set up.
+# that is the same on both sides. The repository ($REPO), what scripts/build-guests.sh and scripts/package.sh made
+# ($GUEST_BUILD, $PACKAGES) and the cache of scripts/setup.sh are there as well, read-only. /etc/ppp, /tmp, /var/tmp,
+# /run and /var/log are empty. The script's output and exit status are ours; further statuses: 124 the time limit was
+# hit, 125 the guest ended without telling a status (its kernel's log is shown), 126 the guest could not be set up.
 set -u
 here=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")" && pwd)
 repo=$(cd "$here/../.." && pwd)
@@ -49,6 +49,7 @@ cache=${PPTP_RS_CACHE:-/var/cache/pptp-rs}
 kernel=${UML_KERNEL:-/usr/bin/linux.uml}
 modules=${UML_MODULES:-/usr/lib/uml/modules}
 build=${GUEST_BUILD:-$repo/target/guest}
+packages=$(readlink -m "${PACKAGES:-$repo/target/packages}")
 shim=${UML_SHIM:-$cache/uml_xstate.so}
 [ $systemd = no ] || service_manager=$tree/lib/systemd/systemd
 for needed in "$kernel" "$modules" "$shim" ${service_manager:+"$service_manager"} "$1"; do
@@ -62,11 +63,11 @@ if [ -z "$out" ]; then out=$private/out; fi
 mkdir -p "$out" "$private/uml" && out=$(readlink -f "$out")
 rm -f "$out/status" "$out/boot.log"
 
-declare -p load hold files modules script out repo cache build limit tree systemd > "$private/parameters"
+declare -p load hold files modules script out repo cache build packages limit tree systemd > "$private/parameters"
 {
   echo '#!/bin/bash'
   for assignment in ${environment[@]+"${environment[@]}"}; do printf 'export %q\n' "$assignment"; done
-  printf 'export OUT=%q REPO=%q PPTP_RS_CACHE=%q GUEST_BUILD=%q\ncd /tmp\n' "$out" "$repo" "$cache" "$build"
+  printf 'export OUT=%q REPO=%q PPTP_RS_CACHE=%q GUEST_BUILD=%q PACKAGES=%q\ncd /tmp\n' "$out" "$repo" "$cache" "$build" "$packages"
   if [ -x "$script" ]; then printf 'exec'; else printf 'exec /bin/bash'; fi
   # init.sh copies a script from elsewhere, whose directory the guest may not see.
   case $script in "$repo"/*) printf ' %q' "$script" "$@" ;; *) printf ' %q' /run/guest-script "$@" ;; esac

@@ -1,6 +1,7 @@
 //! The tests of packages that `make test` runs.
 
 use pptp_packages::{Failure, run};
+use pptp_vm::{Guest, Release};
 
 #[test]
 fn lintian_and_rpmlint_have_nothing_to_say() -> Result<(), Failure> {
@@ -40,4 +41,9 @@ fn debian_12_takes_our_pptp_for_pptp_linux() -> Result<(), Failure> {
 #[test]
 fn debian_13_takes_our_pptp_for_pptp_linux() -> Result<(), Failure> {
     run("compat", &["trixie"])
+}
+
+#[test]
+fn under_systemd_252_packages_keep_calls_and_clean_up() -> Result<(), pptp_vm::Failure> {
+    Guest::new("systemd_packages").systemd(Release::Debian12).run()
 }
