@@ -99,6 +99,8 @@ fn a_profile_is_made_started_tried_stopped_and_deleted(version: Version) {
     assert!(shown.contains("office is up already: ppp0"), "{shown}");
     let (status, said) = run(&network, &format!("{SETUP} test office"));
     assert!(status == 1 && said.starts_with("FAILED") && said.contains("it is up: ppp0"), "{said}");
+    let (status, said) = run(&network, &format!("{SETUP} delete office"));
+    assert!(status == 1 && said.contains("office is up: \"pptp-rs-setup stop office\" first"), "{said}");
     for said in ["office is down\n", "office is not up\n"] {
         assert_eq!(run(&network, &format!("{SETUP} stop office")), (0, said.into()));
     }
