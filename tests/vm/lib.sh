@@ -415,6 +415,15 @@ leftovers_none() {
   flunk "$1" "$found"
 }
 
+# forget_killed HOST PID...: these pppds had SIGKILL. The sockets on which they were asked would go when somebody asks next.
+forget_killed() {
+  local host=$1
+  shift
+  on "$host" rm -f "${@/#//run/pptp-rs/tunnel-}"
+  on "$host" rmdir /run/pptp-rs 2> /dev/null
+  return 0
+}
+
 leftovers_list() {
   local where
   # First and alone: the list must not have the processes that look at it.

@@ -40,8 +40,8 @@ killed() {
   check "pppd killed: there is an engine" test -e "/proc/$engine"
   pppd_stop t KILL
   check "pppd killed: the engine ends" wait_for 30 gone "$engine"
-  # And what it was asked on, which would go when somebody asks next.
-  on client /bin/sh -c 'rm -f /run/ppp*.pid /run/pptp-rs/tunnel-*; rmdir /run/pptp-rs 2> /dev/null; :'
+  on client /bin/sh -c 'rm -f /run/ppp*.pid'
+  forget_killed client "${PPPD[t]}"
   nothing_stays "pppd killed"
 }
 

@@ -13,12 +13,12 @@ SIMPLE_PPP="noauth noipdefault nobsdcomp nodeflate novj noipv6"
 # journal_time PATTERN [N]: when the Nth line like this was written, in seconds
 journal_time() { grep -E -- "$1" "$JOURNAL" | sed -n "${2:-1}s/ .*//p"; }
 
-# said NAME: the lines in this pppd's log that are not pppd's own, nor the plugin's that the call is up and on what path
+# said NAME: the lines in this pppd's log that are not pppd's own, nor the plugin's that the call is up, on what path, and over
 said() {
   grep -Ev -e '^Plugin .* loaded\.$' -e '^(using channel|Using interface|Connect:|Exit\.|Modem hangup|Connection terminated)' \
     -e '^(Connect time|Sent [0-9]+ bytes|Terminating on signal|(local|remote) +(IP|LL) address|Hangup)' \
     -e '^(LCP|CCP|IPCP) ' -e '^(MPPE|CHAP) (.* )?(enabled|disabled|succeeded)' -e '^Remote message: ' -e '^Script .* (started|finished)' \
-    -e '^(sent|rcvd) \[' -e '^peer from calling number' -e '^(PPTP call to .* is up: |data path )' -e '^[[:space:]]*$' "$(log_of "$1")"
+    -e '^(sent|rcvd) \[' -e '^peer from calling number' -e '^(PPTP call to .* is up: |data path |session ended: )' -e '^[[:space:]]*$' "$(log_of "$1")"
 }
 
 # one_line NAME PATTERN: it said one line, which is like this

@@ -83,7 +83,8 @@ kill "$(pidfile c)"
 check "SIGTERM ends it, and the connection" wait_for 30 no_connections
 check "pppd that detaches before it connects returns at once" detached "${in_client[@]}" "${PROGRAM[@]}" $(tunnel_options d)
 check "its tunnel comes up" wait_for 30 ping_peer client $TUNNEL_SERVER 1
-kill -KILL "$(pidfile d)"
+detached=$(pidfile d)
+kill -KILL "$detached"
 check "when it is killed with SIGKILL the connection is closed" wait_for 30 no_connections
 
 # --- a service that is stopped takes every process of its control group along
@@ -107,6 +108,7 @@ pppd_stop f
 check_here "SIGTERM with persist and holdoff 0 while the server is down" refuses_to_linger
 
 on client /bin/sh -c 'rm -f /run/ppp*.pid'
+forget_killed client "$detached" "${PPPD[e]}"
 on server /bin/sh -c 'rm -f /run/ppp*.pid'
 server_start
 leftovers_none "no process, socket, interface or file is left behind"

@@ -37,6 +37,7 @@ check "the last one out closes the connection" wait_for 30 no_connections
 wait_for 30 open 0
 # Whoever is killed with SIGKILL leaves its pidfile; the test kit's server ends its pppd so, too.
 on client rm -f /run/ppp1.pid
+forget_killed client "${PPPD[b]}"
 on server /bin/sh -c 'rm -f /run/ppp*.pid'
 leftovers_none "no process, socket, interface or file is left behind"
 finish
