@@ -73,7 +73,7 @@ session() {
   wait_for 30 no_server_interface
 }
 
-plan 32
+plan 33
 calls=0
 random_file $WORK/file 500000
 network
@@ -101,7 +101,9 @@ check "pptpd: the tunnel comes up" tunnel_up client pptpd 30
 check "pptpd: RADIUS is told of the beginning" wait_for 30 accounted Start $((++calls))
 same "RADIUS is told what pptpd has it told" "$(last_account)" "$(cat $WORK/account.pppd)"
 check "pptpd: ip-up has run" wait_for 30 test -e $WORK/ip-up
-same "ip-up is told what pptpd has it told" "$(cat $WORK/ip-up)" "$(cat $WORK/ip-up.pppd)"
+same "ip-up is told what pptpd has it told" "$(cat $WORK/ip-up)" "$(grep -v '^PPTP_' $WORK/ip-up.pppd)"
+same "ip-up is told of the tunnel besides" "PPTP_CLIENT=$CLIENT_ADDRESS PPTP_DATAPATH=kernel PPTP_MPPE=128 stateless PPTP_ROLE=server" \
+  "$(grep '^PPTP_' $WORK/ip-up.pppd | paste -sd ' ')"
 pppd_stop pptpd
 pptpd_stop
 finish
