@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use log::warn;
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
+use pptp_core::wire::PORT;
 use pptp_datapath::offer::{self, Offer};
 use pptp_io::{pppox, seqpacket, tcp, words};
 
@@ -65,6 +66,6 @@ pub(super) fn outer_mtu(client: &str) -> Option<u16> {
     let client: Ipv4Addr = client.parse().ok()?;
     // Nothing is sent: connecting a UDP socket only looks the route up.
     let probe = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).ok()?;
-    probe.connect((client, 1723)).ok()?;
+    probe.connect((client, PORT)).ok()?;
     tcp::path_mtu(probe.as_fd()).ok()
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use pptp_core::ccp::{KeyLengths, Policy, Presence};
 use pptp_core::control::Quirk;
+use pptp_core::wire::PORT;
 
 /// The values of all options.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -128,7 +129,7 @@ impl Default for Settings {
             phone: String::new(),
             window: 50,
             datapath: Datapath::Auto,
-            port: 1723,
+            port: PORT,
             bind: None,
             mark: None,
             // Longer than a SYN needs that is lost three times (1 + 2 + 4 s) plus a slow server; shorter than the

@@ -8,6 +8,7 @@ use std::time::Duration;
 use log::{Level, debug, info, log, warn};
 use pptp_callmgr::client::{self, Call, CallInfo, Progress, Request};
 use pptp_core::time::Instant;
+use pptp_core::wire::PORT;
 use pptp_datapath::client::{Batching, Engine, Options};
 use pptp_datapath::command::{CallConfig, Channel, TransmitWindow};
 use pptp_io::host_route::HostRoute;
@@ -36,8 +37,6 @@ const WINDOW: u16 = 50;
 
 /// How many packets may wait for others; as the plugin.
 const REORDER_PACKETS: u16 = 64;
-
-const PORT: u16 = 1723;
 
 const CHANNEL: Channel = Channel(1);
 

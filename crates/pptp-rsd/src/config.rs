@@ -37,8 +37,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// The port of a PPTP server (RFC 2637 §3.1).
-pub const PORT: u16 = 1723;
+use pptp_core::wire::PORT;
 
 /// How calls' packets are carried; the plugin's `pptp_datapath`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

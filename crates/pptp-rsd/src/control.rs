@@ -10,13 +10,14 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddrV4};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use pptp_core::wire::PORT;
 use pptp_core::wire::message::Text64;
 pub use pptp_datapath::record::Record;
 use pptp_datapath::record::decode;
 pub(crate) use pptp_datapath::record::encode;
 use pptp_datapath::report::LONGEST_USER;
 
-use crate::config::{PORT, printable};
+use crate::config::printable;
 
 /// A request is no longer, in bytes.
 pub const LONGEST_REQUEST: usize = 1024;

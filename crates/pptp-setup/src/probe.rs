@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use pptp_core::control::{CloseReason, Config, Connection, Event, PeerInfo};
 use pptp_core::time::Instant;
-use pptp_core::wire::StopReason;
+use pptp_core::wire::{PORT, StopReason};
 use pptp_io::poller::{self, Interest};
 use pptp_io::stream::{Input, Stream};
 use pptp_io::tcp::{self, Attempt, Route};
@@ -18,9 +18,6 @@ use pptp_io::{clock, random, words};
 use crate::account::{CHECK_CONTROL, CHECK_NAME, CHECK_TCP};
 use crate::layers::{Fault, Layer};
 use crate::profile::Summary;
-
-/// RFC 2637 §3: where a PPTP server listens.
-const PORT: u16 = 1723;
 
 /// How long each of the layers may take at most.
 const PATIENCE: Duration = Duration::from_secs(10);

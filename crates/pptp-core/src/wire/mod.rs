@@ -21,3 +21,6 @@ pub use frame::{Frame, MAGIC_COOKIE, MAX_MESSAGE_LENGTH};
 pub use framer::Framer;
 pub use gre::GreHeader;
 pub use message::*;
+
+/// The TCP port of a server's control connections (RFC 2637 §3.1).
+pub const PORT: u16 = 1723;

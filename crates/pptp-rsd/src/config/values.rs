@@ -7,8 +7,10 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use pptp_core::wire::PORT;
+
 use super::surroundings::Surroundings;
-use super::{AddressRange, Datapath, PORT};
+use super::{AddressRange, Datapath};
 
 /// Why a value is none.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,9 +6,9 @@ use std::net::{IpAddr, SocketAddr};
 use log::debug;
 use pptp_core::control::Connection;
 use pptp_core::time::Instant;
+use pptp_core::wire::PORT;
 
 use super::{Exchange, Phase, Work, canonical};
-use crate::config::PORT;
 use crate::control::Order;
 use crate::server::client::{Client, Opener, Stage, connection_config};
 use crate::server::lines::Lines;
