@@ -193,7 +193,8 @@ pub(crate) fn set_timer(seconds: c_int) {
 }
 
 /// LCP speaks when the peer has, or after so long.
-pub(crate) fn listen_first(milliseconds: c_int) {
+pub(crate) fn listen_first(time: Duration) {
+    let milliseconds = c_int::try_from(time.as_millis()).unwrap_or(c_int::MAX);
     // SAFETY: the module's contract.
     unsafe { shim::pptp_host_listen_first(milliseconds) }
 }

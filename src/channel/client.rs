@@ -1,15 +1,15 @@
 //! The call as the plugin sees it: made by the call manager and waited for here, or offered by a server.
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io;
 use std::net::IpAddr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use log::{info, log};
+use log::info;
 use nix::fcntl::OFlag;
 use nix::unistd::{dup3, getuid};
-use pptp_callmgr::client::{self, Admission, Call, CallInfo, Progress, Request};
+use pptp_callmgr::client::{self, Admission, Call, CallInfo, Request};
 use pptp_io::{gre_socket, pppox, tcp, words};
 
 use super::admission;
@@ -18,9 +18,6 @@ use super::wait::{HeldSignals, Woken};
 use crate::options::{Path, Settings};
 use crate::pppd::{Interruption, NOTICE};
 use crate::secrets;
-
-/// How much longer than the call manager the plugin waits: the manager knows better what took so long.
-const GRACE: Duration = Duration::from_millis(500);
 
 /// A call that is up.
 pub(super) struct Link {
@@ -48,7 +45,7 @@ enum Outfit {
 
 /// Calls `server` and waits until the call is up, a signal comes, or the time is over.
 pub(super) fn connect(settings: &Settings, server: &str, path: Path) -> Result<(Link, CallInfo), Stopped> {
-    let deadline = Instant::now() + settings.connect_timeout + GRACE;
+    let deadline = Instant::now() + settings.connect_timeout + client::GRACE;
     let outfit = Outfit::new(path, settings).map_err(Stopped::Failed)?;
     let mut call = client::start(&request(settings, server), outfit.channel(), secrets::erase)
         .map_err(|error| Stopped::Failed(format!("cannot start the call manager: {}", words(&error))))?;
@@ -113,30 +110,22 @@ fn request(settings: &Settings, server: &str) -> Request {
     }
 }
 
+/// What is put in the place of a socket of which pppd has the number.
+pub(super) fn null() -> io::Result<File> {
+    OpenOptions::new().read(true).write(true).open("/dev/null")
+}
+
 fn wait_for_call(call: &mut Call, deadline: Instant, too_late: impl Fn() -> String) -> Result<CallInfo, Stopped> {
     let failed = |error: io::Error| Stopped::Failed(format!("cannot wait for the call: {}", words(&error)));
     let signals = HeldSignals::hold().map_err(failed)?;
     loop {
-        if let Some(info) = read_news(call)? {
+        if let Some(info) = call.news().map_err(|over| Stopped::Failed(over.into_text()))? {
             return Ok(info);
         }
         match signals.wait(call.fd(), deadline).map_err(failed)? {
             Woken::Readable => {}
             Woken::Interrupted(interruption) => return Err(Stopped::Interrupted(interruption)),
             Woken::TooLate => return Err(Stopped::Failed(too_late())),
-        }
-    }
-}
-
-/// Logs what is to be logged; the call, if it is up.
-fn read_news(call: &mut Call) -> Result<Option<CallInfo>, Stopped> {
-    loop {
-        match call.next() {
-            None => return Ok(None),
-            Some(Progress::Log { level, text }) => log!(level, "{text}"),
-            Some(Progress::Connected(info)) => return Ok(Some(info)),
-            Some(Progress::Failed(failure)) => return Err(Stopped::Failed(failure.text)),
-            Some(Progress::Ended { text }) => return Err(Stopped::Failed(text)),
         }
     }
 }
@@ -154,8 +143,7 @@ impl Link {
         if self.path != Path::Kernel {
             return Ok(());
         }
-        let null = OpenOptions::new().read(true).write(true).open("/dev/null")?;
-        Ok(dup3(&null, &mut self.device, OFlag::O_CLOEXEC)?)
+        Ok(dup3(&null()?, &mut self.device, OFlag::O_CLOEXEC)?)
     }
 
     /// Lets the PPTP socket, which the call manager has, receive only this.
@@ -166,17 +154,9 @@ impl Link {
 
     /// Logs what the call manager said since; why the call has ended, if it has.
     pub(super) fn report(&mut self) -> Option<String> {
-        while let Some(progress) = self.call.as_mut().and_then(Call::next) {
-            match progress {
-                Progress::Log { level, text } => log!(level, "{text}"),
-                Progress::Connected(_) => {}
-                Progress::Failed(client::Failure { text, .. }) | Progress::Ended { text } => {
-                    info!(target: NOTICE, "{text}");
-                    return Some(text);
-                }
-            }
-        }
-        None
+        let reason = self.call.as_mut()?.news().err()?.into_text();
+        info!(target: NOTICE, "{reason}");
+        Some(reason)
     }
 
     /// The numbers of the call's descriptors.

@@ -21,7 +21,7 @@ use std::collections::BTreeSet;
 use std::os::fd::{AsRawFd, RawFd};
 
 use log::{debug, error, info};
-use pptp_callmgr::client::Admission;
+use pptp_callmgr::client::{Admission, LISTEN_FIRST};
 
 use crate::mschap::CcpOf;
 use crate::options::{self, Path, Settings, Shape, Side};
@@ -33,12 +33,6 @@ use choice::{Choice, Origin};
 use client::{Link, Stopped};
 use mtu::Configured;
 use userspace::Ends;
-
-/// How long LCP lets the server speak first, milliseconds.
-///
-/// Servers like pptpd start their PPP when the call is up, and lose what arrives before; the next try would come 3 s
-/// later. They speak as soon as they can listen. The wait is for those that never speak first.
-const LISTEN_FIRST: i32 = 500;
 
 /// All state of the plugin.
 #[derive(Default)]

@@ -1,6 +1,5 @@
 //! Server mode: a call that somebody else accepted, as a socket of the kernel's or as an offer.
 
-use std::fs::OpenOptions;
 use std::io;
 use std::net::{Ipv4Addr, UdpSocket};
 use std::os::fd::{AsFd, RawFd};
@@ -13,7 +12,7 @@ use pptp_datapath::offer::{self, Offer};
 use pptp_io::{pppox, seqpacket, tcp, words};
 
 use super::choice::Origin;
-use super::client::Stopped;
+use super::client::{Stopped, null};
 use super::wait::{HeldSignals, Woken};
 use crate::ffi;
 
@@ -57,8 +56,7 @@ pub(super) fn keep_from_scripts(socket: RawFd) {
 
 /// Closes the call's socket; its number, which pppd goes on using, stays open, on /dev/null.
 pub(super) fn let_go_of(socket: RawFd) -> io::Result<()> {
-    let null = OpenOptions::new().read(true).write(true).open("/dev/null")?;
-    ffi::replace(socket, null.as_fd())
+    ffi::replace(socket, null()?.as_fd())
 }
 
 /// MTU in bytes of the path to the client, if it was given by its address.

@@ -5,9 +5,11 @@ use std::net::Ipv4Addr;
 use std::os::fd::RawFd;
 use std::time::Duration;
 
+use pptp_callmgr::client::{CONNECT_TIMEOUT, ECHO_INTERVAL, ECHO_TIMEOUT, WINDOW};
 use pptp_core::ccp::{KeyLengths, Policy, Presence};
 use pptp_core::control::Quirk;
 use pptp_core::wire::PORT;
+use pptp_datapath::command::{REORDER_PACKETS, REORDER_TIME};
 
 /// The values of all options.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -127,25 +129,22 @@ impl Default for Settings {
             socket: None,
             report: None,
             phone: String::new(),
-            window: 50,
+            window: WINDOW,
             datapath: Datapath::Auto,
             port: PORT,
             bind: None,
             mark: None,
-            // Longer than a SYN needs that is lost three times (1 + 2 + 4 s) plus a slow server; shorter than the
-            // patience of who waits for it.
-            connect_timeout: Duration::from_secs(30),
-            echo_interval: Duration::from_secs(60),
-            echo_timeout: Duration::from_secs(60),
+            connect_timeout: CONNECT_TIMEOUT,
+            echo_interval: ECHO_INTERVAL,
+            echo_timeout: ECHO_TIMEOUT,
             share: true,
             mtu: Mtu::Auto,
             quirk: None,
             wtmp: false,
             mschap: MsChap::Auto,
             mppe: None,
-            // Longer than a link with several queues mixes packets up, shorter than what TCP takes for a loss.
-            reorder_time: Duration::from_millis(10),
-            reorder_packets: 64,
+            reorder_time: REORDER_TIME,
+            reorder_packets: REORDER_PACKETS,
             transmit_window: false,
         }
     }

@@ -47,6 +47,28 @@ pub struct Request {
     pub uid: u32,
 }
 
+/// [`Request::window`], unless the user says otherwise, as the next three are.
+pub const WINDOW: u16 = 50;
+
+/// [`Request::connect_timeout`]: longer than a SYN needs that is lost three times (1 + 2 + 4 s) plus a slow server; shorter than
+/// the patience of who waits for it.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// [`Request::echo_interval`] (RFC 2637 §3.1.4).
+pub const ECHO_INTERVAL: Duration = Duration::from_secs(60);
+
+/// [`Request::echo_timeout`] (RFC 2637 §3.1.4).
+pub const ECHO_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How much longer than [`Request::connect_timeout`] whoever asked for the call waits: the manager knows better what took so long.
+pub const GRACE: Duration = Duration::from_millis(500);
+
+/// How long the server may speak first on a call that is up.
+///
+/// Servers like pptpd start their PPP when the call is up, and lose what arrives before; pppd's next try would come 3 s later.
+/// They speak as soon as they can listen. The wait is for those that never speak first.
+pub const LISTEN_FIRST: Duration = Duration::from_millis(500);
+
 /// A call that is up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CallInfo {
@@ -132,6 +154,24 @@ pub enum Progress {
     },
 }
 
+/// Why there is no call: one whole line for the user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Over {
+    /// There has never been one.
+    Failed(String),
+    /// It was up.
+    Ended(String),
+}
+
+impl Over {
+    /// The line.
+    pub fn into_text(self) -> String {
+        match self {
+            Self::Failed(text) | Self::Ended(text) => text,
+        }
+    }
+}
+
 /// A call that is being set up or is up. Dropping it (closing its descriptor in every process) clears the call.
 #[derive(Debug)]
 pub struct Call {
@@ -177,6 +217,22 @@ impl Call {
             Progress::Failed(_) | Progress::Ended { .. } => self.stage = Stage::Over,
         }
         Some(progress)
+    }
+
+    /// Logs what the manager has said since; the call, if it has come up meanwhile. Never blocks.
+    ///
+    /// # Errors
+    /// There is no call, or not any more. That is told once.
+    pub fn news(&mut self) -> Result<Option<CallInfo>, Over> {
+        loop {
+            match self.next() {
+                None => return Ok(None),
+                Some(Progress::Log { level, text }) => log::log!(level, "{text}"),
+                Some(Progress::Connected(info)) => return Ok(Some(info)),
+                Some(Progress::Failed(failure)) => return Err(Over::Failed(failure.text)),
+                Some(Progress::Ended { text }) => return Err(Over::Ended(text)),
+            }
+        }
     }
 
     /// Asks the manager to let the PPTP socket receive only this from here on. It does so in its own time, and logs what goes

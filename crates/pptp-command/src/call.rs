@@ -6,11 +6,11 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 use log::{Level, debug, info, log, warn};
-use pptp_callmgr::client::{self, Call, CallInfo, Progress, Request};
+use pptp_callmgr::client::{self, CONNECT_TIMEOUT, Call, CallInfo, GRACE, LISTEN_FIRST, Over, Request, WINDOW};
 use pptp_core::time::Instant;
 use pptp_core::wire::PORT;
 use pptp_datapath::client::{Batching, Engine, Options};
-use pptp_datapath::command::{CallConfig, Channel, TransmitWindow};
+use pptp_datapath::command::{CallConfig, Channel, REORDER_PACKETS, TransmitWindow};
 use pptp_io::host_route::HostRoute;
 use pptp_io::poller::{self, Interest, Ready};
 use pptp_io::signals::{Signals, Wish};
@@ -19,24 +19,9 @@ use pptp_io::{clock, gre_socket, process, seqpacket, words};
 
 use crate::command_line::Settings;
 
-/// From the first packet to the call, at most; as the plugin.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// How much longer than the call manager we wait: it knows better what took so long.
-const GRACE: Duration = Duration::from_millis(500);
-
-/// How long the server may speak first.
-const LISTEN_FIRST: Duration = Duration::from_millis(500);
-
 /// How long a call goes on after a signal, unless pppd goes first. pppd passes the signal on that ends it, and has something to
 /// say to the server then.
 const LAST_WORDS: Duration = Duration::from_secs(1);
-
-/// Packets that this end buffers (RFC 2637 §2.7); as the plugin.
-const WINDOW: u16 = 50;
-
-/// How many packets may wait for others; as the plugin.
-const REORDER_PACKETS: u16 = 64;
 
 const CHANNEL: Channel = Channel(1);
 
@@ -56,8 +41,7 @@ pub(crate) enum End {
 /// Who says something first on a call that is up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Speaker {
-    /// The server, for half a second. Servers like pptpd start their PPP when the call is up, and lose what arrives before; the next
-    /// try of pppd's comes 3 s later.
+    /// The server, for as long as [`LISTEN_FIRST`].
     Server,
     /// pppd, which loses what its terminal gets before it has made it a line.
     Pppd,
@@ -106,7 +90,7 @@ impl<'a> Attempt<'a> {
     pub(crate) fn wait_for_call(&mut self, wisher: Option<BorrowedFd<'_>>) -> Result<CallInfo, End> {
         let deadline = clock::now() + CONNECT_TIMEOUT + GRACE;
         loop {
-            if let Some(info) = read_news(&mut self.call)? {
+            if let Some(info) = self.call.news()? {
                 info!("{}", info.announcement(&self.settings.server));
                 return Ok(info);
             }
@@ -141,7 +125,7 @@ impl<'a> Attempt<'a> {
             if ready.first().is_some_and(|voice| voice.readable()) || left.is_some_and(|left| left.is_zero()) {
                 return Ok(());
             }
-            read_news(&mut self.call)?;
+            self.call.news()?;
         }
     }
 
@@ -213,7 +197,7 @@ impl Connection {
         let left = self.deadline.map(clock::until);
         let ready = wait(&watched, left)?;
         self.pass_log_on();
-        read_news(&mut self.call)?;
+        self.call.news()?;
         let line_is_gone = ready.iter().skip(3).any(|end| end.failed());
         if line_is_gone {
             return Err(End::LineGone);
@@ -246,19 +230,6 @@ impl Connection {
     fn pass_log_on(&mut self) {
         while let Some(line) = self.engine.next_log() {
             log!(line.level, "{}", line.text);
-        }
-    }
-}
-
-/// Logs what is to be logged; the call, if it has come up.
-fn read_news(call: &mut Call) -> Result<Option<CallInfo>, End> {
-    loop {
-        match call.next() {
-            None => return Ok(None),
-            Some(Progress::Log { level, text }) => log!(level, "{text}"),
-            Some(Progress::Connected(info)) => return Ok(Some(info)),
-            Some(Progress::Failed(failure)) => return Err(End::Failed(failure.text)),
-            Some(Progress::Ended { text }) => return Err(End::HungUp(text)),
         }
     }
 }
@@ -308,6 +279,15 @@ fn failed(text: &str) -> End {
 
 fn trouble(what: &str, error: &io::Error) -> End {
     End::Failed(format!("{what}: {}", words(error)))
+}
+
+impl From<Over> for End {
+    fn from(over: Over) -> Self {
+        match over {
+            Over::Failed(text) => Self::Failed(text),
+            Over::Ended(text) => Self::HungUp(text),
+        }
+    }
 }
 
 impl End {

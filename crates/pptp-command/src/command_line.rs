@@ -12,7 +12,8 @@ use std::time::Duration;
 
 use lexopt::{Arg, Parser};
 use log::LevelFilter;
-use pptp_callmgr::client::Quirk;
+use pptp_callmgr::client::{ECHO_INTERVAL, ECHO_TIMEOUT, Quirk};
+use pptp_datapath::command::REORDER_TIME;
 
 pub use table::{help, version};
 
@@ -77,9 +78,9 @@ impl Default for Settings {
             phone: String::new(),
             quirk: None,
             // As the plugin: longer than a link with several queues mixes packets up, shorter than what TCP takes for a loss.
-            reorder_time: Duration::from_millis(10),
-            echo_interval: Duration::from_secs(60),
-            echo_timeout: Duration::from_secs(60),
+            reorder_time: REORDER_TIME,
+            echo_interval: ECHO_INTERVAL,
+            echo_timeout: ECHO_TIMEOUT,
             bind: None,
             mark: None,
             holds_route: true,

@@ -20,6 +20,13 @@ pub struct Channel(pub u32);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Port(pub u32);
 
+/// [`CallConfig::reorder_time`], unless the user says otherwise: longer than a link with several queues mixes packets up, shorter
+/// than what TCP takes for a loss.
+pub const REORDER_TIME: Duration = Duration::from_millis(10);
+
+/// [`CallConfig::reorder_packets`], likewise.
+pub const REORDER_PACKETS: u16 = 64;
+
 /// One PPTP call, as the control connection agreed on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CallConfig {
