@@ -107,6 +107,9 @@ wait_for() {
   done
 }
 
+# soon COMMAND...: it succeeds now or in a while; what it says when it does not is shown
+soon() { wait_for 30 "$@" > /dev/null || "$@"; }
+
 # says FILE TEXT: the file has this text in it
 says() { local text=; IFS= read -r -d '' text < "$1"; [[ $text == *"$2"* ]]; } 2> /dev/null
 
@@ -395,6 +398,8 @@ connections() { on client ss -Htn state established "dport = :1723" | wc -l; }
 # ---------------------------------------------------------------- leftovers
 # leftovers_before; …; leftovers_none TEXT: what is there that was not there before is a failed test. Compared are
 # processes, sockets, interfaces and routes of each host, files, and the users of the kernel's modules.
+# Seconds: whoever has to do with a peer that answers nothing takes six to give it up, and looking itself takes long here.
+LEFTOVERS_WAIT=30
 leftovers_before() {
   leftovers_list > $WORK/leftovers.before
   grep -q '^process .*init.sh' $WORK/leftovers.before || bail "leftovers_list does not work" $WORK/leftovers.before
@@ -403,7 +408,7 @@ leftovers_before() {
 leftovers_none() {
   local end found
   clock
-  end=$((CLOCK + ${LEFTOVERS_WAIT:-20} * 100))
+  end=$((CLOCK + LEFTOVERS_WAIT * 100))
   while :; do
     leftovers_list > $WORK/leftovers.after
     if cmp -s $WORK/leftovers.before $WORK/leftovers.after; then pass "$1"; return; fi

@@ -27,11 +27,11 @@ collect_syslog() {
       print $log "$line\n";
     }' $WORK/syslog
   : > $WORK/syslog
-  wait_for 5 test -S /dev/log || bail "there is no log daemon" $WORK/syslogd.log
+  wait_for 30 test -S /dev/log || bail "there is no log daemon" $WORK/syslogd.log
 }
 
 # syslogged PATTERN (extended regular expression): such a line came, or comes soon
-syslogged() { wait_for 3 grep -Eq -- "$1" $WORK/syslog || { echo "no line like: $1"; cat $WORK/syslog; return 1; }; }
+syslogged() { wait_for 30 grep -Eq -- "$1" $WORK/syslog || { echo "no line like: $1"; cat $WORK/syslog; return 1; }; }
 
 # prepare_client: what Debian's packages put there
 prepare_client() {

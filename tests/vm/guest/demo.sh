@@ -20,7 +20,7 @@ connect() {
   typed client "pppd call demo nodetach"
   started=$(now)
   pppd_start client "$version" "$1" call demo
-  tunnel_up client "$1" 20 > /dev/null || give_up "the tunnel did not come up"
+  tunnel_up client "$1" 30 > /dev/null || give_up "the tunnel did not come up"
   TOOK=$(elapsed_since "$started")
   grep -q 'MPPE 128-bit stateless compression enabled' "$(log_of "$1")" || give_up "the data was not encrypted"
 }
@@ -31,7 +31,7 @@ measure() {
   local server up down
   daemon server $WORK/iperf.log iperf3 --server --bind $TUNNEL_SERVER
   server=$DAEMON
-  wait_for 5 listening server 5201 || give_up "iperf3 does not listen"
+  wait_for 30 listening server 5201 || give_up "iperf3 does not listen"
   up=$(megabits) down=$(megabits --reverse)
   end_daemon "$server"
   [ -n "$up" ] && [ -n "$down" ] || give_up "no throughput could be measured"
@@ -75,7 +75,7 @@ shown server cat /run/pptpd.conf
 typed server "pptp-rsd --fg --conf /run/pptpd.conf &"
 daemon server $WORK/rsd.log pptp-rsd --fg --conf /run/pptpd.conf
 rsd=$DAEMON
-wait_for 10 listening server 1723 || give_up "pptp-rsd does not listen"
+wait_for 30 listening server 1723 || give_up "pptp-rsd does not listen"
 news $WORK/rsd.log
 connect rsd-demo
 news "$(log_of rsd-demo)"
@@ -87,7 +87,7 @@ shown server pptp-rsctl sessions || give_up "pptp-rsctl cannot ask the server"
 typed server "kill %pptp-rsd"
 end_daemon "$rsd" || give_up "pptp-rsd ended with status $?"
 news $WORK/rsd.log
-pppd_wait rsd-demo 10 || give_up "pppd did not end with its server"
+pppd_wait rsd-demo 30 || give_up "pppd did not end with its server"
 say "" "  client, meanwhile:"
 news "$(log_of rsd-demo)"
 leftovers_none "nothing is left behind" > $WORK/left || give_up "after the end something is left: $(cat $WORK/left)"

@@ -18,9 +18,7 @@ connecting() {
   fault "a SYN that is never answered" 8 $((2 + AT_ONCE)) "$SILENT.* 2 s" pptp_server $SILENT pptp_connect_timeout 2
 }
 
-# Who answers nothing is given some seconds before the call and the connection are given up, without pppd.
 silence() {
-  local LEFTOVERS_WAIT=20
   fault_at accept=mute "a server that accepts and says nothing" 8 $((2 + AT_ONCE)) "$SERVER.* 2 s" pptp_connect_timeout 2
   fault_at sccrq=reply,mute "a server that says nothing to the call" 8 $((2 + AT_ONCE)) "$SERVER.* 2 s" pptp_connect_timeout 2
   fault_at ocrq=reply:peer=1 "a reply for another call" 8 $((2 + AT_ONCE)) "$SERVER.* 2 s" pptp_connect_timeout 2
@@ -57,7 +55,7 @@ nonsense() {
   fault_at sccrq=half,mute "half a message, then silence" 8 $((2 + AT_ONCE)) "$SERVER.* 2 s" pptp_connect_timeout 2
   fault_at sccrq=half,close "half a message, then the end" 8 $AT_ONCE 'closed'
   fault_at ocrq=garbage "garbage for an answer to the call" 8 $AT_ONCE 'does not speak pptp'
-  LEFTOVERS_WAIT=20 fault_at ocrq=half:31,mute "all but an octet of the answer" 8 $((2 + AT_ONCE)) "$SERVER.* 2 s" pptp_connect_timeout 2
+  fault_at ocrq=half:31,mute "all but an octet of the answer" 8 $((2 + AT_ONCE)) "$SERVER.* 2 s" pptp_connect_timeout 2
 }
 
 hangups() {
@@ -70,13 +68,13 @@ hangups() {
   fault "a server that dies" 8 $AT_ONCE 'closed' pptp_server "$SERVER"
   fault_at ocrq=stop:reason=3 "stopped for an answer to the call" 8 $AT_ONCE 'stopped.*shutting down \(3\)'
   # It names a call that the client has not been told of: not an answer.
-  LEFTOVERS_WAIT=20 fault_at ocrq=cdn:result=3,nothing "disconnected for an answer" 8 $((2 + AT_ONCE)) "$SERVER.* 2 s" \
+  fault_at ocrq=cdn:result=3,nothing "disconnected for an answer" 8 $((2 + AT_ONCE)) "$SERVER.* 2 s" \
     pptp_connect_timeout 2
 }
 
 # Last, because the module does not come back.
 missing_module() {
-  fault "pptp.ko missing" 4 4 'pptp.*module|module.*pptp' pptp_server "$SERVER" pptp_datapath kernel
+  fault "pptp.ko missing" 4 $AT_ONCE 'pptp.*module|module.*pptp' pptp_server "$SERVER" pptp_datapath kernel
 }
 
 plan 43

@@ -3,8 +3,6 @@
 . "$REPO/tests/vm/lib.sh"
 . "$REPO/tests/vm/guest/faults_lib.sh"
 SILENT=10.99.0.77
-# A server that answers nothing is given this long before its call is given up (Call-Clear, then Stop).
-LEFTOVERS_WAIT=20
 
 # terminated TEXT PHASE OPTIONS...: PHASE is a command that succeeds in the phase
 terminated() {

@@ -54,8 +54,8 @@ lost() {
   ends "garbage" $AT_ONCE 'does not speak pptp' garbage:300
   ends "a message of an unknown type" $AT_ONCE 'unknown control message type 99' echo:code=99
   ends "half a message, then the end" $AT_ONCE 'closed' raw:0094,close
-  ends "no echo" $((2 + AT_ONCE)) 'echo' mute-echo pptp_echo_interval 1 pptp_echo_timeout 1
-  ends "no word any more" $((2 + AT_ONCE)) 'echo' mute pptp_echo_interval 1 pptp_echo_timeout 1
+  ends "no echo" $((4 + AT_ONCE)) 'echo' mute-echo $ECHOES
+  ends "no word any more" $((4 + AT_ONCE)) 'echo' mute $ECHOES
 }
 
 # killed TEXT COMMAND...: pptpd and all that it started get SIGKILL while the command runs on the client
@@ -112,5 +112,5 @@ survives "reserved fields that are not 0" sccrq=reply:reserved0=9 ocrq=reply:res
 survives "messages of the wrong end" call-up=sli,wen,icrp,clear:id=99
 survives "an incoming call offered" call-up=icrq:id=9
 check "pppd $VERSION: an incoming call offered: it is refused" server_saw 'got Incoming-Call-Reply id=.* peer=9 result=3'
-LEFTOVERS_WAIT=20 survives "nothing but what is asked for" clear=nothing stop=nothing
+survives "nothing but what is asked for" clear=nothing stop=nothing
 finish

@@ -28,7 +28,7 @@ refuses_to_linger() {
   start g persist holdoff 0 maxfail 0
   sleep 3
   ! ended "${PPPD[g]}" || { echo "pppd gave up by itself"; return 1; }
-  pppd_stop g TERM 10
+  pppd_stop g
   [ "$STATUS" = 5 ] || { echo "status $STATUS instead of 5"; return 1; }
 }
 tunnel_options() { echo $(client_options) $(session_options) linkname "$1"; }

@@ -18,7 +18,7 @@ session() {
   check "$1: pings go through" ping_tunnel client t
   check "$1: what passes is recorded" wire_stop
   wire_frames > $WORK/frames
-  between "$1: the pings are encrypted" 3 30 "$(sent_by client < $WORK/frames | encrypted_frames)"
+  between "$1: the pings are encrypted" 3 100 "$(sent_by client < $WORK/frames | encrypted_frames)"
   same "$1: nothing is in clear" 0 "$(clear_frames < $WORK/frames)"
   address=$(address_of t)
   random_file $WORK/file $((kilobytes * 1000))

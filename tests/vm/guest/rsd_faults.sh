@@ -47,7 +47,7 @@ taken_by_the_engine() {
   rsd_start auto
   twins
   same "auto: both are taken" "1 0 1 0" "$(answers)"
-  check "auto: one by the kernel, the other by the engine" carried_by kernel engine
+  check "auto: one by the kernel, the other by the engine" soon carried_by kernel engine
   check "auto: and each is told by a pppd of its own how to begin" wait_for 30 both_served
   end_daemon $TWINS
   check_here "auto: meanwhile another client is served" served third plugin
@@ -62,7 +62,7 @@ served() { call "$1" "$2" && tunnel_up client "$1" 30 && carries "$1" && pppd_st
 killed() {
   check_here "SIGKILL: pptp-linux has a tunnel" up linux pptp-linux
   check_here "SIGKILL: the plugin has a tunnel" up plug plugin
-  check "SIGKILL: the kernel carries both" wait_for 30 carried_by kernel kernel
+  check "SIGKILL: the kernel carries both" soon carried_by kernel kernel
   script_writes server ip-down IPREMOTE
   end_daemon "$RSD" KILL
   check "SIGKILL: its pppds end with it" wait_for 30 no_server_interface
