@@ -36,15 +36,18 @@ never_sooner() { steps "$1" | awk -v h="$2" '$1 < h { print "a step of", $1; bad
 
 # not_hammered TEXT RULE: a server that does this to every call is not dialled more often than holdoff allows
 tried() { [ "$(grep -c accepted "$JOURNAL")" -ge "$1" ]; }
+# failures: how many calls the log gives a reason for the end of
+failures() { said t | grep -c .; }
+failed_again() { [ "$(failures)" -gt "$1" ]; }
 not_hammered() {
   server_start --on "$2"
-  plugin_start persist maxfail 0 holdoff 1
+  plugin_start persist maxfail 0 holdoff $HOLDOFF
   sleep 6
   check "pppd $VERSION: $1: it goes on trying" wait_for 30 tried 3
-  check "pppd $VERSION: $1: but never sooner than holdoff" never_sooner accepted 1
+  check "pppd $VERSION: $1: but never sooner than holdoff" never_sooner accepted $HOLDOFF
   note "$(steps accepted | tr '\n' ' ')"
   # In holdoff, so that the signal does not meet a hang-up: then either may give the status.
-  wait_for 30 tried $(($(grep -c accepted "$JOURNAL") + 1))
+  wait_for 30 failed_again "$(failures)"
   sleep 0.5
   stop_persisting "$1"
 }
@@ -75,7 +78,7 @@ baseline
 redials "Call-Disconnect-Notify" 'sent Call-Disconnect-Notify' cdn
 redials "Stop" 'sent Stop-Control-Connection-Request' stop
 redials "the connection closed" '#1 closed' close
-redials "echo lost" '#1 EOF' mute-echo pptp_echo_interval 1 pptp_echo_timeout 1
+redials "echo lost" '#1 EOF' mute-echo $ECHOES
 not_hammered "disconnected at once" call-up=cdn
 not_hammered "stopped at once" call-up=stop
 not_hammered "call refused" ocrq=reply:result=4
