@@ -31,6 +31,9 @@ no_server_interface() { [ -z "$(on server ip -o link show type ppp)" ]; }
 not() { ! "$@"; }
 same_text() { [ "$1" = "$2" ] || { echo "wanted: $1"; echo "got:    $2"; return 1; }; }
 
+# bound HOST PORT: somebody there gets datagrams on this port
+bound() { [ -n "$(on "$1" ss -Huln "sport = :$2")" ]; }
+
 # engine: the processes on host "client" that have a raw GRE socket
 engine() { on client ss -Hawnp | awk '/:(47|gre) / && match($0, /pid=[0-9]+/) { print substr($0, RSTART + 4, RLENGTH - 4) }' | sort -u; }
 
@@ -39,9 +42,16 @@ carrier() {
   local interface engine
   interface=$(interface_of "$1") engine=$(engine)
   if on client test -e "/sys/class/net/$interface/tun_flags"; then echo tun
-  elif [ -n "$engine" ] && readlink /proc/$engine/fd/* | grep -q '/ptmx$'; then echo pty
+  elif has_terminal $engine; then echo pty
   elif [ -z "$engine" ] && module_in_use pptp; then echo kernel
   else echo "$interface is on no known path"; fi
+}
+
+# has_terminal PID...: one of these processes has the engine's end of a pty
+has_terminal() {
+  local pid
+  for pid; do ! readlink "/proc/$pid/fd/"* | grep -q '/ptmx$' || return 0; done
+  return 1
 }
 
 # peer_link_local NAME: the server's IPv6 address on this tunnel
@@ -60,7 +70,7 @@ transfer() {
     print $bytes while $peer->sysread($bytes, 65536);' "$3" $port
   receiver=$DAEMON
   wait_for 30 listening "$2" $port || return 1
-  timeout 60 nsenter --target "${HOST[$1]}" --net -- perl -MIO::Socket::INET -e '
+  timeout 300 nsenter --target "${HOST[$1]}" --net -- perl -MIO::Socket::INET -e '
     my $peer = IO::Socket::INET->new(PeerAddr => $ARGV[0], PeerPort => $ARGV[1]) or die "connect: $@";
     my $bytes;
     while (sysread STDIN, $bytes, 65536) { print $peer $bytes or die "send: $!" }
@@ -89,25 +99,29 @@ script_writes() {
   on "$host" chmod 755 "/etc/ppp/$name"
 }
 
+# no_socket HOST: transfer has left none there that waits for an acknowledgement, as it does where the file has come to
+no_socket() { [ -z "$(on "$1" ss -Htan exclude time-wait "sport = :7001")" ]; }
+
 # udp_stream FROM TO ADDRESS SECONDS: 100 numbered packets a second; says how many "sent received misordered repeated"
 udp_stream() {
   local port=7002 receiver sent
-  # It ends by itself, some time after the sender.
+  # It ends by itself, when nothing comes any more.
   daemon "$2" $WORK/stream perl -MIO::Socket::INET -e '
-    my ($address, $port, $seconds) = @ARGV;
+    my ($address, $port) = @ARGV;
     my $socket = IO::Socket::INET->new(Proto => "udp", LocalAddr => $address, LocalPort => $port) or die "bind: $@";
     my ($packet, $last, $received, $misordered, $repeated, %seen) = ("", 0, 0, 0, 0);
     $SIG{ALRM} = sub { print "$received $misordered $repeated\n"; exit };
-    alarm $seconds;
+    alarm 30;
     while (defined $socket->recv($packet, 2048)) {
+      alarm 5;
       my $number = unpack "N", $packet;
       $received++;
       $misordered++ if $number < $last;
       $repeated++ if $seen{$number}++;
       $last = $number;
-    }' "$3" $port $(($4 + 3))
+    }' "$3" $port
   receiver=$DAEMON
-  sleep 0.5
+  wait_for 30 bound "$2" $port
   sent=$(on "$1" perl -MIO::Socket::INET -e '
     my ($address, $port, $seconds) = @ARGV;
     my $socket = IO::Socket::INET->new(Proto => "udp", PeerAddr => $address, PeerPort => $port) or die "connect: $@";

@@ -49,10 +49,8 @@ idleness() {
   check_here "idle, active-filter: the tunnel comes up" open_tunnel t idle 6 active-filter 'icmp and greater 1000'
   # What the filter does not count as activity, all the time.
   daemon client /dev/null ping -q -i 0.3 -w 60 $TUNNEL_SERVER
-  large > /dev/null
-  sleep 4
-  large > /dev/null
-  sleep 3
+  # What it does, for longer than that: one a second.
+  on client ping -q -c 9 -s 1200 $TUNNEL_SERVER > /dev/null
   check "active-filter: what it accepts keeps the tunnel up" link_up client t
   check_here "active-filter: what it does not accept does not (12, idle)" ended_with t 30 12
   end_daemon "$DAEMON"
@@ -119,8 +117,11 @@ counting() {
   # Long trains of segments count as the packets that the peer gets.
   random_file $WORK/file 300000
   check "statistics: 300 kB of TCP pass" transfer client server $TUNNEL_SERVER $WORK/file
+  # The last acknowledgement has come when its receiver has forgotten the connection.
+  wait_for 30 no_socket server
   check_here "statistics: SIGTERM ends it" close_tunnel t
   wait_for 30 test -s $WORK/ip-down.server
+  wait_for 30 test -s $WORK/ip-down.client
   local sent received
   read -r sent received < <(sed 's/BYTES_[A-Z]*=//g' $WORK/ip-down.client)
   same "statistics: what was sent is what the server received, to the byte" "$(server_counted BYTES_RCVD)" "$sent"
