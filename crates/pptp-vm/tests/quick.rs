@@ -1,10 +1,6 @@
 //! The guests of `make test`.
 
-use std::time::Duration;
-
 use pptp_vm::{Failure, Guest, Release};
-
-const LONG: Duration = Duration::from_secs(480);
 
 #[test]
 fn pppd_2_4_9_brings_up_a_tunnel_to_pptpd() -> Result<(), Failure> {
@@ -58,17 +54,17 @@ fn a_second_pppd_leaves_the_first_one_s_tunnel_alone() -> Result<(), Failure> {
 
 #[test]
 fn faults_before_a_call_is_up_are_named_by_pppd_2_4_9() -> Result<(), Failure> {
-    Guest::new("faults").argument("2.4.9").limit(LONG).run()
+    Guest::new("faults").argument("2.4.9").run()
 }
 
 #[test]
 fn sigterm_ends_pppd_2_4_9_in_every_phase_of_connecting() -> Result<(), Failure> {
-    Guest::new("faults_term").argument("2.4.9").limit(LONG).run()
+    Guest::new("faults_term").argument("2.4.9").run()
 }
 
 #[test]
 fn persist_redials_with_pppd_2_5_2() -> Result<(), Failure> {
-    Guest::new("persist").argument("2.5.2").limit(LONG).run()
+    Guest::new("persist").argument("2.5.2").run()
 }
 
 #[test]
@@ -143,10 +139,10 @@ fn the_command_takes_pptp_linux_s_place_with_pppd_2_5_2() -> Result<(), Failure>
 
 #[test]
 fn pptp_rsd_is_a_service_of_systemd_252() -> Result<(), Failure> {
-    Guest::new("systemd").argument("tun").argument("kernel").systemd(Release::Debian12).limit(LONG).run()
+    Guest::new("systemd").argument("tun").argument("kernel").systemd(Release::Debian12).run()
 }
 
 #[test]
 fn apparmor_confines_the_service_and_breaks_nothing() -> Result<(), Failure> {
-    Guest::new("systemd_apparmor").argument("radius").systemd(Release::OfThisMachine).limit(LONG).run()
+    Guest::new("systemd_apparmor").argument("radius").systemd(Release::OfThisMachine).run()
 }
