@@ -37,9 +37,24 @@ enabled() {
 # wire_start HOST: records the beginning of each packet of GRE at this host's end of the cable, in $WORK/wire
 wire_start() {
   daemon "$1" $WORK/wire.log tcpdump --immediate-mode -Z root -U -B 32768 -s 100 -i eth0 -w $WORK/wire 'proto gre'
-  WIRE=$DAEMON
+  WIRE=$DAEMON WIRE_HOST=$1
   wait_for 30 grep -q 'listening on' $WORK/wire.log || bail 'tcpdump does not start' $WORK/wire.log
 }
+# wire_catches_up: all that has passed before is recorded, when a last packet is: of GRE, to nobody, and not of PPTP's version
+wire_catches_up() {
+  local mark=mark-$RANDOM$RANDOM
+  on "$WIRE_HOST" perl -MSocket -e '
+    my ($interface, $mark) = @ARGV;
+    socket my $link, 17, SOCK_RAW, 0 or die "packet socket: $!"; # AF_PACKET
+    my $nobody = pack "H12", "020000000099";
+    my $packet = pack("n2 a*", 0, 0, $mark);
+    my $ip = pack "C2 n3 C2 n N2", 0x45, 0, 20 + length $packet, 0, 0, 1, 47, 0, 0, 0;
+    send $link, $nobody . pack("H12 n", "020000000098", 0x800) . $ip . $packet, 0,
+      pack("S n i S C2 a8", 17, 0x800, $interface, 0, 0, 6, $nobody) or die "send: $!"' \
+    "$(on "$WIRE_HOST" cat /sys/class/net/eth0/ifindex)" "$mark" || return 1
+  wait_for 30 grep -q "$mark" $WORK/wire
+}
+
 # wire_stop: when all is recorded that has passed; fails if the recorder did not keep up. What passes while it ends may be
 # missing.
 wire_stop() {
@@ -49,6 +64,7 @@ wire_stop() {
     sleep 0.5
     before=$size size=$(stat -c %s $WORK/wire)
   done
+  wire_catches_up || return 1
   end_daemon $WIRE
   # A check runs this in a shell of its own, whose child the recorder is not.
   wait_for 30 grep -q 'dropped by kernel' $WORK/wire.log || return 1
@@ -153,7 +169,6 @@ counted_stream() {
   wait_for 30 ended $receiver || { end_daemon $receiver; return 1; }
   read -r RECEIVED MISORDERED REPEATED WRONG < $WORK/stream
 }
-bound() { [ -n "$(on "$1" ss -Huln "sport = :$2")" ]; }
 
 # nonsense HOST: how many packets this host has received that are no sense: broken headers, lengths or checksums
 nonsense() {

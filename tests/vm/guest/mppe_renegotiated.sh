@@ -45,8 +45,10 @@ somebody_begins() {
   local call number
   kill -STOP "${TALKING[2]}"
   sleep 0.2
+  wire_catches_up || return 1
   call=$(sed -n 's/.* is up: call id \([0-9]*\),.*/\1/p' "$(log_of "$1")")
-  number=$(wire_frames | sent_by server | awk '$3 > n { n = $3 } END { print n + 5 }')
+  # It has a little more to say: what was on its way, and that nobody listens.
+  number=$(wire_frames | sent_by server | awk '$3 > n { n = $3 } END { print n + 100 }')
   on server perl -MSocket -e '
     socket my $raw, PF_INET, SOCK_RAW, 47 or die "socket: $!";
     my $frame = pack "n C2 n C2 N", 0x80fd, 1, 77, 10, 18, 6, 0x01000040;
