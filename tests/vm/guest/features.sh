@@ -72,15 +72,16 @@ detaching() {
     by_itself "${in_client[@]}" "${PROGRAM[@]}" $(plain_options) linkname d updetach
   check "updetach: it carries pings" ping_peer client $TUNNEL_SERVER
   terminate_detached
-  check "updetach: SIGTERM ends it" wait_for 30 no_engine_no_interface
+  check "updetach: SIGTERM ends it" wait_for 30 nothing_of_it
   # What pppd has made before it detaches must work after it.
   check "demand, detached: pppd returns" by_itself "${in_client[@]}" "${PROGRAM[@]}" $(plain_options) noipv6 $DEMAND linkname d
   check "demand, detached: the packet that starts the call gets through" first_ping
   terminate_detached
-  check "demand, detached: SIGTERM ends it" wait_for 30 no_engine_no_interface
+  check "demand, detached: SIGTERM ends it" wait_for 30 nothing_of_it
 }
-terminate_detached() { on client /bin/sh -c 'kill "$(head -n 1 /run/ppp-d.pid)"'; }
-no_engine_no_interface() { [ -z "$(engine)$(on client ip -o link show dev ppp0 2> /dev/null)" ]; }
+terminate_detached() { DETACHED=$(on client head -n 1 /run/ppp-d.pid) && kill "$DETACHED"; }
+# With its process it has left its files, whose names the next one uses.
+nothing_of_it() { gone "$DETACHED" && [ -z "$(engine)$(on client ip -o link show dev ppp0 2> /dev/null)" ]; }
 
 redialling() {
   check_here "persist, unit 7: the tunnel comes up" open_tunnel t unit 7 persist holdoff 1 maxfail 0
