@@ -37,8 +37,9 @@ pub use traffic::{Pace, Seen};
 use std::time::Duration;
 
 /// How long something that is to happen at once may take: a busy machine is slow, and every other way in which it could
-/// happen (an echo request that is not answered) takes much longer.
-pub const AT_ONCE: Duration = Duration::from_secs(5);
+/// happen (a minute without an answer to an echo request) takes much longer, or ends with another status (a
+/// Terminate-Request that nobody answers).
+pub const AT_ONCE: Duration = Duration::from_secs(20);
 
 /// How long what needs a few exchanges may take.
 pub const SOON: Duration = Duration::from_secs(40);

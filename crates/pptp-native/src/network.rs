@@ -142,10 +142,19 @@ impl Network {
     pub fn dial_up(&self, name: &str, call: u32, options: &str) -> Pppd<'_> {
         let pppd = self.dial(name, options);
         pppd.wait_for("remote IP address", 1, SOON);
-        eventually("the server's end is up", SOON, || {
-            self.server_log(call).contains("remote IP address").then_some(())
-        });
+        self.wait_for_server(call, "remote IP address");
         pppd
+    }
+
+    /// Waits until the log of the server's pppd for a call has this text: the two ends are never at the same point.
+    ///
+    /// # Panics
+    /// It has not soon.
+    #[track_caller]
+    pub fn wait_for_server(&self, call: u32, text: &str) {
+        eventually(&format!("the server's pppd {call} says \"{text}\""), SOON, || {
+            self.server_log(call).contains(text).then_some(())
+        });
     }
 
     /// A client and a server, which runs, with a pppd with `options` for every call; addresses as [`Network::serve_many`].

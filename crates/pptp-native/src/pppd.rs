@@ -63,7 +63,7 @@ impl<'a> Pppd<'a> {
     #[must_use]
     pub fn number(&self) -> u32 {
         let file = format!("/run/test/{}.pid", self.name);
-        eventually("pppd has started", Duration::from_secs(5), || self.machine.read(&file).trim().parse().ok())
+        eventually("pppd has started", crate::SOON, || self.machine.read(&file).trim().parse().ok())
     }
 
     /// Sends it a signal.

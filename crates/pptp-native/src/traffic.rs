@@ -3,8 +3,8 @@
 use std::io::{BufRead, BufReader, Lines};
 use std::process::{Child, ChildStdout};
 
-use crate::Machine;
 use crate::network::traffic_command;
+use crate::{Machine, SOON, eventually};
 
 /// How fast datagrams are sent.
 #[derive(Debug, Clone, Copy)]
@@ -72,8 +72,16 @@ impl Machine {
     /// They do not.
     pub fn send_stream(&self, to: &Self, address: &str, bytes: u32) {
         let sink = Sink::start(to, "tcp", address);
-        let sent = say(self, &format!("tcp-source {address} {} {bytes}", sink.port));
+        let port: u16 = sink.port.parse().unwrap();
+        let sent = say(self, &format!("tcp-source {address} {port} {bytes}"));
         assert_eq!(sink.outcome(), sent);
+        // Who listens closes last, and knows it no more when it has the last acknowledgment of all.
+        let local = format!(":{port:04X}");
+        eventually("nothing of the stream is on its way", SOON, || {
+            let sockets = to.run("cat /proc/net/tcp /proc/net/tcp6");
+            let ours = |line: &str| line.split_whitespace().nth(1).is_some_and(|its| its.ends_with(&local));
+            (!sockets.lines().any(ours)).then_some(())
+        });
     }
 
     /// Sends datagrams to an address of another machine.

@@ -102,7 +102,7 @@ fn a_script_s_child_keeps_nothing_alive(version: Version) {
         for one in $(cat /run/test/all); do inode=${one#socket:[}; inode=${inode%]}
             grep -q \" $inode *\\$\" /proc/net/netlink || echo $one; done > /run/test/descriptors.new
         echo end >> /run/test/descriptors.new; mv /run/test/descriptors.new /run/test/descriptors";
-    network.client.script("/etc/ppp/ip-up", &format!("{list}\nsetsid sleep 30 &"));
+    network.client.script("/etc/ppp/ip-up", &format!("{list}\nsetsid sleep 300 &"));
     let pppd = network.dial_up("client", 1, "noipv6");
     let text = eventually("ip-up has run", SOON, || {
         Some(network.client.read("/run/test/descriptors")).filter(|text| !text.is_empty())

@@ -169,7 +169,7 @@ fn hang_a_pppd(siege: &mut Siege<'_>) {
 
 fn dying_pppds(siege: &mut Siege<'_>) {
     siege.daemon.change_options("no-such-option");
-    let Tried(died, _) = siege.endure("calls 5 60001", TIME);
+    let Tried(died, _) = siege.endure("calls 5 60001", 5 * TIME);
     assert!(died > 20, "{died}");
     siege.daemon.change_options(SERVER);
 }

@@ -1,6 +1,8 @@
 //! A server that answers on the control connection, and no GRE packet comes back.
 
-use pptp_native::{AT_ONCE, Network, SOON, Version, with_either_pppd};
+use std::time::Duration;
+
+use pptp_native::{Network, SOON, Version, with_either_pppd};
 
 with_either_pppd! {
     packets_that_vanish_are_named,
@@ -14,7 +16,8 @@ fn one_line_says(network: &Network, words: [&str; 2]) {
     for word in words {
         assert!(line.contains(word), "{line}");
     }
-    std::thread::sleep(AT_ONCE);
+    // Long enough for another, if there were one for each packet of pppd's.
+    std::thread::sleep(Duration::from_secs(5));
     assert_eq!(pppd.count("IP protocol 47"), 1);
     // A Terminate-Request that is not answered ends pppd as a hang-up does.
     pppd.signal("TERM");

@@ -20,20 +20,28 @@ fn losses_and_disorder_are_counted(version: Version) {
     eventually("both ends are up", PATIENCE, || (client.pings(1, 56, "10.99.0.1") == 1).then_some(()));
     let before = count(&daemon, "lost");
     let pace = Pace { count: 2000, rate: 2000, size: 200 };
-    let seen = client.send_datagrams(server, "10.99.0.1", pace);
-    // What is lost at the very end leaves no gap, and what is later than others by too much is as good as lost.
-    let lost = count(&daemon, "lost") - before;
-    let missing = u64::from(pace.count - seen.count);
-    assert!((50..300).contains(&lost) && lost.abs_diff(missing) <= 40, "{lost}, {missing}");
+    // Those that a busy machine's interface had no room for were never on their way.
+    let missing = || {
+        let dropped = client.dropped("ppp0");
+        let seen = client.send_datagrams(server, "10.99.0.1", pace);
+        u64::from(pace.count - seen.count) - (client.dropped("ppp0") - dropped)
+    };
+    let is_right = |lost: u64, missing: u64| (50..300).contains(&lost) && lost.abs_diff(missing) <= 40;
+    let expected = missing();
+    // What is lost at the very end leaves no gap, and what is later than others by too much is as good as lost. A pppd of a busy
+    // machine may be asked before it answers in time.
+    let before = eventually(&format!("about {expected} are known to be lost"), PATIENCE, || {
+        let lost = count(&daemon, "lost");
+        is_right(lost - before, expected).then_some(lost)
+    });
     assert!(count(&daemon, "reordered") > 20, "{}", daemon.control("show 1"));
     // What nobody has asked for before the end is not forgotten.
-    let before = count(&daemon, "lost");
-    let seen = client.send_datagrams(server, "10.99.0.1", pace);
+    let expected = missing();
     assert_eq!(daemon.control("disconnect 1"), "1 session told to end\n");
     daemon.wait_for("session 1 ended: ", 1, PATIENCE);
     let stats = daemon.control("stats");
     let lost = stats.lines().find_map(|line| line.strip_prefix("lost")?.trim().parse::<u64>().ok()).unwrap_or(0);
-    assert!((lost - before).abs_diff(u64::from(pace.count - seen.count)) <= 40, "{lost}, {before}, {seen:?}");
+    assert!(is_right(lost - before, expected), "{lost}, {before}, {expected}");
 }
 
 fn count(daemon: &Daemon<'_>, name: &str) -> u64 {

@@ -1,6 +1,6 @@
 //! Packets of every kind, both ways.
 
-use pptp_native::{AT_ONCE, Network, Pace, SOON, Version, eventually, with_either_pppd};
+use pptp_native::{AT_ONCE, Network, Pace, SOON, Version, with_either_pppd};
 
 with_either_pppd! {
     ipv4_and_ipv6_pass_both_ways,
@@ -15,7 +15,7 @@ fn ipv4_and_ipv6_pass_both_ways(version: Version) {
     assert_eq!(client.pings(5, 56, "10.99.1.1"), 5);
     assert_eq!(server.pings(5, 1400, "10.99.1.2"), 5);
     pppd.wait_for("remote LL address", 1, SOON);
-    eventually("IPv6 is up", SOON, || network.server_log(1).contains("remote LL address").then_some(()));
+    network.wait_for_server(1, "remote LL address");
     assert_eq!(client.pings(5, 56, "fe80::1%ppp0"), 5);
     assert_eq!(server.pings(5, 1200, "fe80::2%ppp0"), 5);
     client.send_stream(server, "10.99.1.1", 10_000_000);

@@ -91,6 +91,7 @@ fn nor_is_it_for_a_server(version: Version) {
             assert_eq!(network.client.pings(1, 56, "10.99.1.1"), 0);
         } else {
             pppd.wait_for("remote IP address", 1, SOON);
+            network.wait_for_server(1, "remote IP address");
             assert_eq!(network.client.pings(3, 56, "10.99.1.1"), 3, "{mschap}");
             let is_own = network.server_log(1).contains("pppd's own gives wrong results");
             assert_eq!(is_own, is_without_md4(version), "{mschap}");

@@ -18,7 +18,7 @@ fn network(version: Version) -> Network {
 
 fn dial_up(network: &Network) -> Pppd<'_> {
     let pppd = network.dial_up("client", 1, "noipv6");
-    assert_eq!(network.client.pings(1, 56, "10.99.1.1"), 1);
+    assert_eq!(network.client.pings(3, 56, "10.99.1.1"), 3);
     pppd
 }
 

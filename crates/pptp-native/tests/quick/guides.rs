@@ -159,6 +159,11 @@ fn the_server_guide_s_files_and_commands_work(version: Version) {
     put(client, "README.md", "tested: first tunnel");
     let pppd = Pppd::start(client, "client", "call office nodetach maxfail 1 holdoff 100");
     comes_up(&network, &pppd, "10.20.0.1");
+    // The server's end of the link may be up a little later, and its pppd slow to tell of it.
+    eventually("the server knows the client", SOON, || {
+        let said = run(server, "# pptp-rsctl --json sessions");
+        (said.contains("alice") && said.contains("10.20.0.2")).then_some(())
+    });
     let said: Vec<String> = block(SERVER, "run: operators").lines().map(|command| run(server, command)).collect();
     let known = ["alice", "10.20.0.2", "\"sessions-running\":1", "1 session told to end"];
     for (said, known) in said.iter().zip(known) {

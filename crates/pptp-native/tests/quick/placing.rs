@@ -86,7 +86,11 @@ fn two_clients_with_one_address_and_one_call_id(version: Version) {
         (of("10.99.0.2") != of("10.99.0.3")).then(|| if of("10.99.0.2") { "10.99.0.2" } else { "10.99.0.3" })
     });
     eventually("the other answers", SOON, || (server.pings(3, 1000, left) == 3).then_some(()));
-    client.signal("TERM", client.processes("pppd")[0]);
+    let last = eventually("the other's pppd is the only one", SOON, || match client.processes("pppd")[..] {
+        [last] => Some(last),
+        _ => None,
+    });
+    client.signal("TERM", last);
     daemon.wait_for("has ended after", 2, SOON);
     eventually("no descriptor is left", SOON, || (daemon.descriptors() == idle).then_some(()));
     daemon.signal("TERM");

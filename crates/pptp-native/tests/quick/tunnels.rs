@@ -2,8 +2,6 @@
 //! the end.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail by panicking, as tests do")]
 
-use std::time::Duration;
-
 use pptp_native::{AT_ONCE, Network, Pppd, SERVER, SOON, Version, eventually, with_either_pppd};
 
 with_either_pppd! {
@@ -16,8 +14,15 @@ with_either_pppd! {
 
 /// What pptp-rsctl says.
 #[track_caller]
-fn tunnels(network: &Network, which: &str) -> String {
+fn tunnels_at_once(network: &Network, which: &str) -> String {
     network.client.run(&format!("/run/bin/pptp-rsctl tunnels {which}"))
+}
+
+/// The same, when every pppd has answered: on a busy machine one may take longer than pptp-rsctl waits.
+#[track_caller]
+fn tunnels(network: &Network, which: &str) -> String {
+    let said = || Some(tunnels_at_once(network, which)).filter(|said| !said.contains("does not answer"));
+    eventually("every pppd answers", SOON, said)
 }
 
 fn number(json: &str, name: &str) -> u64 {
@@ -62,13 +67,19 @@ fn tunnels_are_listed_while_they_are_up(version: Version) {
             r#","peer-call-id":"#,
             r#","mppe":"MPPE-128 stateless","uptime":"#,
             r#","local":"10.99.1.2","remote":"10.99.1.1","bytes-received":"#,
-            r#","lost":0,"reordered":0,"late":0,"duplicate":0,"round-trip-us":"#,
+            r#","lost":"#,
+            r#","reordered":"#,
+            r#","late":"#,
+            r#","duplicate":0,"round-trip-us":"#,
             &format!(r#","pppd":{},"linkname":"office"}}]"#, first.number()),
         ],
     );
     let sent = number(&json, "bytes-sent");
     assert!((1_000_000..1_200_000).contains(&sent) && number(&json, "packets-sent") > 700, "{json}");
     assert!(number(&json, "call-id") > 0 && number(&json, "round-trip-us") > 0, "{json}");
+    // Where two processors carry the packets of one cable, one may be faster.
+    let disorder = ["lost", "reordered", "late"].map(|name| number(&json, name));
+    assert!(disorder.iter().sum::<u64>() * 20 < number(&json, "packets-received"), "{json}");
     let table = tunnels(&network, "");
     assert_eq!(table.lines().count(), 3, "{table}");
     assert_in_order(
@@ -90,7 +101,7 @@ fn tunnels_are_listed_while_they_are_up(version: Version) {
             " bytes-received=",
             " packets-received=",
             " packets-sent=",
-            " lost=0 reordered=0 reason=User request",
+            &format!(" lost={} reordered={} reason=User request", disorder[0], disorder[1]),
         ],
     );
     let bytes = end.split_once(" bytes-sent=").and_then(|(_, rest)| rest.split(' ').next()?.parse::<u64>().ok());
@@ -121,19 +132,18 @@ fn one_that_is_stopped_or_was_killed_hinders_no_other(version: Version) {
     for (name, call) in [("stopped", 1), ("killed", 2), ("well", 3)] {
         let mut pppd = network.dial_as_is(name, &format!("{options} {name}"));
         assert_eq!(pppd.exit_status(SOON), 0);
-        eventually("the server's end is up", SOON, || {
-            network.server_log(call).contains("remote IP address").then_some(())
-        });
+        network.wait_for_server(call, "remote IP address");
     }
     let process = |name: &str| number(&tunnels(&network, &format!("{name} --json")), "pppd").try_into().unwrap();
     let [stopped, killed, well]: [u32; 3] = ["stopped", "killed", "well"].map(process);
     network.client.signal("STOP", stopped);
     network.client.signal("KILL", killed);
-    let begin = std::time::Instant::now();
-    let json = tunnels(&network, "--json");
-    assert!(begin.elapsed() < Duration::from_secs(6), "{:?}", begin.elapsed());
+    // Whoever is well may be slow on a busy machine, too.
+    let json = eventually("the one that is well is told of", SOON, || {
+        Some(tunnels_at_once(&network, "--json")).filter(|json| json.contains("\"linkname\":\"well\""))
+    });
     assert!(json.contains(&format!("{{\"state\":\"does not answer\",\"pppd\":{stopped}}}")), "{json}");
-    assert!(!json.contains("killed") && json.contains("\"linkname\":\"well\""), "{json}");
+    assert!(!json.contains("killed"), "{json}");
     assert!(!network.client.path(&format!("/run/pptp-rs/tunnel-{killed}")).exists());
     network.client.signal("CONT", stopped);
     assert!(tunnels(&network, "stopped").contains("running"));
