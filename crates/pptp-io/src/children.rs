@@ -67,8 +67,9 @@ pub fn start<S: AsRef<OsStr>>(program: &OsStr, arguments: &[S], inherited: &[Bor
 ///
 /// # Errors
 /// It is more than this process may have.
-pub fn limit_descriptors(child: Child, most: u64) -> io::Result<()> {
+pub fn limit_descriptors(child: Child, most: u32) -> io::Result<()> {
     let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
+    let most = libc::rlim_t::from(most);
     let child = i32::try_from(child.0).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
     sys::limit_descriptors(child, libc::rlimit { rlim_cur: most.min(hard), rlim_max: hard })
 }

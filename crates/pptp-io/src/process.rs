@@ -71,14 +71,15 @@ pub fn set_time_limit(limit: Option<Duration>) {
     sys::alarm(limit.map_or(0, |limit| u32::try_from(limit.as_secs()).unwrap_or(u32::MAX).saturating_add(1)));
 }
 
-/// Allows this process as many descriptors as it may have, and says how many that was before.
+/// Allows this process as many descriptors as it may have, and says how many that was before. No kernel gives a process more
+/// than 32 bits can count.
 ///
 /// # Errors
 /// None that a correct program sees.
-pub fn raise_descriptor_limit() -> io::Result<u64> {
+pub fn raise_descriptor_limit() -> io::Result<u32> {
     let (before, most) = getrlimit(Resource::RLIMIT_NOFILE)?;
     setrlimit(Resource::RLIMIT_NOFILE, most, most)?;
-    Ok(before)
+    Ok(u32::try_from(before).unwrap_or(u32::MAX))
 }
 
 /// The uid that the kernel asks about when this process does something.

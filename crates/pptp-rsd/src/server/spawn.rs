@@ -34,7 +34,7 @@ pub(super) struct Pppds {
     pub(super) ears: Ears<Pppd>,
     pub(super) engines: Engines,
     /// How many descriptors a pppd may have; `None`: as many as this process.
-    pub(super) descriptors: Option<u64>,
+    pub(super) descriptors: Option<u32>,
 }
 
 /// The way of a call.
