@@ -40,6 +40,8 @@ pub(crate) fn install(is_wanted: IsWanted) {
         Replacement { name: c"ioctl", function: ioctl as *const () },
         Replacement { name: c"__ioctl_time64", function: ioctl as *const () },
         Replacement { name: c"recvmsg", function: recvmsg as *const () },
+        // Where longs have 32 bits and pppd was compiled for times of 64. What has no time in it is the same by either name.
+        Replacement { name: c"__recvmsg64", function: recvmsg as *const () },
     ];
     // SAFETY: each has the signature of the function whose name it takes and does the same, but for /dev/ppp; pppd never
     // unloads a plugin, and has one thread.
