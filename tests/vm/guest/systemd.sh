@@ -81,7 +81,7 @@ new_server() { [ "$(property ActiveState)" = active ] && [ "$(main_pid)" != "$1"
 restarted_after() {
   local before
   before=$(main_pid)
-  kill -s "$1" "$before" && wait_for 20 new_server "$before" || { systemctl status --no-pager pptp-rsd; return 1; }
+  kill -s "$1" "$before" && wait_for 60 new_server "$before" || { systemctl status --no-pager pptp-rsd; return 1; }
 }
 
 sockets() {

@@ -13,7 +13,7 @@ OPTIONS=/etc/ppp/pptp-rsd-options
 PROFILE=/etc/apparmor.d/usr.sbin.pptp-rsd
 . "$REPO/tests/vm/guest/datapath_lib.sh"
 
-# installed: the files of the packages, and what their scripts do
+# installed: the files of the packages, and what their scripts do. Where the host is busy, ip-down takes longer than the unit waits.
 installed() {
   local files=$REPO/packaging
   install -D -m 755 "$GUEST_BUILD/bin/pptp-rsd" /usr/sbin/pptp-rsd
@@ -23,6 +23,8 @@ installed() {
   install -D -m 644 "$files/apparmor/usr.sbin.pptp-rsd" $PROFILE
   install -D -m 644 "$files/sysusers.d/pptp-rs.conf" /usr/lib/sysusers.d/pptp-rs.conf
   install -D -m 644 "$files/tmpfiles.d/pptp-rs.conf" /usr/lib/tmpfiles.d/pptp-rs.conf
+  mkdir -p /run/systemd/system/pptp-rsd.service.d
+  printf '%s\n' '[Service]' 'TimeoutStopSec=150' > /run/systemd/system/pptp-rsd.service.d/busy.conf
   systemd-sysusers pptp-rs.conf && systemd-tmpfiles --create pptp-rs.conf && systemctl daemon-reload
 }
 
@@ -66,8 +68,8 @@ END
   chmod 755 /etc/ppp/ip-{up,down}
 }
 
-# served_on DATAPATH
-served_on() { { cat "$REPO/packaging/pptp-rsd.conf"; echo "datapath $1"; } > $CONFIG; }
+# served_on DATAPATH: and pppds take longer than the server would
+served_on() { { cat "$REPO/packaging/pptp-rsd.conf"; printf '%s\n' "datapath $1" 'drain-timeout 100'; } > $CONFIG; }
 
 # service VERB: what systemd says about it is shown when it fails
 service() { systemctl "$1" pptp-rsd || { systemctl status --no-pager -l pptp-rsd; journalctl -u pptp-rsd --no-pager | tail -n 20; return 1; }; }
@@ -93,9 +95,9 @@ open_call() {
 }
 passes() { ping_peer client $INSIDE; }
 # script_ran: ip-up has done all it has to do
-script_ran() { wait_for 20 grep -qx done $WORK/ip-up.ppp0 || { cat $WORK/ip-up.*; return 1; }; }
+script_ran() { wait_for 60 grep -qx done $WORK/ip-up.ppp0 || { cat $WORK/ip-up.*; return 1; }; }
 # script_undone: and ip-down
-script_undone() { [ -e $WORK/ip-up.ppp0 ] && wait_for 10 grep -q "$CLIENT_ADDRESS" $WORK/ip-down && [ ! -e /run/ip-up.ppp0 ]; }
+script_undone() { [ -e $WORK/ip-up.ppp0 ] && wait_for 60 grep -q "$CLIENT_ADDRESS" $WORK/ip-down && [ ! -e /run/ip-up.ppp0 ]; }
 # listed PATH: the server's list has one call, there, encrypted
 listed() {
   local list
@@ -103,4 +105,4 @@ listed() {
   [[ $list == *'"state":"running"'*"\"datapath\":\"$1\""*'"mppe":"MPPE-128 stateless"'* ]] || { echo "$list"; return 1; }
 }
 # hung_up NAME LINE: its client has ended because of the server, and says how
-hung_up() { pppd_wait "$1" 20 && logged "$1" "$2"; }
+hung_up() { pppd_wait "$1" 60 && logged "$1" "$2"; }

@@ -10,7 +10,7 @@ plan 38
 UNIT=/usr/lib/systemd/system/pptp-rsd.service
 POLICY=/sys/kernel/security/apparmor/profiles
 NEWER=$WORK/newer DISABLED=/etc/apparmor.d/disable
-PROFILES=$'pptp-rsd (enforce)\npptp-rsd//modprobe (enforce)\npptp-rsd//pppd (enforce)'
+PROFILES=$(printf '%s (enforce)\n' pptp-rsd pptp-rsd//modprobe pptp-rsd//ntlm_auth pptp-rsd//pppd pptp-rsd//unix_chkpwd)
 
 # quietly COMMAND...: what it says is shown when it fails
 quietly() { "$@" > $WORK/said 2>&1 < /dev/null || { cat $WORK/said; return 1; }; }
