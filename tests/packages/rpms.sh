@@ -27,7 +27,7 @@ rpm_there --verify --nodeps pptp-rs pptp-rsd
 is $plugins/pptp-rs.so 755 root:root
 [ "$(in_tree readlink $plugins/pptp.so)" = pptp-rs.so ] || die "pptp.so is no link"
 for file in /usr/sbin/pptp-rsd /usr/sbin/pptp-rsctl /usr/sbin/pptp-rs-setup; do is $file 755 root:root; done
-for file in /etc/pptp-rsd.conf /etc/ppp/pptp-rsd-options /usr/lib/systemd/system/pptp-rsd.service /usr/lib/sysusers.d/pptp-rs.conf \
+for file in /etc/pptp-rsd.conf /etc/ppp/pptp-rsd-options /etc/apparmor.d/usr.sbin.pptp-rsd /usr/lib/systemd/system/pptp-rsd.service /usr/lib/sysusers.d/pptp-rs.conf \
   /usr/lib/tmpfiles.d/pptp-rs.conf /usr/share/man/man8/pptp-rs.8.gz /usr/share/man/man8/pptp-rsctl.8.gz \
   /usr/share/man/man8/pptp-rs-setup.8.gz /usr/share/man/man8/pptp-rsd.8.gz /usr/share/man/man5/pptp-rsd.conf.5.gz; do
   is $file 644 root:root
@@ -35,7 +35,7 @@ done
 is /run/pptp-rs 700 root:root
 in_tree getent passwd pptp-rs
 in_tree pptp-rsd --check -c /etc/pptp-rsd.conf
-[ "$(rpm_there -q --configfiles pptp-rsd | sort | tr '\n' ' ')" = "/etc/ppp/pptp-rsd-options /etc/pptp-rsd.conf " ] || die "the configuration files are not marked"
+[ "$(rpm_there -q --configfiles pptp-rsd | sort | tr '\n' ' ')" = "/etc/apparmor.d/usr.sbin.pptp-rsd /etc/ppp/pptp-rsd-options /etc/pptp-rsd.conf " ] || die "the configuration files are not marked"
 
 step "erased: nothing stays"
 rpm_there --erase --nodeps pptp-rsd pptp-rs
