@@ -12,6 +12,8 @@ use crate::sys;
 
 const DEVICE: &str = "/dev/net/tun";
 
+// linux/sockios.h. The constant of libc has not everywhere the type that its ioctl takes.
+const SIOCSIFTXQLEN: libc::Ioctl = 0x8943;
 // linux/if_tun.h
 const TUNSETIFF: libc::Ioctl = nix::request_code_write!(b'T', 202, size_of::<libc::c_int>());
 const TUNSETLINK: libc::Ioctl = nix::request_code_write!(b'T', 205, size_of::<libc::c_int>());
@@ -88,7 +90,7 @@ fn set_queue_length(name: &str) -> io::Result<()> {
     let any = sys::socket(libc::AF_INET, libc::SOCK_DGRAM, 0)?;
     let mut request = sys::interface_request(name, 0);
     request.ifr_ifru.ifru_metric = QUEUE_LENGTH;
-    sys::ioctl_interface(any.as_fd(), libc::SIOCSIFTXQLEN, &mut request)
+    sys::ioctl_interface(any.as_fd(), SIOCSIFTXQLEN, &mut request)
 }
 
 /// Turns on the most that this kernel has of `wanted`, and says what that is.
