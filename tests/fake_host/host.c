@@ -335,10 +335,13 @@ static void tell_received(void)
 		receives("\x80\xfd\x0e\1\0\4", 6) ? " resets" : "");
 }
 
+/* This process, as pppd. */
+static pid_t host;
+
 /* The call manager's process connects too, and has no standard output: what it finds goes to a file. */
 static void report_secret(void)
 {
-	const char *path = getenv("SECRET_LOG");
+	const char *path = getpid() == host ? NULL : getenv("SECRET_LOG");
 	FILE *log = path ? fopen(path, "a") : NULL;
 	if (!log)
 		return;
@@ -725,6 +728,7 @@ int main(int count, char **words)
 	char **word = words + 1;
 	const char *version;
 	void *plugin, (*init)(void);
+	host = getpid();
 	if (count > 1 && !strcmp(*word, "@hook")) {
 		holdoff_hook = others_hook;
 		++word;

@@ -66,7 +66,8 @@ pub struct Ear {
 }
 
 impl Ear {
-    /// Listens for this process in a directory that `account` owns as well, if it is given.
+    /// Listens for this process in a directory that `account` owns as well, if it is given. What pppds have left that were killed
+    /// is removed.
     ///
     /// # Errors
     /// The directory is not private or cannot be made.
@@ -75,6 +76,7 @@ impl Ear {
         let listen = || {
             let directory = Directory::open(directory, account)?;
             let listener = directory.publish(&name(process))?;
+            clear(&directory);
             Ok(Self { directory, listener, process })
         };
         let vanished =
@@ -139,11 +141,25 @@ pub enum Answer {
 /// The directory is not private, or cannot be read.
 pub fn ask_all(directory: &Path, account: Option<Account>, patience: Duration) -> io::Result<Vec<(u32, Answer)>> {
     let Some(directory) = Directory::open_existing(directory, account)? else { return Ok(Vec::new()) };
-    let number = |name: &String| name.strip_prefix(PREFIX)?.parse().ok();
-    let mut processes: Vec<u32> = directory.names()?.iter().filter_map(number).collect();
+    let mut processes: Vec<u32> = processes(&directory)?;
     processes.sort_unstable();
     let groups = processes.chunks(ASKED_AT_ONCE);
     Ok(groups.flat_map(|group| ask(&directory, group, clock::now() + patience)).collect())
+}
+
+/// Removes the sockets of processes that are no more. A process of another namespace is one of those to this one, so it is
+/// its socket that decides; others are not asked, who would have to answer.
+fn clear(directory: &Directory) {
+    let all = processes(directory).unwrap_or_default();
+    for dead in all.into_iter().filter(|&number| !process::exists(number)) {
+        // The next may.
+        let _ = directory.remove_abandoned(&name(dead));
+    }
+}
+
+fn processes(directory: &Directory) -> io::Result<Vec<u32>> {
+    let number = |name: &String| name.strip_prefix(PREFIX)?.parse().ok();
+    Ok(directory.names()?.iter().filter_map(number).collect())
 }
 
 fn ask(directory: &Directory, processes: &[u32], deadline: Instant) -> Vec<(u32, Answer)> {
@@ -153,7 +169,7 @@ fn ask(directory: &Directory, processes: &[u32], deadline: Instant) -> Vec<(u32,
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => Some((process, None)),
         Err(error) => {
             if error.kind() == io::ErrorKind::ConnectionRefused {
-                let _ = directory.remove(&name(process));
+                let _ = directory.remove_abandoned(&name(process));
             }
             None
         }
@@ -293,6 +309,30 @@ mod tests {
         assert_eq!(ask_all(&directory, None, PATIENCE).unwrap(), []);
         let left: Vec<_> = Directory::open(&directory, None).unwrap().names().unwrap();
         assert!(left.len() == 2 && !left.iter().any(|name| name.ends_with(char::is_numeric)), "{left:?}");
+        std::fs::remove_dir_all(&directory).unwrap();
+    }
+
+    #[test]
+    fn the_next_that_listens_removes_it_and_none_that_lives() {
+        let directory = scratch("next");
+        let gone = || {
+            let mut child = std::process::Command::new("true").spawn().unwrap();
+            child.wait().unwrap();
+            child.id()
+        };
+        let [dead, foreign] = [gone(), gone()];
+        assert_ne!(dead, foreign);
+        let give = |ear: &Ear, number| ear.directory.rename(&name(ear.process), &name(number)).unwrap();
+        let killed = Ear::open(&directory, None).unwrap();
+        give(&killed, dead);
+        drop(killed);
+        // Of another namespace, in which its number is that of a process.
+        let living = Ear::open(&directory, None).unwrap();
+        give(&living, foreign);
+        let next = Ear::open(&directory, None).unwrap();
+        let left: std::collections::BTreeSet<_> = next.directory.names().unwrap().into_iter().collect();
+        assert_eq!(left, [name(foreign), name(next.process)].into());
+        assert!(next.directory.connect(&name(foreign)).is_ok());
         std::fs::remove_dir_all(&directory).unwrap();
     }
 

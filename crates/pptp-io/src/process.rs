@@ -82,6 +82,12 @@ pub fn raise_descriptor_limit() -> io::Result<u32> {
     Ok(u32::try_from(before).unwrap_or(u32::MAX))
 }
 
+/// Whether there is a process of this number, which may have ended and not been waited for.
+pub fn exists(number: u32) -> bool {
+    let number = i32::try_from(number).unwrap_or_default();
+    number > 0 && nix::sys::signal::kill(Pid::from_raw(number), None) != Err(Errno::ESRCH)
+}
+
 /// The uid that the kernel asks about when this process does something.
 pub fn effective_uid() -> u32 {
     nix::unistd::geteuid().as_raw()

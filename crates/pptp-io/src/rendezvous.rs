@@ -11,7 +11,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
-use nix::fcntl::{Flock, FlockArg, OFlag};
+use nix::fcntl::{Flock, FlockArg, OFlag, RenameFlags, renameat2};
 use nix::sys::stat::{Mode, fstat};
 use nix::unistd::{Gid, Uid, UnlinkatFlags, unlinkat};
 
@@ -155,6 +155,43 @@ impl Directory {
         }
     }
 
+    /// Removes the socket `name` if nobody listens there, also without the lock: who publishes one meanwhile keeps it.
+    ///
+    /// # Errors
+    /// No permission.
+    pub fn remove_abandoned(&self, name: &str) -> io::Result<()> {
+        match self.connect(name) {
+            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+                self.put_back(&self.put_aside(name)?, name)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes the name away from what has it, which is found by nobody then: its new name.
+    fn put_aside(&self, name: &str) -> io::Result<String> {
+        let aside = format!(".{name}.{}", std::process::id());
+        match self.rename(name, &aside) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(aside),
+        }
+    }
+
+    /// Removes what was put aside, unless it is another than before, where somebody listens, and has not been followed by yet another.
+    fn put_back(&self, aside: &str, name: &str) -> io::Result<()> {
+        use io::ErrorKind::{ConnectionRefused, NotFound};
+
+        if self.connect(aside).is_err_and(|error| matches!(error.kind(), ConnectionRefused | NotFound)) {
+            return self.remove(aside);
+        }
+        match renameat2(&self.descriptor, aside, &self.descriptor, name, RenameFlags::RENAME_NOREPLACE) {
+            Ok(()) => Ok(()),
+            Err(Errno::EEXIST) => self.remove(aside),
+            // A file system that cannot do this.
+            Err(_) => self.rename(aside, name),
+        }
+    }
+
     /// Removes the directory if nothing is in it.
     pub fn remove_if_empty(&self) {
         let _ = std::fs::remove_dir(&self.path);
@@ -288,6 +325,40 @@ mod tests {
         directory.remove("b").unwrap();
         directory.remove_if_empty();
         assert_eq!(directory.publish("c").unwrap_err().kind(), io::ErrorKind::NotFound);
+    }
+
+    #[test]
+    fn what_is_abandoned_is_removed_and_nothing_else() {
+        let path = scratch("abandoned");
+        let directory = Directory::open(&path, None).unwrap();
+        drop(directory.publish("dead").unwrap());
+        let _living = directory.publish("living").unwrap();
+        for name in ["dead", "living", "never"] {
+            directory.remove_abandoned(name).unwrap();
+        }
+        assert_eq!(fs::read_dir(&path).unwrap().count(), 1);
+        assert!(directory.connect("living").is_ok());
+        fs::remove_dir_all(&path).unwrap();
+    }
+
+    #[test]
+    fn who_publishes_while_a_leftover_is_removed_keeps_its_socket() {
+        let path = scratch("meanwhile");
+        let directory = Directory::open(&path, None).unwrap();
+        // It has taken the leftover's place just before that was put aside.
+        let _first = directory.publish("a").unwrap();
+        let aside = directory.put_aside("a").unwrap();
+        assert!(directory.names().unwrap().is_empty());
+        directory.put_back(&aside, "a").unwrap();
+        assert!(directory.connect("a").is_ok());
+        // And another one just after.
+        let aside = directory.put_aside("a").unwrap();
+        let second = directory.publish("a").unwrap();
+        directory.put_back(&aside, "a").unwrap();
+        let _asker = directory.connect("a").unwrap();
+        assert!(seqpacket::accept(second.as_fd()).is_ok());
+        assert_eq!(fs::read_dir(&path).unwrap().count(), 1);
+        fs::remove_dir_all(&path).unwrap();
     }
 
     #[test]

@@ -8,6 +8,7 @@ with_either_pppd! {
     tunnels_are_listed_while_they_are_up,
     a_tunnel_goes_on_being_told_of_after_pppd_has_detached,
     one_that_is_stopped_or_was_killed_hinders_no_other,
+    what_a_killed_pppd_has_left_the_next_one_removes,
     a_tunnel_is_told_of_before_it_is_up_and_between_calls,
     scripts_get_to_know_the_call,
 }
@@ -150,6 +151,21 @@ fn one_that_is_stopped_or_was_killed_hinders_no_other(version: Version) {
     for process in [stopped, well] {
         network.client.signal("TERM", process);
     }
+    network.assert_nothing_left();
+}
+
+fn what_a_killed_pppd_has_left_the_next_one_removes(version: Version) {
+    let network = Network::start_server(version, "noipv6");
+    let sockets = || network.client.run("find /run/pptp-rs -name '*tunnel-*' | sort");
+    let first = network.dial_up("first", 1, "noipv6");
+    let killed = first.number();
+    first.signal("KILL");
+    eventually("it is dead", SOON, || network.client.processes("pppd").is_empty().then_some(()));
+    assert_eq!(sockets(), format!("/run/pptp-rs/tunnel-{killed}\n"));
+    let mut second = network.dial_up("second", 2, "noipv6");
+    assert_eq!(sockets(), format!("/run/pptp-rs/tunnel-{}\n", second.number()));
+    second.signal("TERM");
+    assert_eq!(second.exit_status(SOON), 5);
     network.assert_nothing_left();
 }
 
