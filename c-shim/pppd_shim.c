@@ -105,6 +105,7 @@ void pptp_host_ask_for_mppe(void) { ccp_wantoptions[0].mppe = MPPE_OPT_40 | MPPE
 int pptp_host_asks_for_mppe_40(void) { return ccp_wantoptions[0].mppe & MPPE_OPT_40; }
 int pptp_host_asks_for_mppe_128(void) { return ccp_wantoptions[0].mppe & MPPE_OPT_128; }
 void pptp_host_record_login(const char *line, const char *user, const char *host) { logwtmp ? logwtmp(line, user, host) : (void)0; }
+int pptp_host_wants_default_route(void) { return ipcp_wantoptions[0].default_route; }
 void pptp_host_refuse_header_compression(void) { ipcp_wantoptions[0].neg_vj = ipcp_allowoptions[0].neg_vj = 0; }
 void pptp_host_ask_for_no_asyncmap(void) { lcp_wantoptions[0].neg_asyncmap = 0; }
 int pptp_host_lcp_is_unheard(void) { return lcp_fsm[0].state == REQSENT; }

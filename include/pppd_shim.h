@@ -110,6 +110,8 @@ int pptp_host_is_channel(void);
 int pptp_host_multilink(void);
 /* Nonzero: the interface is made first, and the call when there are packets for it. */
 int pptp_host_on_demand(void);
+/* Nonzero: the tunnel is to take the default route. */
+int pptp_host_wants_default_route(void);
 /* Nonzero: MPPE is required. */
 int pptp_host_wants_mppe(void);
 /* pppd's CCP would ask for MPPE, with all key lengths that it knows. A plugin that logs the peer in may take some away. */

@@ -333,6 +333,7 @@ extern "C" fn network_up() {
         environment::tell_encryption();
         report::network_up();
         wtmp::network_up();
+        channel::network_up();
     });
 }
 
@@ -358,7 +359,10 @@ unsafe extern "C" fn network_packet(protocol: c_int, packet: *mut c_uchar, lengt
 }
 
 extern "C" fn exit() {
-    guard((), tunnels::finish);
+    guard((), || {
+        tunnels::finish();
+        channel::exit();
+    });
 }
 
 unsafe extern "C" fn holdoff_hook() -> c_int {

@@ -136,6 +136,8 @@ int_readers! {
     multilink => pptp_host_multilink;
     /// Nonzero: the interface comes before the call.
     on_demand => pptp_host_on_demand;
+    /// Nonzero: the tunnel is to take the default route.
+    wants_default_route => pptp_host_wants_default_route;
     /// Nonzero: MPPE is required.
     wants_mppe => pptp_host_wants_mppe;
     /// Nonzero: keys of 40 bits among others.

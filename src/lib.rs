@@ -15,7 +15,7 @@
 //! - [`report`]: what of that a server gets to know that has started this pppd.
 //! - [`tunnels`]: the same for whoever looks at this machine's client tunnels.
 //! - [`environment`]: the same for pppd's scripts.
-//! - [`waiting`]: a descriptor of ours among those that pppd waits for.
+//! - [`waiting`]: descriptors of ours among those that pppd waits for.
 //! - [`engine`]: the engine's process, which both of them talk to.
 
 mod ccp;

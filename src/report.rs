@@ -8,8 +8,9 @@ use log::debug;
 use pptp_datapath::report;
 use pptp_io::words;
 
+use crate::channel;
 use crate::session::{self, State};
-use crate::{channel, waiting};
+use crate::waiting::{self, Place};
 
 thread_local! {
     /// The server's ear.
@@ -23,7 +24,7 @@ pub(crate) fn begin(socket: BorrowedFd<'_>) {
     // A copy has a low number, as select(2) wants it: who starts pppd may have thousands of descriptors.
     match socket.try_clone_to_owned() {
         Ok(socket) => {
-            waiting::wait_for(socket.as_raw_fd(), answer);
+            waiting::wait_for(Place::Questions, socket.as_raw_fd(), answer);
             REPORTER.set(Some(socket));
             IS_HEARD.set(true);
         }
@@ -55,7 +56,7 @@ fn answer() {
         Some(Ok(false)) => {}
         // Nobody asks any more: the call is over. Who has said so may still be told how it was.
         Some(Err(_)) | None => {
-            waiting::wait_for_nothing();
+            waiting::wait_for_nothing(Place::Questions);
             channel::hang_up();
         }
     }

@@ -11,7 +11,8 @@ use pptp_datapath::tunnels::{DIRECTORY, Ear};
 use pptp_io::{confine, words};
 
 use crate::session::{self, State};
-use crate::{channel, ffi, pppd, waiting};
+use crate::waiting::{self, Place};
+use crate::{channel, ffi, pppd};
 
 thread_local! {
     static EAR: RefCell<Option<Ear>> = const { RefCell::new(None) };
@@ -23,10 +24,7 @@ pub(crate) fn begin() {
         return follow_process();
     }
     match Ear::open(Path::new(DIRECTORY), confine::service_account()) {
-        Ok(ear) if waiting::wait_for(ear.fd().as_raw_fd(), answer) => {
-            EAR.set(Some(ear));
-            ffi::watch_exit();
-        }
+        Ok(ear) if waiting::wait_for(Place::Questions, ear.fd().as_raw_fd(), answer) => EAR.set(Some(ear)),
         // It would never answer.
         Ok(ear) => ear.close(),
         Err(error) => debug!("pptp-rsctl cannot ask about this tunnel: {}", words(&error)),
@@ -51,7 +49,7 @@ pub(crate) fn answer() {
 
 /// pppd ends.
 pub(crate) fn finish() {
-    waiting::wait_for_nothing();
+    waiting::wait_for_nothing(Place::Questions);
     if let Some(ear) = EAR.take() {
         ear.close();
     }

@@ -1,4 +1,4 @@
-//! A descriptor of the plugin's among those that pppd waits for. pppd waits with select(2) and has nothing to offer to
+//! Descriptors of the plugin's among those that pppd waits for. pppd waits with select(2) and has nothing to offer to
 //! plugins, so the plugin's own select takes the place of the one that pppd calls.
 
 use std::cell::Cell;
@@ -10,7 +10,15 @@ use pptp_io::imports::{Replacement, replace};
 
 use crate::guard::guard;
 
-/// What else is waited for.
+/// What is waited for at the same time.
+#[derive(Clone, Copy)]
+pub(crate) enum Place {
+    /// Somebody who asks about the call.
+    Questions,
+    /// Another way to the server.
+    Routes,
+}
+
 #[derive(Clone, Copy)]
 struct Waited {
     fd: RawFd,
@@ -18,9 +26,12 @@ struct Waited {
     act: fn(),
 }
 
+/// By places.
+type All = [Option<Waited>; 2];
+
 thread_local! {
     static IS_INSTALLED: Cell<bool> = const { Cell::new(false) };
-    static WAITED: Cell<Option<Waited>> = const { Cell::new(None) };
+    static WAITED: Cell<All> = const { Cell::new([None; 2]) };
 }
 
 /// Makes pppd call this module's function.
@@ -31,18 +42,26 @@ pub(crate) fn install() {
     IS_INSTALLED.set(replaced.is_ok_and(|names| !names.is_empty()));
 }
 
-/// `act` is called whenever `fd` is readable and pppd waits, until something else or nothing is waited for; whether that
-/// is possible.
-pub(crate) fn wait_for(fd: RawFd, act: fn()) -> bool {
+/// `act` is called whenever `fd` is readable and pppd waits, until something else or nothing is waited for in this place; whether
+/// that is possible.
+pub(crate) fn wait_for(place: Place, fd: RawFd, act: fn()) -> bool {
     let fits = usize::try_from(fd).is_ok_and(|fd| fd < libc::FD_SETSIZE);
     let is_possible = fits && IS_INSTALLED.get();
-    WAITED.set(is_possible.then_some(Waited { fd, act }));
+    set(place, is_possible.then_some(Waited { fd, act }));
     is_possible
 }
 
-/// Nothing is waited for any more.
-pub(crate) fn wait_for_nothing() {
-    WAITED.set(None);
+/// Nothing is waited for any more in this place.
+pub(crate) fn wait_for_nothing(place: Place) {
+    set(place, None);
+}
+
+fn set(place: Place, waited: Option<Waited>) {
+    let [questions, routes] = WAITED.get();
+    WAITED.set(match place {
+        Place::Questions => [waited, routes],
+        Place::Routes => [questions, waited],
+    });
 }
 
 unsafe extern "C" fn select(
@@ -53,21 +72,26 @@ unsafe extern "C" fn select(
     timeout: *mut timeval,
 ) -> c_int {
     // Without descriptors it is a pause.
-    let waited = guard(None, || WAITED.get()).filter(|_| count > 0 && !read.is_null());
-    let Some(Waited { fd, act }) = waited else {
-        // SAFETY: the caller's arguments of select(2).
-        return unsafe { libc::select(count, read, write, except, timeout) };
-    };
-    // SAFETY: the caller's set of descriptors, which is not null; `fd` fits into it.
-    unsafe { libc::FD_SET(fd, read) };
-    // SAFETY: the caller's arguments of select(2), with one descriptor more.
-    let ready = unsafe { libc::select(count.max(fd.saturating_add(1)), read, write, except, timeout) };
-    // SAFETY: as above.
-    if ready <= 0 || !unsafe { libc::FD_ISSET(fd, read) } {
+    let is_pause = count <= 0 || read.is_null();
+    let all: All = if is_pause { [None; 2] } else { guard([None; 2], || WAITED.get()) };
+    for waited in all.iter().flatten() {
+        // SAFETY: the caller's set of descriptors, which is not null; the descriptor fits into it.
+        unsafe { libc::FD_SET(waited.fd, read) };
+    }
+    let highest = all.iter().flatten().map(|waited| waited.fd.saturating_add(1)).fold(count, c_int::max);
+    // SAFETY: the caller's arguments of select(2), with some descriptors more.
+    let mut ready = unsafe { libc::select(highest, read, write, except, timeout) };
+    if ready <= 0 {
         return ready;
     }
-    // SAFETY: as above.
-    unsafe { libc::FD_CLR(fd, read) };
-    guard((), act);
-    ready - 1
+    for waited in all.iter().flatten() {
+        // SAFETY: as above.
+        if unsafe { libc::FD_ISSET(waited.fd, read) } {
+            // SAFETY: as above.
+            unsafe { libc::FD_CLR(waited.fd, read) };
+            ready -= 1;
+            guard((), waited.act);
+        }
+    }
+    ready
 }

@@ -133,7 +133,16 @@ fn what_concerns_other_users_is_for_root() {
     let privileged: Vec<_> = table().iter().filter(|o| o.right == Right::Privileged).map(|o| o.name).collect();
     assert_eq!(
         privileged,
-        ["pptp_client", "pptp_sock", "pptp_report", "pptp_logwtmp", "pptp_bind", "pptp_mark", "pptp_quirks"]
+        [
+            "pptp_client",
+            "pptp_sock",
+            "pptp_report",
+            "pptp_logwtmp",
+            "pptp_bind",
+            "pptp_mark",
+            "pptp_host_route",
+            "pptp_quirks"
+        ]
     );
 }
 

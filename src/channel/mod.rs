@@ -11,6 +11,7 @@ mod client;
 mod datapath;
 pub(crate) mod holdoff;
 mod mtu;
+mod outside;
 mod server;
 mod userspace;
 mod wait;
@@ -56,6 +57,8 @@ struct Channel {
     remote_number: Option<String>,
     /// Whether the last call was ended by the other side.
     peer_hung_up: bool,
+    /// Whether the way to the server is to be looked at, as IP has come up.
+    checks_way: bool,
 }
 
 thread_local! {
@@ -161,8 +164,10 @@ pub(crate) fn check_options() -> Result<(), Status> {
     let configured = Configured::read();
     ffi::watch_networks();
     watch::wait();
+    ffi::watch_exit();
     if pppd::is_on_demand() && settings.client.is_none() {
         tunnels::begin();
+        outside::begin_on_demand(&settings);
     }
     // The path is not known yet, but `demand` makes the interface now.
     mtu::apply(settings.mtu, None, configured);
@@ -202,6 +207,7 @@ fn call(settings: &Settings, server: &str) -> Result<RawFd, Stopped> {
     pppd::set_channel_name(&format!("pptp ({server})"));
     let path = choose().map_err(|_| Stopped::Failed(String::from("there is no data path")))?;
     let (link, call) = client::connect(settings, server, path)?;
+    outside::begin(settings, call.peer);
     tell_remote_number(&call.peer.to_string());
     mtu::apply(settings.mtu, mtu::known(call.outer_mtu), with(|channel| channel.configured));
     ffi::listen_first(LISTEN_FIRST);
@@ -345,6 +351,16 @@ pub(crate) fn hang_up() {
     }
 }
 
+/// IP is up.
+pub(crate) fn network_up() {
+    watch::check_way();
+}
+
+/// pppd ends.
+pub(crate) fn exit() {
+    outside::release();
+}
+
 /// IP goes down; its script is told why.
 pub(crate) fn network_down() {
     hear_of_end();
@@ -377,6 +393,7 @@ fn release() {
     wtmp::finish();
     hear_of_end();
     session::end();
+    outside::end();
     let Some(link) = with(|channel| channel.link.take()) else { return };
     ppp_device::withdraw_line();
     drop(link);

@@ -4,13 +4,14 @@
 //! interface still exists: pppd never makes it anew, and without it waits for packets for ever.
 
 use std::ffi::c_int;
+use std::net::Ipv4Addr;
 
 use log::{error, warn};
 
-use super::with;
-use crate::options::Path;
+use super::{outside, with};
+use crate::options::{Path, Settings};
 use crate::pppd::{self, Status};
-use crate::{engine, ffi, ppp_device};
+use crate::{engine, ffi, ppp_device, session};
 
 /// How often to look, seconds.
 const INTERVAL: c_int = 1;
@@ -36,6 +37,15 @@ pub(super) fn begin() {
     ffi::set_timer(INTERVAL);
 }
 
+/// IP is up: looks whether the way to the server is still another, when its scripts have run.
+pub(super) fn check_way() {
+    with(|channel| {
+        channel.looks = 0;
+        channel.checks_way = true;
+    });
+    ffi::set_timer(INTERVAL);
+}
+
 /// The call is over.
 pub(super) fn end() {
     wait();
@@ -53,6 +63,9 @@ pub(crate) fn look() {
         pppd::set_status(Status::FatalError);
         return pppd::quit();
     }
+    if let Some((settings, peer)) = way_to_check() {
+        outside::check(&settings, peer);
+    }
     let (looks, path, peer) = with(|channel| {
         channel.looks += 1;
         (channel.looks, channel.choice.as_ref().map(|choice| choice.path), channel.peer.clone())
@@ -64,6 +77,13 @@ pub(crate) fn look() {
         );
     }
     ffi::set_timer(if looks < LOOKS { INTERVAL } else { slow_interval() });
+}
+
+/// To where, on a client, if it is to be looked at.
+fn way_to_check() -> Option<(Settings, Ipv4Addr)> {
+    let (is_due, settings) = with(|channel| (std::mem::take(&mut channel.checks_way), channel.settings.clone()));
+    let peer = session::call().and_then(|call| call.ends.peer)?;
+    (is_due && settings.client.is_none()).then_some((settings, peer))
 }
 
 /// 0: not at all.

@@ -8,7 +8,7 @@ mod table;
 
 use parse::OptionError;
 
-pub(crate) use settings::{Datapath, MsChap, Mtu, Path, Settings, Side};
+pub(crate) use settings::{Datapath, HostRoute, MsChap, Mtu, Path, Settings, Side};
 pub(crate) use table::{is_speed, table};
 
 /// One option.

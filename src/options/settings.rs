@@ -32,6 +32,7 @@ pub(crate) struct Settings {
     pub(crate) bind: Option<Ipv4Addr>,
     /// Firewall mark of all packets.
     pub(crate) mark: Option<u32>,
+    pub(crate) host_route: HostRoute,
     /// From the first packet to the call, at most.
     pub(crate) connect_timeout: Duration,
     /// Silence before an Echo-Request (RFC 2637 §2.5); zero: none is sent.
@@ -62,6 +63,15 @@ pub(crate) enum Datapath {
     Auto,
     /// This one.
     Only(Path),
+}
+
+/// Whether the server gets a route of its own outside the tunnel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum HostRoute {
+    /// If pppd is to take the default route.
+    Auto,
+    On,
+    Off,
 }
 
 /// Whose MS-CHAP.
@@ -134,6 +144,7 @@ impl Default for Settings {
             port: PORT,
             bind: None,
             mark: None,
+            host_route: HostRoute::Auto,
             connect_timeout: CONNECT_TIMEOUT,
             echo_interval: ECHO_INTERVAL,
             echo_timeout: ECHO_TIMEOUT,

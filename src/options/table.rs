@@ -6,7 +6,7 @@ use pptp_core::ccp::{KeyLengths, Modes, Policy, Presence};
 use pptp_core::mppe::KeyLength;
 use pptp_core::wire::message::Text64;
 
-use super::{Datapath, Kind, MsChap, OptionSpec, Path, Right, Settings, Shape, TextShape};
+use super::{Datapath, HostRoute, Kind, MsChap, OptionSpec, Path, Right, Settings, Shape, TextShape};
 
 use Right::{Everyone, Privileged};
 
@@ -118,6 +118,22 @@ static TABLE: &[OptionSpec] = &[
     option("pptp_port", number(1, 65535, |s, v| s.port = narrow(v)), "1723", Everyone, "TCP port of the server"),
     option("pptp_bind", Kind::Address(|s, v| s.bind = Some(v)), "", Privileged, "Local address to call from"),
     option("pptp_mark", Kind::Mark(|s, v| s.mark = Some(v)), "", Privileged, "Firewall mark of the tunnel's packets"),
+    option(
+        "pptp_host_route",
+        Kind::Choice {
+            allowed: &["auto", "on", "off"],
+            set: |s, v| {
+                s.host_route = match v {
+                    "on" => HostRoute::On,
+                    "off" => HostRoute::Off,
+                    _ => HostRoute::Auto,
+                };
+            },
+        },
+        "auto",
+        Privileged,
+        "Whether to make a route to the server outside the tunnel; auto: with defaultroute",
+    ),
     option(
         "pptp_connect_timeout",
         number(1, LONGEST_TIMEOUT, |s, v| s.connect_timeout = seconds(v)),

@@ -6,6 +6,7 @@ mod dialling;
 mod encryption;
 mod faults;
 mod guides;
+mod host_route;
 mod mschap;
 mod placing;
 mod pptpd_files;
