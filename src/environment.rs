@@ -21,7 +21,7 @@ thread_local! {
 pub(crate) fn begin(settings: &Settings, path: Path, ends: Ends) {
     let is_client = settings.client.is_none();
     let client = |value: Option<String>| value.filter(|_| is_client);
-    let [call_id, peer_call_id] = ends.call_ids.map_or([None; 2], |ids| ids.map(Some));
+    let [call_id, peer_call_id] = ends.call_ids;
     let role = if is_client { "client" } else { "server" };
     let variables: [Variable; 10] = [
         (c"PPTP_ROLE", Some(String::from(role))),

@@ -56,7 +56,7 @@ pub(crate) struct Ends {
     /// The peer's address.
     pub(crate) peer: Option<Ipv4Addr>,
     /// This end's id for the call and the peer's.
-    pub(crate) call_ids: Option<[u16; 2]>,
+    pub(crate) call_ids: [Option<u16>; 2],
 }
 
 /// A call that is up.

@@ -60,7 +60,7 @@ fn record() -> Record {
     let state = session::state();
     let report = session::report();
     let call = session::call();
-    let [call_id, peer_call_id] = call.and_then(|call| call.ends.call_ids).map_or([None; 2], |ids| ids.map(Some));
+    let [call_id, peer_call_id] = call.map_or([None; 2], |call| call.ends.call_ids);
     // Without a call its name may be another tunnel's by now.
     let interface = report.interface.filter(|_| state == State::Running || pppd::is_on_demand());
     let record = Record::default()

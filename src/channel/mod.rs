@@ -215,7 +215,7 @@ fn call(settings: &Settings, server: &str) -> Result<RawFd, Stopped> {
     begin_session(
         settings,
         path,
-        CallEnds { peer: Some(call.peer), call_ids: Some([call.call_id, call.peer_call_id]) },
+        CallEnds { peer: Some(call.peer), call_ids: [call.call_id, call.peer_call_id].map(Some) },
     );
     with(|channel| {
         channel.peer = call.peer.to_string();
@@ -232,18 +232,19 @@ fn take(settings: &Settings, client: &str, socket: RawFd) -> Result<RawFd, Stopp
     mtu::apply(settings.mtu, server::outer_mtu(client), with(|channel| channel.configured));
     with(|channel| channel.peer = String::from(client));
     if server::check_socket(socket).map_err(Stopped::Failed)? == Origin::KernelSocket {
+        let call_ids = server::call_ids(socket, settings.report);
         begin_reporting(settings.report);
         let admission = ffi::borrow(socket).map(|socket| admission::begin(socket, settings)).transpose();
         let admission = admission.map_err(Stopped::Failed)?;
         with(|channel| channel.admission = admission);
-        begin_session(settings, Path::Kernel, CallEnds { peer: client.parse().ok(), call_ids: None });
+        begin_session(settings, Path::Kernel, CallEnds { peer: client.parse().ok(), call_ids });
         return Ok(socket);
     }
     let path = choose().map_err(|_| Stopped::Failed(String::from("there is no data path")))?;
     let offer = server::take_offer(socket)?;
     begin_reporting(settings.report.or(Some(socket)));
     let call = userspace::with_choices(offer.call, settings);
-    let call_ends = CallEnds { peer: Some(call.peer), call_ids: Some([call.call_id, call.peer_call_id]) };
+    let call_ends = CallEnds { peer: Some(call.peer), call_ids: [call.call_id, call.peer_call_id].map(Some) };
     let ends = Ends::offered(offer.gre, offer.life_line).map_err(Stopped::Failed)?;
     let device = userspace::make_device(path, call, ends).map_err(Stopped::Failed)?;
     let number = device.as_raw_fd();

@@ -9,6 +9,7 @@ use log::warn;
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use pptp_core::wire::PORT;
 use pptp_datapath::offer::{self, Offer};
+use pptp_datapath::report;
 use pptp_io::{pppox, seqpacket, tcp, words};
 
 use super::choice::Origin;
@@ -44,6 +45,13 @@ pub(super) fn take_offer(socket: RawFd) -> Result<Offer, Stopped> {
         Woken::Interrupted(interruption) => Err(Stopped::Interrupted(interruption)),
         Woken::TooLate => Err(failed(&format!("none was offered within {} s", PATIENCE.as_secs()))),
     }
+}
+
+/// This end's id of a call on a socket of the kernel's, which tells nobody the peer's: that the server may have told on the socket
+/// for reports.
+pub(super) fn call_ids(socket: RawFd, report: Option<RawFd>) -> [Option<u16>; 2] {
+    let told = report.and_then(ffi::borrow).and_then(|report| report::take_peer_call_id(report).ok());
+    [ffi::borrow(socket).and_then(|socket| pppox::call_id(socket).ok()), told]
 }
 
 /// Programs that pppd starts do not inherit the call.

@@ -22,6 +22,7 @@ const VERSION: u8 = 1;
 
 const REQUEST: u8 = 1;
 const REPORT: u8 = 2;
+const CALL: u8 = 3;
 
 /// The name of a user has at most so many bytes (pppd's `MAXNAMELEN`); it is cut between characters.
 pub const LONGEST_USER: usize = 255;
@@ -160,6 +161,36 @@ pub struct Gre {
     pub duplicate: u64,
     /// From a packet to its acknowledgement, an estimate.
     pub round_trip: Option<Duration>,
+}
+
+/// Tells the peer's id of the call before pppd is started, where nothing else does, for the kernel's socket does not: the server's
+/// end. A plugin that does not know this message reads over it.
+///
+/// # Errors
+/// Out of memory.
+pub fn tell_peer_call_id(socket: BorrowedFd<'_>, id: u16) -> io::Result<()> {
+    let mut writer = Writer::begin(VERSION, CALL);
+    writer.u16(id);
+    seqpacket::send(socket, &writer.finish(), &[])
+}
+
+/// The peer's id of the call, if that is the first that the server has said: the plugin's end.
+///
+/// # Errors
+/// `WouldBlock`: the server has said nothing. `UnexpectedEof`: it is gone. `InvalidData`: it was something else.
+pub fn take_peer_call_id(socket: BorrowedFd<'_>) -> io::Result<u16> {
+    let mut buffer = [0; 8];
+    let length = seqpacket::receive(socket, &mut buffer)?.length;
+    if length == 0 {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    buffer.get(..length).and_then(decode_call).ok_or_else(|| io::ErrorKind::InvalidData.into())
+}
+
+fn decode_call(message: &[u8]) -> Option<u16> {
+    let (CALL, mut reader) = Reader::open(VERSION, message)? else { return None };
+    let id = reader.u16()?;
+    reader.finish(id)
 }
 
 /// Asks for a report: the server's end.
@@ -422,6 +453,26 @@ mod tests {
         drop(plugins);
         assert_eq!(receive(servers.as_fd()).unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
         assert_eq!(ask(servers.as_fd()).unwrap_err().kind(), io::ErrorKind::BrokenPipe);
+    }
+
+    #[test]
+    fn the_peers_id_of_the_call_is_told_first_and_asks_for_nothing() {
+        let (servers, plugins) = seqpacket::pair().unwrap();
+        let kind = || take_peer_call_id(plugins.as_fd()).unwrap_err().kind();
+        assert_eq!(kind(), io::ErrorKind::WouldBlock);
+        tell_peer_call_id(servers.as_fd(), 0x1234).unwrap();
+        ask(servers.as_fd()).unwrap();
+        assert_eq!(take_peer_call_id(plugins.as_fd()).unwrap(), 0x1234);
+        assert!(is_asked(plugins.as_fd()).unwrap());
+        // A plugin that does not know it.
+        tell_peer_call_id(servers.as_fd(), 5).unwrap();
+        assert!(!is_asked(plugins.as_fd()).unwrap());
+        for junk in [&[VERSION, CALL, 0][..], &[VERSION, CALL, 0, 0, 0], &[VERSION, REQUEST], &[7; 2000]] {
+            seqpacket::send(servers.as_fd(), junk, &[]).unwrap();
+            assert_eq!(kind(), io::ErrorKind::InvalidData);
+        }
+        drop(servers);
+        assert_eq!(kind(), io::ErrorKind::UnexpectedEof);
     }
 
     #[test]

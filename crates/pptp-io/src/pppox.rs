@@ -47,6 +47,26 @@ pub fn connect(socket: BorrowedFd<'_>, peer_call_id: u16, peer: Ipv4Addr) -> io:
     sys::connect(socket, &address(peer_call_id, peer))
 }
 
+/// The id of this end's that the socket has claimed. The kernel tells nobody the peer's: it has this one for an answer to
+/// getpeername(2), too.
+///
+/// # Errors
+/// `InvalidInput`: it is no PPTP socket, or has claimed none.
+pub fn call_id(socket: BorrowedFd<'_>) -> io::Result<u16> {
+    let mut name = [0; ADDRESS_LENGTH];
+    let length = sys::socket_name(socket, &mut name)?;
+    claimed(name.get(..length).unwrap_or_default()).ok_or_else(|| io::ErrorKind::InvalidInput.into())
+}
+
+/// The call id in an address, if it has one.
+fn claimed(address: &[u8]) -> Option<u16> {
+    let (family, rest) = address.split_first_chunk()?;
+    let (protocol, rest) = rest.split_first_chunk()?;
+    let call_id = u16::from_ne_bytes(*rest.first_chunk()?);
+    let is_pptp = u16::from_ne_bytes(*family) == AF_PPPOX && i32::from_ne_bytes(*protocol) == PX_PROTO_PPTP;
+    (is_pptp && call_id != 0).then_some(call_id)
+}
+
 /// What the kernel's PPP gets to see. It would take a packet in clear whatever was agreed on, and stop encrypting by
 /// itself when a packet of CCP begins or ends a negotiation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -161,6 +181,19 @@ mod tests {
         assert_eq!(bytes[6..8], 0x1234_u16.to_ne_bytes());
         assert_eq!(bytes[10..14], [192, 0, 2, 1]);
         assert_eq!(bytes[14..], [0; 16]);
+        assert_eq!(claimed(&bytes), Some(0x1234));
+    }
+
+    #[test]
+    fn an_address_of_another_kind_or_without_an_id_has_none() {
+        let local = Ipv4Addr::new(192, 0, 2, 1);
+        let (mut other_family, mut other_protocol) = (address(5, local), address(5, local));
+        (other_family[0], other_protocol[2]) = (2, 0);
+        for bytes in [&other_family[..], &other_protocol, &address(0, local), &address(5, local)[..7], &[]] {
+            assert_eq!(claimed(bytes), None, "{bytes:?}");
+        }
+        let (stranger, _) = UnixDatagram::pair().unwrap();
+        assert_eq!(call_id(stranger.as_fd()).unwrap_err().kind(), io::ErrorKind::InvalidInput);
     }
 
     /// GRE headers with a sequence number, and with an acknowledgement as well.

@@ -39,6 +39,15 @@ pub(crate) fn connect(socket: BorrowedFd<'_>, address: &[u8]) -> io::Result<()> 
     Ok(())
 }
 
+/// getsockname(2) into an address in its kernel layout, of which as much is written as there is; how much there is.
+pub(crate) fn socket_name(socket: BorrowedFd<'_>, address: &mut [u8]) -> io::Result<usize> {
+    let mut length = address_length(address)?;
+    let place = address.as_mut_ptr().cast();
+    // SAFETY: the kernel writes at most `length` bytes, for which `address` has room, and how many there are to `length`.
+    check(unsafe { libc::getsockname(socket.as_raw_fd(), place, &raw mut length) })?;
+    Ok(usize::try_from(length).unwrap_or(0))
+}
+
 /// accept4(2), close-on-exec, without the peer's address.
 pub(crate) fn accept(listener: BorrowedFd<'_>) -> io::Result<OwnedFd> {
     let nowhere = std::ptr::null_mut();

@@ -45,6 +45,8 @@ last_account() {
   awk 'BEGIN { RS = "" } { last = $0 } END { print last }' $WORK/radius/accounting |
     grep -Ev '^[A-Z][a-z][a-z] |Acct-Session-Id|Timestamp|Acct-Delay-Time|Acct-Unique|NAS-Port-Type'
 }
+# call_ids SESSION TEXT: the ids of a session's call by the server's log, this end's and the peer's, as \1 and \2 of the text
+call_ids() { sed -n "s/.*session $1:.* is started, call id \([0-9]*\), peer's call id \([0-9]*\),.*/$2/p" $WORK/rsd.log; }
 octets() { awk -v n="Acct-$1-Octets" '$1 == n { last = $3 } END { print last }' $WORK/radius/accounting; }
 
 # session NAME: one call, whole
@@ -102,7 +104,7 @@ check "pptpd: RADIUS is told of the beginning" wait_for 30 accounted Start $((++
 same "RADIUS is told what pptpd has it told" "$(last_account)" "$(cat $WORK/account.pppd)"
 check "pptpd: ip-up has run" wait_for 30 test -e $WORK/ip-up
 same "ip-up is told what pptpd has it told" "$(cat $WORK/ip-up)" "$(grep -v '^PPTP_' $WORK/ip-up.pppd)"
-same "ip-up is told of the tunnel besides" "PPTP_CLIENT=$CLIENT_ADDRESS PPTP_DATAPATH=kernel PPTP_MPPE=128 stateless PPTP_ROLE=server" \
+same "ip-up is told of the tunnel besides" "PPTP_CLIENT=$CLIENT_ADDRESS PPTP_DATAPATH=kernel $(call_ids 1 'PPTP_LOCAL_CALL_ID=\1 PPTP_MPPE=128 stateless PPTP_PEER_CALL_ID=\2') PPTP_ROLE=server" \
   "$(grep '^PPTP_' $WORK/ip-up.pppd | paste -sd ' ')"
 pppd_stop pptpd
 pptpd_stop

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use pptp_datapath::command::{CallConfig, TransmitWindow};
 use pptp_datapath::offer::{self, Gre};
-use pptp_datapath::report::Report;
+use pptp_datapath::report::{self, Report};
 use pptp_io::children::{self, Child};
 use pptp_io::{pppox, seqpacket, tcp, words};
 
@@ -97,7 +97,10 @@ impl Lines for Pppds {
                 let life_line = make_offer(&ear, &seat, assignment).map_err(failed)?;
                 (Inherited { call: None, talk: pppds }, Line::Engine(seat.engine, life_line))
             }
-            Line::Kernel(socket) => (Inherited { call: Some(socket), talk: pppds }, Line::Given),
+            Line::Kernel(socket) => {
+                report::tell_peer_call_id(ear.as_fd(), assignment.ends.peer_call.0).map_err(failed)?;
+                (Inherited { call: Some(socket), talk: pppds }, Line::Given)
+            }
             Line::Given | Line::Engine(..) => {
                 return Err(Refusal::Machine(String::from("the call has a pppd already")));
             }
