@@ -1,5 +1,6 @@
 # rsd_faults.sh VERSION - pptp-rsd on the data path kernel: two calls from one address with the same id, which the kernel cannot
-# tell apart; and a server that is killed with SIGKILL while it has calls, and started again
+# tell apart; a server that is killed with SIGKILL while it has calls, and started again; and one that looks what the machine has,
+# which does not say
 . "$REPO/tests/vm/lib.sh"
 VERSION=${1:-2.4.9}
 . "$REPO/tests/vm/guest/datapath_lib.sh"
@@ -82,12 +83,53 @@ scripts_ran() { [ "$(grep -c IPREMOTE=192.168.77 $WORK/ip-down.server)" = "$1" ]
 up() { call "$1" "$2" && tunnel_up client "$1" 30 && carries "$1"; }
 ends() { pppd_wait "$1" 30 && note "$1: status $STATUS"; }
 
-plan 19
+# configured DATAPATH: it reads its file again
+configured() {
+  on server sed -i '/^datapath/d' /run/pptpd.conf
+  on server sh -c "echo datapath $1 >> /run/pptpd.conf"
+  kill -HUP "$RSD"
+}
+decided() { [ "$(grep -c "calls are carried by $1" $WORK/reload.log)" = "$2" ]; }
+scout() { pgrep -x pptp-rsd-scout; }
+asks_for_a_module() { [ -s $WORK/modprobe ]; }
+
+# reloaded: the machine is to say what it has, and does not
+reloaded() {
+  on server sh -c 'echo datapath tun >> /run/pptpd.conf'
+  daemon server $WORK/reload.log pptp-rsd -f -c /run/pptpd.conf
+  RSD=$DAEMON
+  wait_for 30 listening server 1723 || bail "pptp-rsd does not listen" $WORK/reload.log
+  mv /dev/ppp /dev/ppp.away
+  mv /usr/sbin/modprobe /usr/sbin/modprobe.away 2> /dev/null
+  printf '#!/bin/sh\necho $$ > %s/modprobe.new; mv %s/modprobe.new %s/modprobe; exec sleep 600\n' $WORK $WORK $WORK > /usr/sbin/modprobe
+  chmod 755 /usr/sbin/modprobe
+  configured auto
+  check "reload: a module is asked for" wait_for 30 asks_for_a_module
+  kill -STOP "$(scout)"
+  check "reload: nobody has to wait for it" on server pptp-rsctl stats
+  check "reload: after a while the engines have to do" wait_for 30 decided 'the engines of this server: the kernel does not say within 10 s' 1
+  kill "$(cat $WORK/modprobe)"
+  kill -CONT "$(scout)"
+  check "reload: who looked ends" wait_for 30 not scout
+  mv /dev/ppp.away /dev/ppp
+  rm /usr/sbin/modprobe
+  mv /usr/sbin/modprobe.away /usr/sbin/modprobe 2> /dev/null
+  configured tun
+  check "reload: what is configured needs no looking" wait_for 30 decided 'the engines of this server$' 2
+  configured auto
+  check "reload: when the machine says it, the kernel carries them" wait_for 30 decided 'the kernel$' 1
+  check_here "reload: and does" served reloaded plugin
+  check "reload: there is no zombie" not grep -q Z <<< "$(ps -o stat= --ppid "$RSD")"
+  check_here "reload: SIGTERM ends it" rsd_stop
+}
+
+plan 28
 network
 rsd_files
 leftovers_before
 refused_by_the_kernel
 taken_by_the_engine
 killed
+reloaded
 leftovers_none "no process, socket, interface or file is left behind"
 finish

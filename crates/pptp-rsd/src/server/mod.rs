@@ -46,7 +46,7 @@ use pptp_io::poller::{Interest, Ready};
 use pptp_io::service::Service;
 use pptp_io::signals::{Notice, Signals};
 use pptp_io::tcp::{self, Attempt, Route};
-use pptp_io::{clock, confine, daemon, gre_socket, listener, process, random, words};
+use pptp_io::{clock, confine, daemon, listener, process, random, words};
 
 use self::deadlines::Deadlines;
 use self::desk::Desk;
@@ -56,7 +56,7 @@ use self::exchange::{Exchange, Work};
 use self::given::Given;
 use self::link::{Input, Link};
 use self::manager::Manager;
-use self::path::Carrier;
+use self::path::{Carrier, Decision, Scout};
 use self::quota::Quota;
 use self::scrape::Metrics;
 use self::session::ClientId;
@@ -90,6 +90,8 @@ const CLIENTS: u64 = 1 << 16;
 const EARS: u64 = 1 << 61;
 /// What engines say.
 const ENGINES: u64 = EARS + 1;
+/// What a scout has found.
+const SCOUT: u64 = ENGINES + 1;
 
 /// Listens, and serves nobody yet.
 pub struct Server {
@@ -131,7 +133,9 @@ impl Server {
             warn!("cannot raise the limit of descriptors: {}", words(error));
         });
         daemon::keep_descriptors();
-        let (carrier, mut engines) = (carrier(&self.config), Engines::new(self.config.vrf.clone())?);
+        let decision = Decision::configured(&self.config).unwrap_or_else(Decision::scouted);
+        decision.tell();
+        let (carrier, mut engines) = (decision.carrier, Engines::new(self.config.vrf.clone())?);
         if carrier == Carrier::Engine {
             engines.start();
         }
@@ -161,6 +165,8 @@ struct Loop {
     links: HashMap<ClientId, Link>,
     /// Links that are being opened.
     attempts: HashMap<ClientId, Attempt>,
+    /// Who looks what this machine has for calls, and until when that is waited for.
+    scout: Option<(Scout, Instant)>,
     /// Links that are being closed.
     closing: Deadlines<ClientId>,
     events: EventSet,
@@ -195,6 +201,7 @@ impl Loop {
             manager,
             links: HashMap::new(),
             attempts: HashMap::new(),
+            scout: None,
             closing: Deadlines::default(),
             events,
             signals,
@@ -233,7 +240,8 @@ impl Loop {
             [self.desk.as_ref().and_then(Desk::next_timeout), self.metrics.as_ref().and_then(Metrics::next_timeout)];
         let calls = self.exchange.calls().len();
         let manager = self.manager.as_ref().and_then(|manager| manager.next_timeout(calls));
-        let next = [self.exchange.next_timeout(), self.closing.next(), self.pause, self.give_up, manager];
+        let scout = self.scout.as_ref().map(|(_, deadline)| *deadline);
+        let next = [self.exchange.next_timeout(), self.closing.next(), self.pause, self.give_up, manager, scout];
         let next = next.into_iter().chain(observers);
         let timeout = next.flatten().min().map(clock::until);
         let ready: Vec<(u64, Ready)> = self.events.wait(timeout)?.collect();
@@ -243,6 +251,8 @@ impl Loop {
                 SIGNALS => self.hear_signals(now),
                 EARS => self.hear_news(now),
                 ENGINES => self.hear_engines(now),
+                // It is heard below.
+                SCOUT => {}
                 observer if observer >= desk::TOKENS => self.observe((observer, ready), now),
                 listener if listener < CLIENTS => self.accept(listener, now),
                 client => self.serve(ClientId(client - CLIENTS), ready, now),
@@ -266,6 +276,7 @@ impl Loop {
         while let Some(late) = self.closing.pop_expired(now) {
             self.links.remove(&late);
         }
+        self.hear_scout(now);
         if self.pause.is_some_and(|until| until <= now) {
             self.pause = None;
             self.listen(Interest::Read);
@@ -333,13 +344,43 @@ impl Loop {
         }
         let config = Arc::new(config.after(&self.config));
         let lines = self.exchange.lines();
-        if config.datapath != self.config.datapath {
-            lines.carrier = carrier(&config);
-        }
-        lines.config = Arc::clone(&config);
+        let before = std::mem::replace(&mut lines.config, Arc::clone(&config));
         self.exchange.reconfigure(Arc::clone(&config));
         self.config = config;
         info!("the configuration is read again; calls go on as they are");
+        if before.datapath != self.config.datapath {
+            self.scout = None;
+            match Decision::configured(&self.config) {
+                Some(decision) => self.decide(&decision),
+                None => self.send_scout(),
+            }
+        }
+    }
+
+    /// Until it is back, new calls go the way that they went.
+    fn send_scout(&mut self) {
+        let sent = Scout::send().and_then(|scout| {
+            self.events.add(scout.fd(), SCOUT, Interest::Read, Trigger::Level)?;
+            Ok(scout)
+        });
+        match sent {
+            Ok(scout) => self.scout = Some((scout, Scout::deadline(clock::now()))),
+            Err(error) => self.decide(&Decision::not_looked(&error)),
+        }
+    }
+
+    fn hear_scout(&mut self, now: Instant) {
+        let Some((scout, deadline)) = self.scout.take() else { return };
+        match scout.hear() {
+            Some(decision) => self.decide(&decision),
+            None if deadline <= now => self.decide(&scout.give_up()),
+            None => self.scout = Some((scout, deadline)),
+        }
+    }
+
+    fn decide(&mut self, decision: &Decision) {
+        decision.tell();
+        self.exchange.lines().carrier = decision.carrier;
     }
 
     fn accept(&mut self, token: u64, now: Instant) {
@@ -558,17 +599,4 @@ fn listen(address: SocketAddr, device: Option<&str>) -> Result<TcpListener, Stri
         let by = device.map(|device| format!(" by {device}")).unwrap_or_default();
         format!("cannot listen on {address}{by}: {}", words(&error))
     })
-}
-
-fn carrier(config: &Config) -> Carrier {
-    let (carrier, lacks) = path::choose(config.datapath, config.vrf.is_some());
-    match (carrier, lacks) {
-        (Carrier::Kernel, _) => info!("calls are carried by the kernel"),
-        (Carrier::Engine, None) => info!("calls are carried by the engines of this server"),
-        (Carrier::Engine, Some(lacks)) => info!("calls are carried by the engines of this server: the kernel {lacks}"),
-    }
-    if let (Carrier::Engine, Err(error)) = (carrier, gre_socket::open(None)) {
-        warn!("calls will be refused: this process can have no raw GRE socket: {}", words(&error));
-    }
-    carrier
 }
