@@ -4,6 +4,9 @@
 //! lets connections end without one gets a strike for each. Strikes are forgiven with time; a network that has too many is
 //! barred until some are, so that the connections of a scanner or a flood cost an `accept` and a `close`.
 //!
+//! Behind one address may be an office, of which one machine fails again and again. So a network is told apart from which
+//! somebody has logged in: it is an acquaintance, for which the server has more patience.
+//!
 //! It does not count connections and calls that exist: the server does.
 
 use core::time::Duration;
@@ -66,7 +69,8 @@ impl Strikes {
             self.make_room(now);
         }
         let forgiven = self.forgiven.entry(Network::of(address)).or_default();
-        *forgiven = now.max(*forgiven) + FORGIVEN_IN;
+        // What is heard although the network is barred keeps it barred, and no longer.
+        *forgiven = (now.max(*forgiven) + FORGIVEN_IN).min(now + FORGIVEN_IN * self.most.max(1));
     }
 
     /// Whether connections from this address should be closed unheard.
@@ -81,6 +85,50 @@ impl Strikes {
         if self.forgiven.len() > MOST_NETWORKS / 2 {
             self.forgiven.clear();
         }
+    }
+}
+
+/// How long a network is an acquaintance after the last session that was one's.
+const REMEMBERED: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Networks from which somebody has logged in. Strangers can make nothing of it grow.
+#[derive(Debug, Default)]
+pub struct Acquaintances {
+    of: HashMap<Network, Acquaintance>,
+}
+
+#[derive(Debug)]
+struct Acquaintance {
+    sessions: usize,
+    last_seen: Instant,
+}
+
+impl Acquaintances {
+    /// Somebody has logged in from this address, and stays until [`Self::leave`].
+    pub fn come(&mut self, address: IpAddr, now: Instant) {
+        if self.of.len() >= MOST_NETWORKS {
+            self.of.retain(|_, known| known.is_known(now));
+        }
+        let of_network = self.of.entry(Network::of(address));
+        of_network.or_insert(Acquaintance { sessions: 0, last_seen: now }).sessions += 1;
+    }
+
+    /// One of them has gone.
+    pub fn leave(&mut self, address: IpAddr, now: Instant) {
+        if let Some(known) = self.of.get_mut(&Network::of(address)) {
+            (known.sessions, known.last_seen) = (known.sessions.saturating_sub(1), now);
+        }
+    }
+
+    /// Whether somebody has a session from there, or had one not long ago.
+    pub fn know(&self, address: IpAddr, now: Instant) -> bool {
+        self.of.get(&Network::of(address)).is_some_and(|known| known.is_known(now))
+    }
+}
+
+impl Acquaintance {
+    fn is_known(&self, now: Instant) -> bool {
+        self.sessions > 0 || now.since(self.last_seen) < REMEMBERED
     }
 }
 
@@ -147,6 +195,38 @@ mod tests {
             strikes.add("::ffff:192.0.2.1".parse().unwrap(), at(0));
         }
         assert!(strikes.bar(CLIENT, at(0)));
+    }
+
+    #[test]
+    fn strikes_of_a_network_that_is_barred_bar_it_no_longer_than_the_first_ones() {
+        let mut strikes = Strikes::default();
+        (0..100_000).for_each(|_| strikes.add(CLIENT, at(0)));
+        assert_eq!((strikes.bar(CLIENT, at(999)), strikes.bar(CLIENT, at(1000))), (true, false));
+    }
+
+    #[test]
+    fn a_network_is_known_while_somebody_is_there_and_a_day_after() {
+        const DAY: u64 = 24 * 60 * 60 * 1000;
+        let mut known = Acquaintances::default();
+        assert!(!known.know(CLIENT, at(0)));
+        known.leave(CLIENT, at(0));
+        (0..2).for_each(|_| known.come(CLIENT, at(0)));
+        known.leave(CLIENT, at(1000));
+        assert!(known.know(CLIENT, at(9 * DAY)) && !known.know(OTHER, at(0)));
+        known.leave(CLIENT, at(9 * DAY));
+        assert_eq!([1, 0].map(|before| known.know(CLIENT, at(10 * DAY - before))), [true, false]);
+    }
+
+    #[test]
+    fn those_that_are_forgotten_make_room() {
+        let mut known = Acquaintances::default();
+        for address in 0..100_000_u32 {
+            let (address, now) = (Ipv4Addr::from_bits(address).into(), at(u64::from(address) * 86_400));
+            known.come(address, now);
+            known.leave(address, now);
+            // A thousand of them come in a day.
+            assert!(known.of.len() <= MOST_NETWORKS && known.know(address, now));
+        }
     }
 
     #[test]

@@ -31,6 +31,9 @@ use crate::config::Config;
 use crate::control::Target;
 use crate::limits::Strikes;
 
+/// So many connections of a network that is barred, and known, may say something good; a good client does at once.
+const MOST_OF_BARRED: usize = 32;
+
 /// What is to be done with a TCP connection, in order.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Work {
@@ -94,7 +97,8 @@ impl<L: Lines> Exchange<L> {
 
     /// A connection was accepted: from `peer`, at `local`. `None`: nobody wants to hear it.
     pub(super) fn handle_connect(&mut self, peer: SocketAddr, local: SocketAddr, now: Instant) -> Option<ClientId> {
-        if self.strikes.bar(peer.ip(), now) {
+        let is_barred = self.strikes.bar(peer.ip(), now);
+        if is_barred && !self.calls.know(peer.ip(), now) {
             self.calls.tally.unheard += 1;
             return None;
         }
@@ -108,6 +112,10 @@ impl<L: Lines> Exchange<L> {
         self.deadlines.set(id, client.deadline());
         self.clients.insert(id, client);
         self.presence.begin(id, peer.ip());
+        let from_there = if is_barred { self.presence.oldest_beyond(MOST_OF_BARRED, peer.ip()) } else { None };
+        if let Some(oldest) = from_there {
+            self.drop_client(oldest, "too many connections from there come to nothing", now);
+        }
         while self.presence.starting() > self.config.max_starting.max(1) {
             let Some(unwelcome) = self.presence.least_welcome() else { break };
             self.drop_client(unwelcome, "too many connections wait for their start (max-starting)", now);

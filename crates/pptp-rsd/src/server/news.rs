@@ -49,6 +49,11 @@ impl News {
         self.report.user.as_deref()
     }
 
+    /// Whether IP was ever up, which it is after the login.
+    pub(super) fn is_network_up(&self) -> bool {
+        self.report.local.is_some() || self.report.remote.is_some()
+    }
+
     /// How old the statistics are.
     pub(super) fn age(&self, now: Instant) -> Option<Duration> {
         self.counted.map(|counted| now.since(counted))

@@ -92,6 +92,12 @@ impl Presence {
         self.started.get(&Network::of(address)).copied().unwrap_or(0)
     }
 
+    /// Of the connections from this network that are starting, the oldest, if there are more than so many.
+    pub(super) fn oldest_beyond(&self, most: usize, address: IpAddr) -> Option<ClientId> {
+        let starting = self.starting.get(&Network::of(address)).filter(|starting| starting.len() > most)?;
+        starting.first().copied()
+    }
+
     /// Of the address that most of the starting connections are from, the oldest: a flood from one address costs nobody else.
     pub(super) fn least_welcome(&self) -> Option<ClientId> {
         self.starting.values().max_by_key(|clients| clients.len())?.first().copied()

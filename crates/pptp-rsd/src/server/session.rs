@@ -42,6 +42,8 @@ pub(super) struct Session<Line, Process> {
     /// That it ends early is not the client's fault.
     pub(super) excused: bool,
     pub(super) news: News,
+    /// Whether its network is an acquaintance by it.
+    pub(super) is_acquainted: bool,
     /// Why the call is over, if it is.
     pub(super) over: Option<String>,
     /// Line errors that the client has reported, of all kinds.

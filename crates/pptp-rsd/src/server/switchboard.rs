@@ -24,11 +24,14 @@ use super::status::Words;
 use super::tally::{Stages, Tally};
 use crate::config::Config;
 use crate::control::Target;
-use crate::limits::Strikes;
+use crate::limits::{Acquaintances, Network, Strikes};
 use crate::pool::{Lease, Plan, Pool};
 
 /// A pppd that ends earlier has carried nothing: authentication alone takes longer where it succeeds and somebody wants a tunnel.
 const IN_VAIN: Duration = Duration::from_secs(3);
+
+/// So many calls of one network may be in that age although too many were in vain.
+const CHANCES: usize = 4;
 
 /// A call that a client, or an operator, asks for.
 #[derive(Clone, Copy, Debug)]
@@ -63,6 +66,7 @@ pub(super) struct Switchboard<L: Lines> {
     from: HashMap<IpAddr, usize>,
     /// Calls in vain: each costs a process.
     in_vain: Strikes,
+    acquaintances: Acquaintances,
     /// Of lines about calls that were over before they were connected.
     unconnected: Quota,
     deadlines: Deadlines<SessionId>,
@@ -80,6 +84,7 @@ impl<L: Lines> Switchboard<L> {
             outcomes: Outcomes::default(),
             pool: Pool::new(Plan::of(&config)),
             in_vain: Strikes::beyond(allowed_in_vain(&config)),
+            acquaintances: Acquaintances::default(),
             config,
             unconnected: Quota::default(),
             sessions: BTreeMap::new(),
@@ -148,6 +153,7 @@ impl<L: Lines> Switchboard<L> {
             begin: now,
             excused: false,
             news: News::default(),
+            is_acquainted: false,
             over: None,
             line_errors: 0,
             accms: None,
@@ -158,7 +164,7 @@ impl<L: Lines> Switchboard<L> {
     }
 
     fn check_limits(&self, client: IpAddr, now: Instant) -> Result<(), Refusal> {
-        if self.in_vain.bar(client, now) {
+        if self.in_vain.bar(client, now) && !self.is_given_a_chance(client, now) {
             return Err(Refusal::InVain);
         }
         self.check_full()?;
@@ -167,6 +173,19 @@ impl<L: Lines> Switchboard<L> {
             return Err(Refusal::FullForAddress(most_for_address));
         }
         Ok(())
+    }
+
+    /// Whether somebody has logged in from this network, so that others there may be as good.
+    pub(super) fn know(&self, client: IpAddr, now: Instant) -> bool {
+        self.acquaintances.know(client, now)
+    }
+
+    /// An acquaintance that fails again and again has a few calls at a time that may yet fail.
+    fn is_given_a_chance(&self, client: IpAddr, now: Instant) -> bool {
+        let network = Network::of(client);
+        let of_network = self.sessions.values().filter(|session| Network::of(session.name.client.ip()) == network);
+        let undecided = of_network.filter(|session| !session.is_acquainted && now.since(session.begin) < IN_VAIN);
+        self.know(client, now) && undecided.count() < CHANCES
     }
 
     /// Whether there is room for one more call.
@@ -307,6 +326,9 @@ impl<L: Lines> Switchboard<L> {
             self.in_vain.add(session.name.client.ip(), now);
         }
         let left = session.call().map(|call| (session.client, call));
+        if session.is_acquainted {
+            self.acquaintances.leave(session.name.client.ip(), now);
+        }
         self.remove(id);
         left
     }
@@ -339,6 +361,10 @@ impl<L: Lines> Switchboard<L> {
             let Some(id) = self.processes.get(&process) else { continue };
             let Some(session) = self.sessions.get_mut(id) else { continue };
             let passed = session.news.take(report, now);
+            if !session.is_acquainted && session.origin.is_clients() && session.news.is_network_up() {
+                session.is_acquainted = true;
+                self.acquaintances.come(session.name.client.ip(), now);
+            }
             news::add(&mut self.tally.traffic, &passed);
             self.inquiry.answered(*id);
         }

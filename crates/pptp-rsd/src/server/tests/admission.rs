@@ -4,6 +4,7 @@ use core::time::Duration;
 
 use pptp_core::control::{CloseReason, Event};
 use pptp_core::wire::{GeneralError, StartResult};
+use pptp_datapath::report::Report;
 
 use super::office::{Office, config};
 use crate::config::Config;
@@ -105,4 +106,79 @@ fn a_client_that_does_not_answer_echo_requests_has_gone() {
     office.pass(Duration::from_secs(2));
     assert!(office.closed.contains(&id));
     assert_eq!(office.deeds().len(), 1, "the call is hung up");
+}
+
+/// A server, and an office behind one address, of which one has logged in; and pppd's number.
+fn office_with_a_tunnel() -> Office {
+    let mut office = Office::new(config());
+    let good = office.join(&port(1));
+    office.dial(good);
+    office.tell(1, Report { user: Some("alice".into()), local: Some([10, 0, 0, 1].into()), ..Report::default() });
+    office
+}
+
+fn fail(office: &mut Office, times: u16) {
+    for number in 0..times {
+        if let Some(id) = office.connect(&port(1000 + number)) {
+            office.exchange.handle_disconnect(id, office.now);
+        }
+    }
+}
+
+#[test]
+fn who_shares_an_address_with_a_flood_is_heard_if_somebody_has_logged_in_from_there() {
+    let mut office = office_with_a_tunnel();
+    fail(&mut office, 1000);
+    let neighbour = office.join(&port(2));
+    office.dial(neighbour);
+    assert_eq!(office.started().len(), 2);
+    // Of those that say nothing only so many are waited for, and others are not touched.
+    let flood: Vec<_> = (1..=100).map(|number| office.connect(&port(5000 + number)).unwrap()).collect();
+    assert_eq!(flood.iter().filter(|id| !office.closed.contains(id)).count(), 32);
+    assert!(!office.closed.contains(&neighbour));
+    let late = office.join(&port(3));
+    assert!(!office.closed.contains(&late));
+}
+
+#[test]
+fn who_has_logged_in_is_remembered_for_a_day() {
+    let mut office = office_with_a_tunnel();
+    office.clients.clear();
+    office.end(1, 16);
+    office.pass(Duration::from_secs(24 * 60 * 60 - 1));
+    fail(&mut office, 30);
+    assert!(office.connect(&port(2)).is_some());
+    office.pass(Duration::from_secs(1));
+    fail(&mut office, 30);
+    assert_eq!(office.connect(&port(2)), None);
+}
+
+#[test]
+fn whose_calls_are_in_vain_keeps_no_neighbour_from_calling_if_somebody_has_logged_in_from_there() {
+    let most = Config { max_per_address: 20, ..config() };
+    for has_tunnel in [false, true] {
+        let mut office = Office::new(most.clone());
+        let (good, bad) = (office.join(&port(1)), office.join(&port(2)));
+        office.dial(good);
+        if has_tunnel {
+            office.tell(1, Report { local: Some([10, 0, 0, 1].into()), ..Report::default() });
+        }
+        for process in 2..=41 {
+            office.dial(bad);
+            office.end(process, 19);
+        }
+        office.deeds();
+        for _ in 0..6 {
+            office.dial(bad);
+        }
+        let chances = if has_tunnel { 4 } else { 0 };
+        assert_eq!(office.started().len(), chances, "as many at a time as may be in vain");
+        office.pass(Duration::from_millis(999));
+        let neighbour = office.join(&port(3));
+        office.dial(neighbour);
+        assert_eq!(office.started().len(), 0, "the chances are taken");
+        (42..46).filter(|_| has_tunnel).for_each(|process| office.end(process, 19));
+        office.dial(neighbour);
+        assert_eq!(office.started().len(), usize::from(has_tunnel));
+    }
 }
