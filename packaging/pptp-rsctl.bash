@@ -26,7 +26,7 @@ _pptp_rsctl() {
   for ((i = 1; i < COMP_CWORD; i++)); do
     case ${COMP_WORDS[i]} in
       -s | --socket) socket=(--socket "${COMP_WORDS[++i]-}") ;;
-      --number | --from | --option-file) ((++i)) ;;
+      --number | --from | --option-file | --timeout) ((++i)) ;;
       -*) ;;
       *) words+=("${COMP_WORDS[i]}") ;;
     esac
@@ -37,7 +37,7 @@ _pptp_rsctl() {
       mapfile -t COMPREPLY < <(compgen -f -- "$word")
       return
       ;;
-    --number | --from) return ;;
+    --number | --from | --timeout) return ;;
   esac
   case ${words[*]} in
     '') choices='sessions show stats disconnect call tunnels' ;;
@@ -49,7 +49,7 @@ _pptp_rsctl() {
   esac
   if [[ $word == -* ]]; then
     choices='--json --socket --help --version' names=''
-    [ "${words[0]-}" != call ] || choices="$choices --number --from --option-file"
+    [ "${words[0]-}" != call ] || choices="$choices --number --from --option-file --timeout"
   fi
   mapfile -t COMPREPLY < <(_pptp_rsctl_begun "$word" <<< "${choices// /$'\n'}"$'\n'"$names")
 }

@@ -54,6 +54,8 @@ pub struct Order {
     pub from: String,
     /// pppd's option file, in place of the one for all calls.
     pub option_file: Option<PathBuf>,
+    /// Whether the operator wants to hear how far it is.
+    pub followed: bool,
 }
 
 /// Which sessions. As a word, a number is a session's, an address is an address, and anything else is a user; `session`,
@@ -84,6 +86,9 @@ impl Request {
             ["disconnect", "user", name] => user(name).map(|name| Self::Disconnect(Target::User(name))),
             ["show"] => Err("show: the number of a session is missing".into()),
             ["disconnect"] => Err("disconnect: a session's number, a user or an address is missing".into()),
+            ["call", to, details @ .., "followed"] => {
+                order(to, details).map(|order| Self::Call(Order { followed: true, ..order }))
+            }
             ["call", to, details @ ..] => order(to, details).map(Self::Call),
             ["call"] => Err("call: the address of a server is missing".into()),
             [] => Err("a command is missing: sessions, show, stats, disconnect, call or tunnels".into()),
@@ -133,7 +138,7 @@ fn order(to: &str, details: &[&str]) -> Result<Order, String> {
     let address = || to.parse::<Ipv4Addr>().map(|address| SocketAddrV4::new(address, PORT));
     let to =
         to.parse().or_else(|_| address()).map_err(|_| format!("'{}' is no IPv4 address of a server", printable(to)))?;
-    let mut order = Order { to, number: String::new(), from: String::new(), option_file: None };
+    let mut order = Order { to, number: String::new(), from: String::new(), option_file: None, followed: false };
     for detail in details {
         match detail.split_once('=') {
             Some(("number", number)) => order.number = phone_number(number)?,
@@ -169,7 +174,7 @@ impl fmt::Display for Request {
             Self::Stats => write!(f, "stats"),
             Self::Disconnect(Target::Address(address)) => write!(f, "disconnect {address}"),
             Self::Disconnect(Target::User(name)) => write!(f, "disconnect user {}", encode(name)),
-            Self::Call(order) => write!(f, "call {order}"),
+            Self::Call(order) => write!(f, "call {order}{}", if order.followed { " followed" } else { "" }),
         }
     }
 }
@@ -211,6 +216,8 @@ impl Code {
 pub enum Line {
     /// What was asked for.
     Record(Record),
+    /// How far that is which was asked for.
+    Progress(String),
     /// The last line: so many sessions were found.
     End(u64),
     /// The last line: why there is no answer.
@@ -223,6 +230,7 @@ impl Line {
         let (kind, rest) = text.split_once(' ').unwrap_or((text, ""));
         match kind {
             "record" => Record::read(rest).map(Self::Record),
+            "progress" if !rest.is_empty() => Some(Self::Progress(rest.to_owned())),
             "end" => rest.parse().ok().map(Self::End),
             "error" => {
                 let (code, text) = rest.split_once(' ')?;
@@ -239,6 +247,7 @@ impl fmt::Display for Line {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Record(record) => write!(f, "record{record}"),
+            Self::Progress(text) => write!(f, "progress {text}"),
             Self::End(count) => write!(f, "end {count}"),
             Self::Error(code, text) => write!(f, "error {} {text}", code.name()),
         }
@@ -255,8 +264,10 @@ mod tests {
         let address = "192.0.2.1".parse().unwrap();
         let call = |number: &str, from: &str, option_file| {
             let to = "192.0.2.1:1723".parse().unwrap();
-            Request::Call(Order { to, number: number.into(), from: from.into(), option_file })
+            Request::Call(Order { to, number: number.into(), from: from.into(), option_file, followed: false })
         };
+        let Request::Call(order) = call("5", "", None) else { unreachable!("it is one") };
+        let followed = Request::Call(Order { followed: true, ..order });
         for (text, request) in [
             ("sessions", Request::Sessions),
             ("show 17", Request::Show(17)),
@@ -268,6 +279,7 @@ mod tests {
             ("disconnect user 17", Request::Disconnect(Target::User("17".into()))),
             ("call 192.0.2.1:1723", call("", "", None)),
             ("call 192.0.2.1:1723 number=+49-30", call("+49-30", "", None)),
+            ("call 192.0.2.1:1723 number=5 followed", followed),
             ("call 192.0.2.1:1723 number=5 from=6 option-file=/etc/ppp/x", call("5", "6", Some("/etc/ppp/x".into()))),
         ] {
             assert_eq!(Request::from_message(text.as_bytes()), Ok(request.clone()));
@@ -332,10 +344,12 @@ mod tests {
     #[test]
     fn lines_are_read_as_they_are_written() {
         let errors = ["error not-found there is no session 5", "error failed call refused: not accepted (3)"];
-        for text in ["record", "record id=1 client=192.0.2.1:40", "end 0"].into_iter().chain(errors) {
+        for text in
+            ["record", "record id=1 client=192.0.2.1:40", "progress it rings", "end 0"].into_iter().chain(errors)
+        {
             assert_eq!(Line::read(text).unwrap().to_string(), text);
         }
-        for text in ["", "record x", "end", "end x", "error", "error other x", "hello"] {
+        for text in ["", "record x", "progress", "end", "end x", "error", "error other x", "hello"] {
             assert_eq!(Line::read(text), None, "{text}");
         }
     }

@@ -3,18 +3,18 @@
 mod show;
 mod tunnels;
 
-use std::ffi::OsString;
-use std::io::{self, Write};
+use std::ffi::{OsStr, OsString};
+use std::io::{self, IsTerminal, Write};
 use std::os::fd::{AsFd, OwnedFd};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use pptp_io::poller::{self, Interest};
-use pptp_io::{seqpacket, words};
+use pptp_io::{clock, seqpacket, words};
 
 use crate::config::{Config, printable};
-use crate::control::{Code, LONGEST_PART, LONGEST_REQUEST, Line, PLACING, Record, Request};
+use crate::control::{Code, LONGEST_PART, LONGEST_REQUEST, Line, Order, PLACING, Record, Request};
 
 /// How long the server may take for each part of an answer.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -31,6 +31,7 @@ Usage: pptp-rsctl [--json] [--socket FILE] COMMAND
     --number N              the number that was called, for that server
     --from N                the caller's number, likewise
     --option-file FILE      pppd's options for this call, in place of the server's option file
+    --timeout S             give it up after so many seconds, in place of 150
   tunnels [WHICH]         this machine's client tunnels, which need no server here; WHICH is an interface, a server's name or
                           address, a link's name or pppd's process, of which all is shown
 
@@ -57,7 +58,7 @@ enum Failure {
 enum Wish {
     Help,
     Version,
-    Ask { socket: PathBuf, request: Request, form: Form },
+    Ask { socket: PathBuf, request: Request, patience: Duration, form: Form },
     Tunnels { which: Option<String>, form: Form },
 }
 
@@ -79,17 +80,21 @@ pub fn main() -> ExitCode {
         Err(Failure::Usage(text)) => (2, format!("{text}; see pptp-rsctl --help")),
         Err(Failure::NoServer(text)) => (3, text),
     };
+    complain(&text);
+    ExitCode::from(status)
+}
+
+fn complain(text: &str) {
     // Where nobody listens there is nothing better to do.
     let _ = writeln!(io::stderr(), "pptp-rsctl: {text}");
-    ExitCode::from(status)
 }
 
 fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<String, Failure> {
     match read_arguments(arguments)? {
         Wish::Help => Ok(HELP.into()),
         Wish::Version => Ok(format!("pptp-rsctl v{}\n", env!("CARGO_PKG_VERSION"))),
-        Wish::Ask { socket, request, form } => {
-            let (records, count) = ask(&socket, &request)?;
+        Wish::Ask { socket, request, patience, form } => {
+            let (records, count) = ask(&socket, &request, patience)?;
             Ok(show::show(&request, &records, count, form))
         }
         Wish::Tunnels { which, form } => tunnels::show(which.as_deref(), form),
@@ -99,7 +104,7 @@ fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<String, Failure>
 fn read_arguments(arguments: impl IntoIterator<Item = OsString>) -> Result<Wish, Failure> {
     let usage = |error: lexopt::Error| Failure::Usage(printable(&error.to_string()));
     let (mut socket, mut form) = (Config::default().control_socket, Form::Table);
-    let (mut words, mut details) = (Vec::new(), Vec::new());
+    let (mut words, mut details, mut timeout) = (Vec::new(), Vec::new(), None);
     let mut parser = lexopt::Parser::from_args(arguments);
     while let Some(argument) = parser.next().map_err(usage)? {
         match argument {
@@ -111,6 +116,7 @@ fn read_arguments(arguments: impl IntoIterator<Item = OsString>) -> Result<Wish,
                 let detail = detail.to_owned();
                 details.push(format!("{detail}={}", told(&detail, parser.value().map_err(usage)?)?));
             }
+            lexopt::Arg::Long("timeout") => timeout = Some(seconds(&parser.value().map_err(usage)?)?),
             lexopt::Arg::Value(word) => words.push(word.to_string_lossy().into_owned()),
             other => return Err(usage(other.unexpected())),
         }
@@ -121,11 +127,29 @@ fn read_arguments(arguments: impl IntoIterator<Item = OsString>) -> Result<Wish,
         ["tunnels", which] => return Ok(Wish::Tunnels { which: Some(which.to_owned()), form }),
         _ => {}
     }
-    let request = Request::from_words(&words).map_err(Failure::Usage)?;
+    let mut request = Request::from_words(&words).map_err(Failure::Usage)?;
+    let patience = match &mut request {
+        Request::Call(order) => {
+            // Whoever reads what is said can do something about it.
+            order.followed = io::stderr().is_terminal();
+            timeout.unwrap_or(PLACING)
+        }
+        _ if timeout.is_some() => return Err(Failure::Usage("--timeout goes with call".into())),
+        _ => PATIENCE,
+    };
     if request.to_string().len() > LONGEST_REQUEST {
         return Err(Failure::Usage("all of this is too long".into()));
     }
-    Ok(Wish::Ask { socket, request, form })
+    Ok(Wish::Ask { socket, request, patience, form })
+}
+
+/// How long a call may take.
+fn seconds(value: &OsStr) -> Result<Duration, Failure> {
+    let seconds = value.to_str().and_then(|text| text.parse().ok()).map(Duration::from_secs);
+    seconds.filter(|time| !time.is_zero() && *time <= PLACING).ok_or_else(|| {
+        let (value, most) = (value.to_string_lossy(), PLACING.as_secs());
+        Failure::Usage(format!("--timeout: '{}' is no number from 1 to {most}", printable(&value)))
+    })
 }
 
 /// What the server is told of a call. A file is one of this process's folder.
@@ -136,18 +160,25 @@ fn told(detail: &str, value: OsString) -> Result<String, Failure> {
         .map_err(|value| Failure::Usage(format!("--{detail}: '{}' is no text", printable(&value.to_string_lossy()))))
 }
 
-/// The records of an answer, and how many sessions it is about.
-fn ask(path: &std::path::Path, request: &Request) -> Result<(Vec<Record>, u64), Failure> {
+/// The records of an answer, and how many sessions it is about. Each part of it may take that long; a call may as a whole.
+fn ask(path: &Path, request: &Request, patience: Duration) -> Result<(Vec<Record>, u64), Failure> {
     let fail =
         |error: io::Error| Failure::NoServer(format!("no server answers at {}: {}", path.display(), words(&error)));
     let socket = seqpacket::connect(path).map_err(fail)?;
     seqpacket::send(socket.as_fd(), request.to_string().as_bytes(), &[]).map_err(fail)?;
-    let patience = if matches!(request, Request::Call(_)) { PLACING } else { PATIENCE };
-    let mut records = Vec::new();
+    let (mut records, end) = (Vec::new(), clock::now() + patience);
     loop {
-        for line in hear(&socket, patience).map_err(fail)?.lines() {
+        let part = match request {
+            Request::Call(order) => hear(&socket, clock::until(end)).map_err(|error| match error.kind() {
+                io::ErrorKind::TimedOut => given_up(order, patience),
+                _ => fail(error),
+            }),
+            _ => hear(&socket, patience).map_err(fail),
+        };
+        for line in part?.lines() {
             match Line::read(line) {
                 Some(Line::Record(record)) => records.push(record),
+                Some(Line::Progress(text)) => complain(&printable(&text)),
                 Some(Line::End(count)) => return Ok((records, count)),
                 Some(Line::Error(Code::NotFound, text)) => return Err(Failure::NotFound(text)),
                 Some(Line::Error(Code::Failed, text)) => return Err(Failure::Failed(text)),
@@ -156,6 +187,15 @@ fn ask(path: &std::path::Path, request: &Request) -> Result<(Vec<Record>, u64), 
             }
         }
     }
+}
+
+/// The server clears the call when nobody waits for it any more.
+fn given_up(order: &Order, patience: Duration) -> Failure {
+    Failure::Failed(format!(
+        "the call to {} was not connected within {} s; it is given up",
+        order.to,
+        patience.as_secs()
+    ))
 }
 
 /// The next part of an answer.
@@ -183,7 +223,8 @@ mod tests {
 
     #[test]
     fn options_and_command_come_in_any_order() {
-        let wish = |socket: &str, request, form| Ok(Wish::Ask { socket: socket.into(), request, form });
+        let wish =
+            |socket: &str, request, form| Ok(Wish::Ask { socket: socket.into(), request, patience: PATIENCE, form });
         assert_eq!(arguments("sessions"), wish("/run/pptp-rsd.sock", Request::Sessions, Form::Table));
         for line in ["--json --socket /s show 5", "show 5 -j -s/s", "show --socket=/s -j 5"] {
             assert_eq!(arguments(line), wish("/s", Request::Show(5), Form::Json), "{line}");
@@ -201,6 +242,19 @@ mod tests {
         assert_eq!(arguments("--what"), usage("invalid option '--what'"));
         assert_eq!(arguments("show x"), usage("'x' is no number of a session"));
         assert_eq!(arguments("tunnels a b"), usage("'b' is too much"));
+        assert_eq!(arguments("sessions --timeout 5"), usage("--timeout goes with call"));
+        for wrong in ["0", "151", "-1", "x"] {
+            let text = format!("--timeout: '{wrong}' is no number from 1 to 150");
+            assert_eq!(arguments(&format!("call 192.0.2.1 --timeout={wrong}")), usage(&text));
+        }
+    }
+
+    #[test]
+    fn a_call_has_the_time_that_it_is_given() {
+        for (line, seconds) in [("call 192.0.2.1", 150), ("call 192.0.2.1 --timeout 7", 7)] {
+            let Ok(Wish::Ask { patience, .. }) = arguments(line) else { panic!("{line} is understood") };
+            assert_eq!(patience, Duration::from_secs(seconds));
+        }
     }
 
     #[test]

@@ -13,7 +13,7 @@ use pptp_core::time::Instant;
 use pptp_core::wire::{CallId, GeneralError, IncomingCallResult, PeerCallId, StartResult, StopReason};
 
 use super::lines::Lines;
-use super::orders::Placing;
+use super::orders::{Placing, Ticket};
 use super::quota::Quotas;
 use super::refusal::Refusal;
 use super::session::{ClientId, Origin, SessionId};
@@ -22,6 +22,9 @@ use crate::config::Config;
 
 /// Odd messages of one connection that are logged.
 const MOST_ODDITIES: u32 = 20;
+
+/// What is told of a call until the peer answers, which may let it ring.
+const OFFERED: &str = "the control connection is there; the call is offered and waits for an answer";
 
 /// Packets that the engine of a call buffers.
 pub(super) const RECEIVE_WINDOW: u16 = 64;
@@ -116,6 +119,9 @@ impl Client {
     pub(super) fn place<L: Lines>(&mut self, placing: Placing, calls: &mut Switchboard<L>, now: Instant) {
         match self.offer(&placing, calls, now) {
             Ok(call) => {
+                if self.stage == Stage::Started {
+                    calls.outcomes.tell(&placing, OFFERED);
+                }
                 self.placing.insert(call, placing);
             }
             Err(why) => calls.answer(&placing, Err(why)),
@@ -143,6 +149,24 @@ impl Client {
             calls.ids.release(call);
             misuse.to_string()
         })
+    }
+
+    pub(super) fn is_placing(&self, ticket: Ticket) -> bool {
+        self.placing.values().any(|placing| placing.ticket == ticket)
+    }
+
+    /// Clears the call that this order has brought about.
+    pub(super) fn withdraw<L: Lines>(&mut self, ticket: Ticket, calls: &mut Switchboard<L>, now: Instant) {
+        let mut placing = self.placing.iter().filter(|(_, placing)| placing.ticket == ticket);
+        if let Some(call) = placing.next().map(|(call, _)| *call) {
+            self.over(call, &"the operator who wanted it has gone", calls, now);
+            self.clear(call, now);
+        }
+    }
+
+    /// Tells whoever follows the calls that are not connected how far they are.
+    pub(super) fn tell_progress<L: Lines>(&self, how_far: &str, calls: &mut Switchboard<L>) {
+        self.placing.values().for_each(|placing| calls.outcomes.tell(placing, how_far));
     }
 
     /// Takes the calls of ours that are not connected: for another connection, or none.
@@ -186,6 +210,7 @@ impl Client {
             Event::StartRequested(_) => return Asked::ToStart,
             Event::Established(peer) => {
                 self.stage = Stage::Started;
+                self.tell_progress(OFFERED, calls);
                 self.log_detail(&format_args!("control connection established: {peer}"), quotas, now);
             }
             Event::OutgoingCallRequested(offer) => {
@@ -272,6 +297,7 @@ impl Client {
     /// The peer takes a call of ours: the way is opened before the peer is told that it is connected.
     fn answer_line<L: Lines>(&mut self, call: CallId, peer_call: PeerCallId, calls: &mut Switchboard<L>, now: Instant) {
         let Some(placing) = self.placing.get(&call) else { return };
+        calls.outcomes.tell(placing, "the call is accepted");
         match calls.open_placed(&self.wanted(call, peer_call), placing.order.option_file.clone(), now) {
             Ok(session) => {
                 self.calls.insert(call, session);

@@ -19,7 +19,7 @@ use super::answers::{Answer, answer, of_outcome};
 use super::exchange::Exchange;
 use super::lines::Lines;
 use super::orders::{Outcome, Ticket};
-use crate::control::{LONGEST_REQUEST, PLACING};
+use crate::control::{LONGEST_REQUEST, Line, PLACING};
 
 /// Operators at a time; the oldest gives way.
 const MOST: usize = 16;
@@ -112,7 +112,11 @@ impl Desk {
         let Some(asker) = self.askers.get_mut(&token) else { return Ok(()) };
         if asker.answer.as_ref().is_some_and(Answer::is_open) {
             // It waits for nothing but the end of an asker that has lost its patience.
+            let ordered = asker.awaited();
             self.askers.remove(&token);
+            if let Some(ticket) = ordered {
+                exchange.withdraw(ticket, now);
+            }
             return Ok(());
         }
         let read = if ready.readable() { asker.read(exchange, uptime, now) } else { Ok(()) };
@@ -132,20 +136,31 @@ impl Desk {
         });
     }
 
-    /// Whoever waits for this outcome hears it.
+    /// Whoever follows this order hears how far it is.
+    pub(super) fn tell_progress(&self, ticket: Ticket, how_far: String) {
+        let waiting = self.askers.values().find(|asker| asker.awaited() == Some(ticket));
+        if let Some(asker) = waiting {
+            // Who does not read misses it.
+            let _ = seqpacket::send(asker.socket.as_fd(), format!("{}\n", Line::Progress(how_far)).as_bytes(), &[]);
+        }
+    }
+
+    /// Whoever waits for this outcome hears it, if anybody still does.
     pub(super) fn tell<L: Lines>(
         &mut self,
         (ticket, outcome): (Ticket, Outcome),
         events: &EventSet,
         exchange: &Exchange<L>,
         now: Instant,
-    ) {
+    ) -> bool {
         let waiting = self.askers.iter_mut().find(|(_, asker)| asker.awaited() == Some(ticket));
-        let Some((&token, asker)) = waiting else { return };
+        let Some((&token, asker)) = waiting else { return false };
         asker.answer = Some(of_outcome(exchange, outcome, now));
-        if asker.write(exchange, now).and_then(|()| asker.wait(token, events)).is_err() {
+        let is_told = asker.write(exchange, now).and_then(|()| asker.wait(token, events)).is_ok();
+        if !is_told {
             self.askers.remove(&token);
         }
+        is_told
     }
 
     fn accept(&mut self, events: &EventSet, now: Instant) -> io::Result<()> {

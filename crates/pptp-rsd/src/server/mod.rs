@@ -444,9 +444,17 @@ impl Loop {
 
     /// Operators hear what has come of their orders.
     fn tell(&mut self, now: Instant) {
+        while let Some((ticket, how_far)) = self.exchange.poll_progress() {
+            if let Some(desk) = &self.desk {
+                desk.tell_progress(ticket, how_far);
+            }
+        }
         while let Some(outcome) = self.exchange.poll_outcome() {
-            if let Some(desk) = &mut self.desk {
-                desk.tell(outcome, &self.events, &self.exchange, now);
+            let session = outcome.1.as_ref().ok().copied();
+            let told = self.desk.as_mut().is_some_and(|desk| desk.tell(outcome, &self.events, &self.exchange, now));
+            if let (false, Some(session)) = (told, session) {
+                self.exchange.abandon(session, now);
+                self.work(now);
             }
         }
     }

@@ -21,9 +21,12 @@ pub(super) struct Placing {
 /// What has come of an order: its session, or why there is none, in one line.
 pub(super) type Outcome = Result<SessionId, String>;
 
-/// Outcomes that nobody has heard yet.
+/// Outcomes that nobody has heard yet, and what there is to tell before.
 #[derive(Debug, Default)]
-pub(super) struct Outcomes(VecDeque<(Ticket, Outcome)>);
+pub(super) struct Outcomes {
+    outcomes: VecDeque<(Ticket, Outcome)>,
+    progress: VecDeque<(Ticket, String)>,
+}
 
 impl Outcomes {
     pub(super) fn push(&mut self, placing: &Placing, outcome: Outcome) {
@@ -31,11 +34,22 @@ impl Outcomes {
         if let Err(why) = &outcome {
             warn!("{why}");
         }
-        self.0.push_back((placing.ticket, outcome));
+        self.outcomes.push_back((placing.ticket, outcome));
+    }
+
+    /// How far an order is, for an operator who follows it.
+    pub(super) fn tell(&mut self, placing: &Placing, how_far: &str) {
+        if placing.order.followed {
+            self.progress.push_back((placing.ticket, how_far.to_owned()));
+        }
+    }
+
+    pub(super) fn poll_progress(&mut self) -> Option<(Ticket, String)> {
+        self.progress.pop_front()
     }
 
     pub(super) fn poll(&mut self) -> Option<(Ticket, Outcome)> {
-        self.0.pop_front()
+        self.outcomes.pop_front()
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::fd::AsFd;
+use std::process::{Command, Stdio};
 use std::thread::JoinHandle;
 
 use pptp_io::seqpacket;
@@ -139,26 +140,66 @@ fn what_a_pns_says_reaches_the_operator() {
 }
 
 #[test]
-fn an_operator_who_does_not_wait_does_no_harm() {
+fn nothing_is_left_of_a_call_whose_operator_does_not_wait() {
     let daemon = Daemon::start("", "");
     let idle = daemon.descriptors();
-    let (gone, has_gone) = std::sync::mpsc::channel();
+    let (offered, is_offered) = std::sync::mpsc::channel();
     let (address, peer) = pns(&daemon, move |mut peer| {
-        let id = peer.expect("icrq").value("id").unwrap();
-        has_gone.recv().unwrap();
-        peer.send("icrp", &[("id", 9), ("peer", id), ("result", 1)]);
-        assert_eq!(peer.expect("iccn").value("peer"), Some(9));
-        peer.send("clear", &[("id", 9)]);
-        assert_eq!(peer.expect("cdn").value("result"), Some(4));
+        peer.expect("icrq");
+        offered.send(()).unwrap();
+        peer.expect("cdn");
         peer.expect("stop");
+        peer.send("stop-reply", &[("result", 1)]);
+        peer.expect_end();
     });
     let asker = operator(&daemon);
     seqpacket::send(asker.as_fd(), format!("call {address}").as_bytes(), &[]).unwrap();
-    daemon.wait_for("an operator has a call placed", 1);
+    is_offered.recv().unwrap();
     drop(asker);
-    assert_eq!(shown(&daemon, "--json sessions"), "[]\n");
-    gone.send(()).unwrap();
     peer.join().unwrap();
-    daemon.wait_for("has ended after", 1);
+    daemon.wait_for("was not connected: the operator who wanted it has gone", 1);
+    assert_eq!((shown(&daemon, "--json sessions"), daemon.count("is started")), ("[]\n".into(), 0));
     daemon.wait_until_idle(idle);
+}
+
+#[test]
+fn an_operator_gives_a_call_up_after_a_while_of_his_choice() {
+    let daemon = Daemon::start("", "");
+    let idle = daemon.descriptors();
+    let (address, peer) = pns(&daemon, |mut peer| {
+        peer.expect("icrq");
+        peer.expect("cdn");
+        peer.expect("stop");
+        peer.send("stop-reply", &[("result", 1)]);
+        peer.expect_end();
+    });
+    let words = format!("pptp-rsctl: the call to {address}:1723 was not connected within 1 s; it is given up\n");
+    assert_eq!(complaint(&daemon, &format!("call {address} --timeout 1")), (Some(1), words));
+    peer.join().unwrap();
+    daemon.wait_until_idle(idle);
+}
+
+#[test]
+fn on_a_terminal_an_operator_reads_how_far_a_call_is() {
+    let daemon = Daemon::start("", "");
+    let (address, peer) = pns(&daemon, |mut peer| {
+        let id = peer.expect("icrq").value("id").unwrap();
+        peer.send("icrp", &[("id", 9), ("peer", id), ("result", 1)]);
+        peer.expect("iccn");
+        peer.send("clear", &[("id", 9)]);
+        peer.expect_end();
+    });
+    let control = daemon.path("control");
+    let line = format!("{} -s {} call {address}", env!("CARGO_BIN_EXE_pptp-rsctl"), control.display());
+    let output = Command::new("script").args(["-qec", &line, "/dev/null"]).stdin(Stdio::null()).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let lines = [
+        format!("pptp-rsctl: connecting to {address}:1723"),
+        "pptp-rsctl: connected; asking for a control connection".into(),
+        "pptp-rsctl: the control connection is there; the call is offered and waits for an answer".into(),
+        "pptp-rsctl: the call is accepted".into(),
+        format!("session 1 is connected to {address}:1723"),
+    ];
+    assert_eq!(text.lines().collect::<Vec<_>>(), lines);
+    peer.join().unwrap();
 }

@@ -13,7 +13,7 @@ use crate::control::Order;
 use crate::server::client::{Client, Opener, Stage, connection_config};
 use crate::server::lines::Lines;
 use crate::server::orders::{Outcome, Placing, Ticket};
-use crate::server::session::ClientId;
+use crate::server::session::{ClientId, SessionId};
 
 /// How long a TCP connection may take to open.
 pub(super) const OPENING: Duration = Duration::from_secs(10);
@@ -36,6 +36,24 @@ impl<L: Lines> Exchange<L> {
         self.last_ticket
     }
 
+    /// Whoever has given an order wants nothing of it any more.
+    pub(in crate::server) fn withdraw(&mut self, ticket: Ticket, now: Instant) {
+        let Some(client) = self.clients.values_mut().find(|client| client.is_placing(ticket)) else { return };
+        let id = client.id;
+        client.withdraw(ticket, &mut self.calls, now);
+        self.settle(id, now);
+    }
+
+    /// Nobody has heard that an order is carried out.
+    pub(in crate::server) fn abandon(&mut self, session: SessionId, now: Instant) {
+        self.end_calls(&[session], "the operator who had it placed has gone", now);
+    }
+
+    /// How far an order is that is followed, in its order.
+    pub(in crate::server) fn poll_progress(&mut self) -> Option<(Ticket, String)> {
+        self.calls.outcomes.poll_progress()
+    }
+
     /// What has come of an order, once.
     pub(in crate::server) fn poll_outcome(&mut self) -> Option<(Ticket, Outcome)> {
         self.calls.outcomes.poll()
@@ -51,7 +69,10 @@ impl<L: Lines> Exchange<L> {
     /// On a control connection that this end has opened, or opens.
     pub(super) fn place_on_ours(&mut self, placing: Placing, now: Instant) {
         let to = SocketAddr::V4(placing.order.to);
-        let id = self.connection_to(to).unwrap_or_else(|| self.open_connection(to, now));
+        let id = self.connection_to(to).unwrap_or_else(|| {
+            self.calls.outcomes.tell(&placing, &format!("connecting to {to}"));
+            self.open_connection(to, now)
+        });
         self.place_on(id, placing, now);
     }
 
@@ -87,6 +108,7 @@ impl<L: Lines> Exchange<L> {
     pub(in crate::server) fn handle_open(&mut self, id: ClientId, local: SocketAddr, now: Instant) {
         let Some(client) = self.clients.get_mut(&id) else { return };
         (client.local, client.stage) = (canonical(local), Stage::Asking(now + self.config.stimeout));
+        client.tell_progress("connected; asking for a control connection", &mut self.calls);
         self.settle(id, now);
     }
 

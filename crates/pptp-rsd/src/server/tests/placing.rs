@@ -338,3 +338,66 @@ fn a_pns_that_accepts_and_clears_in_one_breath_gives_the_id_back_once() {
     ids.release(CallId(2001));
     assert!(!ids.claim(CallId(ours)), "it is in use");
 }
+
+#[test]
+fn what_is_withdrawn_is_cleared_however_far_it_is() {
+    let mut office = Office::new(config());
+    let ticket = place(&mut office, PNS);
+    let (opening, _) = office.wanted.remove(0);
+    office.exchange.withdraw(ticket, office.now);
+    office.pump();
+    assert!(failure(&mut office).ends_with("the operator who wanted it has gone"));
+    assert!(office.closed.contains(&opening), "nobody else wants the connection");
+
+    let ticket = place(&mut office, PNS);
+    let asking = office.wanted.remove(0).0;
+    office.exchange.handle_open(asking, "198.51.100.1:1".parse().unwrap(), office.now);
+    office.exchange.withdraw(ticket, office.now);
+    office.pump();
+    assert!(office.closed.contains(&asking));
+    failure(&mut office);
+
+    let ticket = place(&mut office, PNS);
+    let pns = office.open();
+    let call = offer(&mut office).call;
+    // The next one goes on.
+    place(&mut office, PNS);
+    let other = offer(&mut office).call;
+    office.exchange.withdraw(ticket, office.now);
+    office.pump();
+    failure(&mut office);
+    let [Event::CallEnded { call: ended, .. }] = office.heard()[..] else { panic!("the PNS is told") };
+    assert_eq!(ended, call);
+    accept(&mut office, pns, other);
+    assert_eq!((outcome(&mut office), office.exchange.calls().len()), (Some(Ok(SessionId(1))), 1));
+    // What is over is not withdrawn.
+    office.exchange.withdraw(ticket, office.now);
+    assert_eq!((office.exchange.poll_work(), office.exchange.calls().len()), (None, 1));
+}
+
+#[test]
+fn a_call_that_is_connected_when_nobody_waits_any_more_is_hung_up() {
+    let mut office = Office::new(config());
+    let (pns, _) = connected(&mut office);
+    office.deeds();
+    office.exchange.abandon(SessionId(1), office.now);
+    office.pump();
+    assert!(matches!(office.deeds()[..], [Deed::HangUp(_)]));
+    office.end(1, 16);
+    assert!(office.closed.contains(&pns) && office.exchange.calls().len() == 0);
+}
+
+#[test]
+fn who_follows_an_order_hears_how_far_it_is_and_nobody_else_does() {
+    let told = |words: &str| {
+        let mut office = Office::new(config());
+        place(&mut office, words);
+        let pns = office.open();
+        let call = offer(&mut office).call;
+        accept(&mut office, pns, call);
+        std::iter::from_fn(|| office.exchange.poll_progress()).map(|(_, text)| text).collect::<Vec<_>>()
+    };
+    assert_eq!(told(PNS), [""; 0]);
+    let all = told("192.0.2.9 followed");
+    assert_eq!((all.len(), &all[0][..], &all[3][..]), (4, "connecting to 192.0.2.9:1723", "the call is accepted"));
+}
