@@ -32,6 +32,8 @@ pub(super) struct Engines {
     places: Vec<Place>,
     /// Wakes when one of them has something to say.
     events: EventSet,
+    /// Whether one was buried of which [`Engines::hear`] has not told.
+    has_buried: bool,
 }
 
 /// Where an engine runs.
@@ -71,7 +73,7 @@ impl Engines {
     pub(super) fn new(device: Option<String>) -> io::Result<Self> {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         let places = (0..processors.min(MOST)).map(|_| Place::default()).collect();
-        Ok(Self { device, places, events: EventSet::new()? })
+        Ok(Self { device, places, events: EventSet::new()?, has_buried: false })
     }
 
     /// Starts those that do not run: later this process has more in its memory that they would get a copy of.
@@ -93,8 +95,18 @@ impl Engines {
         self.events.fd()
     }
 
+    /// Whether there is something to hear that no descriptor tells of.
+    pub(super) fn has_buried(&self) -> bool {
+        self.has_buried
+    }
+
     /// Logs what they have to say, and buries those that have ended. Whether there were any.
     pub(super) fn hear(&mut self) -> bool {
+        let has_buried = std::mem::take(&mut self.has_buried);
+        self.bury() || has_buried
+    }
+
+    fn bury(&mut self) -> bool {
         let Ok(ready) = self.events.wait(Some(Duration::ZERO)) else { return false };
         let indices: Vec<u64> = ready.map(|(index, _)| index).collect();
         let ended = indices.into_iter().filter_map(|index| usize::try_from(index).ok()).filter(|&index| {
@@ -115,8 +127,13 @@ impl Engines {
             // It was not drawn as one of an engine's, since these are taken.
             return Err(Refusal::OurIdTaken);
         }
-        self.seat_at(index, ends)
-            .map_err(|error| Refusal::Machine(format!("no engine can take the call: {}", described(&error))))
+        let seat = self.seat_at(index, ends).or_else(|error| {
+            // One that has just ended takes no call, and nobody has heard of that yet.
+            let has_ended = self.places.get_mut(index).is_some_and(|place| place.hear(index));
+            self.has_buried |= has_ended;
+            if has_ended { self.seat_at(index, ends) } else { Err(error) }
+        });
+        seat.map_err(|error| Refusal::Machine(format!("no engine can take the call: {}", described(&error))))
     }
 
     fn seat_at(&mut self, index: usize, ends: &Ends) -> Result<Seat, EngineError> {

@@ -259,6 +259,9 @@ impl Loop {
             }
             self.work(now);
         }
+        if self.exchange.lines().engines.has_buried() {
+            self.hear_engines(now);
+        }
         self.exchange.handle_timeout(now);
         self.work(now);
         if let Some(desk) = &mut self.desk {

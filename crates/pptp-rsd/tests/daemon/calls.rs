@@ -1,6 +1,7 @@
 //! What a good client gets.
 
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 use crate::harness::{Daemon, eventually, port, refusal, who_answers};
 
@@ -212,4 +213,26 @@ fn a_reload_changes_what_new_calls_get_and_no_call_that_is_up() {
     daemon.configure("remoteip localhost");
     daemon.signal(Signal::SIGHUP);
     daemon.wait_for("no address of 'localhost' is known (names are looked up at the start)", 1);
+}
+
+#[test]
+fn a_call_that_comes_with_the_end_of_its_engine_gets_another_one() {
+    let daemon = Daemon::start("remoteip 10.0.0.2-9", "");
+    let (mut old, mut new) = (daemon.join(), daemon.join());
+    old.dial(1);
+    daemon.wait_for("is started", 1);
+    let engines = daemon.engines();
+    assert_eq!(engines.len(), std::thread::available_parallelism().unwrap().get().min(16));
+    // The server hears of the call first.
+    daemon.signal(Signal::SIGSTOP);
+    new.send("ocrq", &[("id", 2)]);
+    for engine in engines {
+        kill(Pid::from_raw(engine.try_into().unwrap()), Signal::SIGKILL).unwrap();
+    }
+    eventually("the engines have ended", || daemon.engines().is_empty().then_some(()));
+    daemon.signal(Signal::SIGCONT);
+    assert_eq!(new.expect("ocrp").value("result"), Some(1));
+    old.expect("cdn");
+    daemon.wait_for("ended: user=- ", 1);
+    assert_eq!(daemon.count("call over: the engine that carried it has ended"), 1, "{}", daemon.log());
 }

@@ -18,6 +18,9 @@ use pptp_testkit::waiting;
 /// How long what is to happen soon may take on a busy machine.
 pub(crate) const SOON: Duration = Duration::from_secs(30);
 
+/// By this variable a daemon's engines are known, which are nobody's children.
+const FOLDER: &str = "PPTP_RSD_TEST";
+
 /// Waits until something is there, and gives it.
 #[track_caller]
 pub(crate) fn eventually<T>(what: &str, find: impl FnMut() -> Option<T>) -> T {
@@ -88,6 +91,7 @@ impl Daemon {
         self.child = command
             .args(["-f", "-d", "-c"])
             .arg(self.path("conf"))
+            .env(FOLDER, &self.folder)
             .stderr(fs::File::create(self.path("log")).unwrap())
             .spawn()
             .unwrap();
@@ -179,6 +183,18 @@ impl Daemon {
     pub(crate) fn children(&self) -> Vec<u32> {
         let text = self.proc(&format!("task/{}/children", self.id()));
         text.split_whitespace().map(|number| number.parse().unwrap()).collect()
+    }
+
+    /// Its engines.
+    pub(crate) fn engines(&self) -> Vec<u32> {
+        let variable = format!("{FOLDER}={}\0", self.folder.display());
+        let processes = fs::read_dir("/proc").unwrap().map_while(Result::ok).map(|entry| entry.path());
+        let engines = processes.filter(|process| {
+            let is_engine = fs::read_to_string(process.join("comm")).is_ok_and(|name| name == "pptp-engine\n");
+            let variables = || fs::read(process.join("environ")).unwrap_or_default();
+            is_engine && String::from_utf8_lossy(&variables()).contains(&variable)
+        });
+        engines.filter_map(|process| process.file_name()?.to_str()?.parse().ok()).collect()
     }
 
     /// Waits until all stubs have ended and nothing of them is left.

@@ -6,6 +6,7 @@ mod ending;
 mod incoming;
 mod office;
 mod operators;
+mod order;
 mod placing;
 mod random;
 mod town;
