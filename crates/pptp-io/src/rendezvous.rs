@@ -11,9 +11,9 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
-use nix::fcntl::{Flock, FlockArg, OFlag, RenameFlags, renameat2};
+use nix::fcntl::{AtFlags, Flock, FlockArg, OFlag};
 use nix::sys::stat::{Mode, fstat};
-use nix::unistd::{Gid, Uid, UnlinkatFlags, unlinkat};
+use nix::unistd::{Gid, Uid, UnlinkatFlags, linkat, unlinkat};
 
 use crate::confine::Account;
 use crate::seqpacket;
@@ -184,10 +184,9 @@ impl Directory {
         if self.connect(aside).is_err_and(|error| matches!(error.kind(), ConnectionRefused | NotFound)) {
             return self.remove(aside);
         }
-        match renameat2(&self.descriptor, aside, &self.descriptor, name, RenameFlags::RENAME_NOREPLACE) {
-            Ok(()) => Ok(()),
-            Err(Errno::EEXIST) => self.remove(aside),
-            // A file system that cannot do this.
+        match linkat(&self.descriptor, aside, &self.descriptor, name, AtFlags::empty()) {
+            Ok(()) | Err(Errno::EEXIST) => self.remove(aside),
+            // A file system without links.
             Err(_) => self.rename(aside, name),
         }
     }
