@@ -3,11 +3,10 @@
 mod support;
 
 use std::fs;
-use std::net::TcpListener;
 use std::process::Command;
 use std::time::Duration;
 
-use support::{Probe, Scene, Server, needs_root, status_field, until};
+use support::{Probe, Scene, Server, closed_port, needs_root, status_field, until, until_it_sleeps};
 
 /// A call to a server with these rules fails with this line, `{port}` in it filled in.
 #[track_caller]
@@ -72,9 +71,7 @@ fn a_name_that_does_not_resolve_is_named() {
 
 #[test]
 fn a_closed_port_is_named() {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    drop(listener);
+    let (_held, port) = closed_port();
     let scene = Scene::new();
     let line = scene.call(port, &[]).expect("failed ");
     let expected = format!(
@@ -84,41 +81,49 @@ fn a_closed_port_is_named() {
     scene.until_gone();
 }
 
-/// The name has four addresses: nobody listens at the first, nobody at the second, the third answers.
+/// Of the name's addresses only the last but one has somebody who listens.
 #[test]
 fn every_address_of_a_name_is_tried() {
     needs_root();
-    let (scene, server) = (Scene::new(), Server::start_on("127.0.0.23", 0, &[]));
+    const REFUSALS: u8 = 14;
+    let (scene, server) = (Scene::new(), Server::start_on("127.0.0.51", 0, &[]));
     let hosts = std::env::temp_dir().join(format!("pptp-cm-{}-hosts", std::process::id()));
-    let lines: String = (21..25).map(|last| format!("127.0.0.{last} several.example\n")).collect();
+    let addresses = (51 - REFUSALS)..=52;
+    let lines: String = addresses.map(|last| format!("127.0.0.{last} several.example\n")).collect();
     fs::write(&hosts, lines).unwrap();
     let script = format!("mount --bind {} /etc/hosts && exec \"$0\" \"$@\"", hosts.display());
-    let mut command = Command::new("unshare");
-    command.args(["-m", "sh", "-c", &script, env!("CARGO_BIN_EXE_callmgr-probe"), "--server", "several.example"]);
-    let mut probe = scene.call_by(&mut command, server.port, &[]);
-    let line = probe.expect("connected ");
-    assert!(line.contains(" peer=127.0.0.23 "), "{line}");
-    // A refusal is known at once: no address waits for its head start of 250 ms.
-    assert!(Probe::number(&line, "us") < 250_000, "{line}");
+    let connect = || {
+        let mut command = Command::new("unshare");
+        command.args(["-m", "sh", "-c", &script, env!("CARGO_BIN_EXE_callmgr-probe"), "--server", "several.example"]);
+        let mut probe = scene.call_by(&mut command, server.port, &["--share", "off"]);
+        let line = probe.expect("connected ");
+        assert!(line.contains(" peer=127.0.0.51 "), "{line}");
+        Probe::number(&line, "us")
+    };
+    // A refusal is known at once: no address waits for the head start of 250 ms that one before it has. That would always be
+    // so; what a busy machine adds is not.
+    let head_starts = u64::from(REFUSALS) * 250_000;
+    assert!((0..10).any(|_| connect() < head_starts));
     fs::remove_file(hosts).unwrap();
 }
 
 #[test]
 fn a_server_that_says_nothing_is_given_up() {
-    let expected = "failed Timeout 127.0.0.1 accepts connections but did not answer the start request within 0.3 s";
-    fails(&["sccrq=nothing"], &["--timeout", "300"], expected);
+    let expected = "failed Timeout 127.0.0.1 accepts connections but did not answer the start request within 2 s";
+    fails(&["sccrq=nothing"], &["--timeout", "2000"], expected);
 }
 
 #[test]
 fn a_server_that_answers_half_a_message_is_given_up() {
-    let expected = "failed Timeout 127.0.0.1 accepts connections but did not answer the start request within 0.3 s";
-    fails(&["sccrq=half"], &["--timeout", "300"], expected);
+    let expected = "failed Timeout 127.0.0.1 accepts connections but did not answer the start request within 2 s";
+    fails(&["sccrq=half"], &["--timeout", "2000"], expected);
 }
 
 #[test]
 fn a_server_that_does_not_answer_the_call_is_given_up() {
-    let expected = "failed Timeout 127.0.0.1 did not answer the call request within 0.3 s";
-    fails(&["ocrq=nothing"], &["--timeout", "300"], expected);
+    // It has to answer the start request before that, on a busy machine too.
+    let expected = "failed Timeout 127.0.0.1 did not answer the call request within 3 s";
+    fails(&["ocrq=nothing"], &["--timeout", "3000"], expected);
 }
 
 #[test]
@@ -174,15 +179,17 @@ fn a_closed_control_connection_hangs_up() {
 #[test]
 fn a_server_that_misses_an_echo_hangs_up() {
     let expected = "127.0.0.1 did not answer an echo request in time";
-    ends(&["call-up=mute"], &["--echo-interval", "100", "--echo-timeout", "100"], expected);
+    // Long enough for the echo requests that it answers before.
+    ends(&["call-up=mute"], &["--echo-interval", "100", "--echo-timeout", "3000"], expected);
 }
 
 #[test]
 fn echoes_keep_a_call_up() {
     let (scene, server) = (Scene::new(), Server::start(&[]));
-    let mut probe = scene.call(server.port, &["--echo-interval", "20", "--echo-timeout", "200"]);
+    let mut probe = scene.call(server.port, &["--echo-interval", "20", "--echo-timeout", "2000"]);
     probe.expect("connected ");
-    assert!(probe.is_silent(Duration::from_millis(500)), "{:#?}", probe.seen);
+    // For longer than one that is not answered is waited for.
+    assert!(probe.is_silent(Duration::from_millis(3000)), "{:#?}", probe.seen);
     assert!(server.count("got Echo-Request") >= 5, "{}", server.journal());
 }
 
@@ -204,6 +211,7 @@ fn the_last_call_clears_stops_and_closes() {
     probe.hang_up();
     assert_eq!(probe.status(), Some(0));
     scene.until_gone();
+    server.until_count("got Stop-Control-Connection-Request", 1);
     let journal = server.journal();
     let clear = journal.find("Call-Clear-Request").unwrap_or_else(|| panic!("{journal}"));
     let stop = journal.find("Stop-Control-Connection-Request").unwrap_or_else(|| panic!("{journal}"));
@@ -247,7 +255,7 @@ fn a_storm_of_echo_requests_is_answered_while_the_plugin_does_not_read() {
     // It reads nothing from here to the hang-up.
     probe.expect("ended 127.0.0.1 disconnected the call: lost carrier (1)");
     probe.expect("hangup");
-    assert_eq!(server.count("got Echo-Reply"), 3000, "{}", server.journal());
+    server.until_count("got Echo-Reply", 3000);
 }
 
 #[test]
@@ -271,7 +279,7 @@ fn the_manager_waits_without_working() {
     let mut probe = scene.call(server.port, &[]);
     probe.expect("connected ");
     let manager = scene.manager();
-    assert!(probe.is_silent(Duration::from_millis(100)));
+    until_it_sleeps(manager);
     let before = status_field(manager, "voluntary_ctxt_switches");
     assert!(probe.is_silent(Duration::from_millis(300)));
     assert_eq!(status_field(manager, "voluntary_ctxt_switches"), before);

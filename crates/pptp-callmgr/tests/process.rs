@@ -13,7 +13,7 @@ use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use support::{Probe, Scene, Server, comm, descriptors, needs_root, processes, status_field, until};
+use support::{Probe, Scene, Server, comm, descriptors, needs_root, processes, status_field};
 
 fn up(rules: &[&str]) -> (Scene, Server, Probe) {
     let (scene, server) = (Scene::new(), Server::start(rules));
@@ -149,10 +149,10 @@ fn it_can_do_its_work_without_privileges() {
     let mut second = scene.call(server.port, &["--admit", "on"]);
     second.expect("filtered");
     first.hang_up();
-    until("the first call to be cleared", || server.count("Call-Clear-Request") == 1);
+    server.until_count("Call-Clear-Request", 1);
     second.hang_up();
     scene.until_gone();
-    assert_eq!(server.count("Stop-Control-Connection-Request"), 1, "{}", server.journal());
+    server.until_count("Stop-Control-Connection-Request", 1);
 }
 
 /// The machine has a user for it: the file of users is another one in a mount namespace of the probe's.

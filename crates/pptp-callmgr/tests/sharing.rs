@@ -8,7 +8,7 @@ use std::process::Command;
 use std::thread;
 
 use pptp_io::seqpacket;
-use support::{LIMIT, Probe, Scene, Server, needs_root, until};
+use support::{LIMIT, Probe, Scene, Server, needs_root};
 
 /// What the server's journal says when a control connection comes in.
 const START: &str = "Start-Control-Connection-Request";
@@ -24,18 +24,19 @@ fn two_calls_share_one_control_connection_and_either_survives_the_other() {
     assert_eq!(server.count(START), 1, "{}", server.journal());
 
     calls[0].hang_up();
-    until("the first call to be cleared", || server.count("Call-Clear-Request") == 1);
+    server.until_count("Call-Clear-Request", 1);
     assert!(calls[1].is_silent(std::time::Duration::from_millis(100)), "{:?}", calls[1].seen);
     let mut third = scene.call(server.port, &[]);
     assert!(third.expect("connected ").contains("shared=true"));
     assert!(third.seen.iter().any(|line| line == "log INFO sharing the control connection to 127.0.0.1"));
 
     third.child.kill().unwrap();
-    until("the third call to be cleared", || server.count("Call-Clear-Request") == 2);
+    server.until_count("Call-Clear-Request", 2);
     assert_eq!(server.count("Stop-Control-Connection-Request"), 0);
     calls[1].hang_up();
     scene.until_gone();
-    assert_eq!((server.count(START), server.count("Stop-Control-Connection-Request")), (1, 1));
+    server.until_count("Stop-Control-Connection-Request", 1);
+    assert_eq!(server.count(START), 1, "{}", server.journal());
 }
 
 #[test]
@@ -47,7 +48,7 @@ fn a_server_that_takes_one_call_at_a_time_gets_a_connection_for_each() {
     }
     assert_eq!(server.count(START), 3, "{}", server.journal());
     calls[0].hang_up();
-    until("the first connection to be stopped", || server.count("Stop-Control-Connection-Request") == 1);
+    server.until_count("Stop-Control-Connection-Request", 1);
     assert!(calls[1].is_silent(std::time::Duration::from_millis(100)), "{:?}", calls[1].seen);
 }
 

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::Arc;
@@ -14,12 +15,13 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrIn, bind, getsockname, socket};
 use pptp_testkit::journal::Journal;
 use pptp_testkit::script::Script;
 use pptp_testkit::session::{Server as Scripted, Session};
 
-/// Nothing in these tests takes longer.
-pub const LIMIT: Duration = Duration::from_secs(10);
+/// Nothing in these tests takes longer, on a busy machine either.
+pub const LIMIT: Duration = Duration::from_secs(40);
 
 /// A directory for one test's managers, with everything else that the test needs.
 pub struct Scene {
@@ -127,7 +129,14 @@ impl Server {
     }
 
     pub fn until_journal_has(&self, text: &str) {
-        until(&format!("{text:?} in the journal"), || self.count(text) > 0);
+        self.until_count(text, 1);
+    }
+
+    /// Waits until so many lines of the journal contain `text`, and not more: the server may write later than others act.
+    #[track_caller]
+    pub fn until_count(&self, text: &str, count: usize) {
+        until(&format!("{count} times {text:?} in the journal"), || self.count(text) >= count);
+        assert_eq!(self.count(text), count, "{}", self.journal());
     }
 }
 
@@ -270,6 +279,27 @@ pub fn processes(wanted: impl Fn(i32) -> bool) -> Vec<i32> {
     let entries = fs::read_dir("/proc").unwrap().map_while(Result::ok);
     let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
     pids.filter(|&pid| wanted(pid)).collect()
+}
+
+/// Waits until a process does nothing: it sleeps, and has not been woken for a while.
+pub fn until_it_sleeps(pid: i32) {
+    let asleep = || {
+        let state = status_field(pid, "State");
+        state.starts_with('S').then(|| status_field(pid, "voluntary_ctxt_switches"))
+    };
+    until("it sleeps", || {
+        let before = asleep();
+        thread::sleep(Duration::from_millis(100));
+        before.is_some() && before == asleep()
+    });
+}
+
+/// A port of 127.0.0.1 on which nobody listens, nor will while this is held.
+pub fn closed_port() -> (OwnedFd, u16) {
+    let socket = socket(AddressFamily::Inet, SockType::Stream, SockFlag::SOCK_CLOEXEC, None).unwrap();
+    bind(socket.as_raw_fd(), &SockaddrIn::new(127, 0, 0, 1, 0)).unwrap();
+    let port = getsockname::<SockaddrIn>(socket.as_raw_fd()).unwrap().port();
+    (socket, port)
 }
 
 /// What the process's descriptors are, by number.

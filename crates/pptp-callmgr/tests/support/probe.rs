@@ -174,7 +174,7 @@ fn parse() -> Arguments {
             port: 1723,
             bind: None,
             mark: None,
-            connect_timeout: Duration::from_secs(5),
+            connect_timeout: Duration::from_secs(30),
             echo_interval: Duration::from_secs(60),
             echo_timeout: Duration::from_secs(60),
             share: true,
