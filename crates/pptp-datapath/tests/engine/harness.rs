@@ -6,6 +6,9 @@ use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
 /// How long what is to happen may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -204,6 +207,33 @@ impl End {
         let text = std::fs::read_to_string(format!("/proc/{}/stat", self.engine().unwrap())).unwrap();
         let fields: Vec<&str> = text.rsplit(')').next().unwrap().split_whitespace().collect();
         fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
+    }
+
+    /// Does something while the engine stands still: what comes meanwhile comes at one time, however slow this machine is.
+    pub(crate) fn meanwhile(&mut self, act: impl FnOnce(&mut Self)) {
+        let engine = self.engine().unwrap();
+        let is_stopped = || {
+            let status = std::fs::read_to_string(format!("/proc/{engine}/status")).unwrap();
+            status.contains("\nState:\tT")
+        };
+        kill(Pid::from_raw(engine), Signal::SIGSTOP).unwrap();
+        eventually("the engine stands still", is_stopped);
+        act(self);
+        kill(Pid::from_raw(engine), Signal::SIGCONT).unwrap();
+    }
+
+    /// Bytes that wait in its raw sockets.
+    fn unread(&self) -> u64 {
+        let sockets = self.run("cat", "/proc/net/raw");
+        let queues = sockets.lines().skip(1).filter_map(|line| line.split_whitespace().nth(4)?.split_once(':'));
+        queues.map(|(_, received)| u64::from_str_radix(received, 16).unwrap()).sum()
+    }
+
+    /// Has the peer say something that reaches the engine's socket, while that stands still.
+    pub(crate) fn await_from(&self, peer: &mut Self, line: &str) {
+        let before = self.unread();
+        peer.tell(line);
+        eventually("it has come", || self.unread() > before);
     }
 
     /// Ends the process as pppd would end: its descriptors are closed, nothing more.

@@ -62,8 +62,10 @@ fn frames_come_in_order_and_a_missing_one_is_not_waited_for_long() {
     let [mut engine, mut peer] = engine_and_peer();
     peer.tell(&format!("gre-send {}", data(0, LCP[0])));
     assert_eq!(engine.ask("line-read"), format!("7e{}7e", LCP[1]));
-    peer.tell(&format!("gre-send {}", data(2, COMPRESSED[0])));
-    peer.tell(&format!("gre-send {}", data(1, IP[0])));
+    engine.meanwhile(|engine| {
+        engine.await_from(&mut peer, &format!("gre-send {}", data(2, COMPRESSED[0])));
+        engine.await_from(&mut peer, &format!("gre-send {}", data(1, IP[0])));
+    });
     eventually("both come", || engine.counter("delivered") == 3);
     assert_eq!(engine.ask("line-read"), format!("7e{}7e{}7e", IP[1], COMPRESSED[1]));
     peer.tell(&format!("gre-send {}", data(4, IP[0])));
