@@ -4,6 +4,7 @@
 
 mod fake_host;
 
+use std::fs;
 use std::net::TcpListener;
 use std::path::Path;
 use std::sync::Arc;
@@ -34,6 +35,30 @@ fn serve(rules: &[&str]) -> (String, JoinHandle<()>) {
     let port = listener.local_addr().unwrap().port().to_string();
     let serve = move || Session::new(Arc::new(server), 1, listener.accept().unwrap().0).run();
     (port, thread::spawn(serve))
+}
+
+/// Calls such a server, which ends the call when pppd has its channel; the host does what is in `after` when the control
+/// connection is over, and with it the call, however slow this machine is.
+fn call_that_ends(name: &str, before: &[&str], after: &[&str]) -> Ran {
+    let file = |what: &str| format!("{}/{name}-{what}-{}", env!("CARGO_TARGET_TMPDIR"), std::process::id());
+    let (up, over) = (file("up"), file("over"));
+    let (port, server) = serve(&[&format!("call-up=wait-file:{up},cdn:result=3")]);
+    let server = thread::spawn({
+        let over = over.clone();
+        move || {
+            server.join().unwrap();
+            fs::write(over, "").unwrap();
+        }
+    });
+    let wait = format!("@run=touch {up}; while [ ! -e {over} ]; do sleep 0.05; done");
+    let mut all = vec!["pptp_server", "localhost", "pptp_port", &port, "pptp_share", "off"];
+    all.extend(before.iter().chain(&[wait.as_str()]).chain(after));
+    let ran = run_with_pppox(&all);
+    server.join().unwrap();
+    for file in [up, over] {
+        fs::remove_file(file).unwrap();
+    }
+    ran
 }
 
 /// Calls such a server; what the host said when the server was done with it, too.
@@ -70,10 +95,8 @@ fn pppd_is_told_the_address_of_the_server_unless_the_user_gave_a_number() {
 
 #[test]
 fn a_call_that_the_server_ends_is_explained_in_one_line_and_followed_by_holdoff() {
-    let rules = ["call-up=wait:50ms,cdn:result=3"];
-    let words =
-        ["@connect", "@establish", "@wait=0.5", "@needless", "@disestablish", "@disconnect", "@cleanup", "@holdoff"];
-    let ran = call(&rules, &words);
+    let after = ["@needless", "@disestablish", "@disconnect", "@cleanup", "@holdoff"];
+    let ran = call_that_ends("explained", &["@connect", "@establish"], &after);
     let [line] = ran.after("notice: ")[..] else { panic!("one line: {ran:?}") };
     assert!(line.contains("(3)"), "{line}");
     assert!(ran.says("holdoff 30"), "{ran:?}");
@@ -90,6 +113,7 @@ fn a_call_that_pppd_ends_is_not_explained_and_not_followed_by_more_holdoff_than_
 fn scripts_get_to_know_the_call_and_why_it_ends() {
     let words =
         ["@check", "@connect", "@establish", "@ipup", "@close=Link inactive", "@ipdown", "@disestablish", "@cleanup"];
+    let begin = Instant::now();
     let ran = call(&[], &words);
     let [id] = ran.after("environment PPTP_LOCAL_CALL_ID=")[..] else { panic!("one id: {ran:?}") };
     let [peer_id] = ran.after("environment PPTP_PEER_CALL_ID=")[..] else { panic!("one id: {ran:?}") };
@@ -101,10 +125,15 @@ fn scripts_get_to_know_the_call_and_why_it_ends() {
     assert!(!ran.says("environment without PPTP_REASON"), "there was none: {ran:?}");
     assert_eq!(ran.after("environment PPTP_REASON="), ["Link inactive"]);
     let [end] = ran.after("info: session ended: ")[..] else { panic!("one end: {ran:?}") };
+    let (before, rest) = end.split_once("seconds=").unwrap();
+    let (seconds, after) = rest.split_once(' ').unwrap();
+    assert!(seconds.parse::<u64>().unwrap() <= begin.elapsed().as_secs(), "{end}");
     assert_eq!(
-        end,
-        "server=localhost address=127.0.0.1 interface=- datapath=kernel local=- remote=- seconds=0 bytes-received=- \
-         bytes-sent=- packets-received=- packets-sent=- lost=- reordered=- reason=Link inactive"
+        [before, after],
+        [
+            "server=localhost address=127.0.0.1 interface=- datapath=kernel local=- remote=- ",
+            "bytes-received=- bytes-sent=- packets-received=- packets-sent=- lost=- reordered=- reason=Link inactive",
+        ]
     );
 }
 
@@ -126,8 +155,8 @@ fn what_has_changed_from_call_to_call_is_told() {
 
 #[test]
 fn a_call_that_the_server_ends_has_one_reason_everywhere() {
-    let words = ["@check", "@connect", "@establish", "@ipup", "@wait=0.5", "@ipdown", "@disestablish", "@cleanup"];
-    let ran = call(&["call-up=wait:50ms,cdn:result=3"], &words);
+    let before = ["@check", "@connect", "@establish", "@ipup"];
+    let ran = call_that_ends("reason", &before, &["@ipdown", "@disestablish", "@cleanup"]);
     let [line] = ran.after("notice: ")[..] else { panic!("one line: {ran:?}") };
     assert_eq!(ran.after("environment PPTP_REASON="), [line]);
     let [end] = ran.after("info: session ended: ")[..] else { panic!("one end: {ran:?}") };
@@ -145,7 +174,7 @@ fn ask(server: &str, words: &[&str]) -> (Record, Ran) {
     let mut all = vec!["pptp_server", server, "pptp_port", &port, "pptp_share", "off"];
     all.extend(words);
     let host = start_with_pppox(&all);
-    let deadline = Instant::now() + Duration::from_secs(10);
+    let deadline = Instant::now() + Duration::from_secs(40);
     let is_it = |process: u32, record: &Record| {
         let is_up = record.value("server") == Some(server) && record.value("call-id").is_some();
         // A moment after it has moved it is found under its old name.
@@ -168,6 +197,7 @@ fn ask(server: &str, words: &[&str]) -> (Record, Ran) {
 
 #[test]
 fn a_tunnel_can_be_asked_while_pppd_waits() {
+    let begin = Instant::now();
     // Another name for this machine, which no other test has.
     let (record, ran) = ask("127.0.0.71", &["@check", "@connect", "@establish", "@ipup", "@select=3", "@exit"]);
     for (field, value) in [
@@ -176,11 +206,12 @@ fn a_tunnel_can_be_asked_while_pppd_waits() {
         ("datapath", "kernel"),
         ("choice", "data path kernel"),
         ("mppe", "none"),
-        ("uptime", "0"),
         ("linkname", "office"),
     ] {
         assert_eq!(record.value(field), Some(value), "{record:?}");
     }
+    let uptime: u64 = record.value("uptime").unwrap().parse().unwrap();
+    assert!(uptime <= begin.elapsed().as_secs(), "{record:?}");
     let id = record.value("call-id").unwrap();
     assert!(ran.says(&format!("environment PPTP_LOCAL_CALL_ID={id}")), "{record:?} {ran:?}");
     let process = record.value("pppd").unwrap();
@@ -249,6 +280,9 @@ fn connecting_to_a_quick_server_takes_no_sleep() {
         started.elapsed()
     };
     // One that is always there; what a busy machine adds is not.
-    let took: Vec<Duration> = (0..5).map(|_| connect()).collect();
-    assert!(took.iter().any(|took| *took < Duration::from_millis(900)), "{took:?}");
+    let mut took = Vec::new();
+    while took.iter().all(|took| *took >= Duration::from_millis(900)) {
+        assert!(took.len() < 40, "{took:?}");
+        took.push(connect());
+    }
 }

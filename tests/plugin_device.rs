@@ -60,17 +60,8 @@ fn header_compression_is_not_offered() {
 #[test]
 fn on_demand_pppd_ends_when_its_interface_is_gone() {
     // The engine may find out while it answers, and then it takes another look.
-    let words = [
-        "@demand",
-        "@check",
-        "@open",
-        "@newunit=-1",
-        "@timer",
-        "@run=ip link del ppp0",
-        "@timer",
-        "@wait=0.2",
-        "@timer",
-    ];
+    let words =
+        ["@demand", "@check", "@open", "@newunit=-1", "@timer", "@run=ip link del ppp0", "@timer", "@wait=2", "@timer"];
     let ran = on_tun(&words);
     let looks = ran.after("timer ");
     assert!(looks.len() >= 2 && looks.iter().all(|&look| look == "3 s"), "{ran:?}");
@@ -86,8 +77,9 @@ fn on_demand_pppd_ends_when_its_interface_is_gone() {
 fn an_engine_that_has_ended_is_an_error_in_the_log() {
     // The only one in this network namespace.
     let kill = "@run=for p in /proc/[0-9]*; do [ $(readlink $p/ns/net) = $(readlink /proc/self/ns/net) ] \
-                && grep -qx pptp-engine $p/comm && kill -9 ${p#/proc/}; done; true";
-    let ran = on_tun(&["@check", "@open", "@newunit=-1", kill, "@wait=0.2", "@getidle"]);
+                && grep -qx pptp-engine $p/comm && kill -9 ${p#/proc/} && \
+                while [ -e $p/stat ] && ! grep -q ') Z ' $p/stat; do sleep 0.02; done; done; true";
+    let ran = on_tun(&["@check", "@open", "@newunit=-1", kill, "@getidle"]);
     let line = "error: the engine (process pptp-engine) has ended, and with it its interface and its call";
     assert!(ran.says(line), "{ran:?}");
 }
@@ -101,9 +93,12 @@ fn contradictions_are_found_at_the_first_open() {
 
 #[test]
 fn waiting_for_a_call_that_is_not_offered_ends_with_a_signal() {
-    let begin = std::time::Instant::now();
-    let ran = run_alone(&["@pair", "pptp_client", "192.0.2.1", "pptp_sock", "90", "@check", "@term", "@connect"]);
-    assert!(ran.says("connected no") && ran.says("status 5 quit 1"), "{ran:?}");
-    // Without the signal it waits for 5 s.
-    assert!(begin.elapsed() < std::time::Duration::from_secs(4), "{ran:?}");
+    let interrupted = || {
+        let begin = std::time::Instant::now();
+        let ran = run_alone(&["@pair", "pptp_client", "192.0.2.1", "pptp_sock", "90", "@check", "@term", "@connect"]);
+        assert!(ran.says("connected no") && ran.says("status 5 quit 1"), "{ran:?}");
+        begin.elapsed()
+    };
+    // Without the signal it always waits for 5 s; a busy machine adds something now and then.
+    assert!((0..20).any(|_| interrupted() < std::time::Duration::from_secs(4)));
 }

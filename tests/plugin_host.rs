@@ -6,12 +6,14 @@ mod fake_host;
 use std::fs;
 use std::io::Read;
 use std::net::{TcpListener, TcpStream};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::Path;
 use std::process::Child;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use fake_host::{Ran, run, run_with_pppox, run_with_variables, start_with_pppox};
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrIn, bind, getsockname, socket};
 
 const UNKNOWN_MODE: &str = "option error: PPTP: unknown mode (you must specify pptp_server or pptp_client option)";
 
@@ -22,9 +24,12 @@ fn silent_server() -> (TcpListener, String) {
     (listener, port)
 }
 
-/// A port that nobody listens on.
-fn closed_port() -> String {
-    silent_server().1
+/// A port that nobody listens on, nor will while the socket is held.
+fn closed_port() -> (OwnedFd, String) {
+    let socket = socket(AddressFamily::Inet, SockType::Stream, SockFlag::SOCK_CLOEXEC, None).unwrap();
+    bind(socket.as_raw_fd(), &SockaddrIn::new(127, 0, 0, 1, 0)).unwrap();
+    let port = getsockname::<SockaddrIn>(socket.as_raw_fd()).unwrap().port();
+    (socket, port.to_string())
 }
 
 fn calling<'a>(port: &'a str, more: &[&'a str]) -> Vec<&'a str> {
@@ -163,7 +168,7 @@ fn sizes_leave_room_for_the_headers_unless_the_user_chose() {
 
 #[test]
 fn a_refused_connection_is_one_line_and_no_descriptor_is_left() {
-    let port = closed_port();
+    let (_held, port) = closed_port();
     let ran = run_with_pppox(&calling(&port, &["@check", "@fds", "@connect", "@cleanup", "@fds"]));
     assert!(ran.says("connected no") && ran.says("status 8 quit 0"), "{ran:?}");
     let [line] = ran.after("error: ")[..] else { panic!("one line: {ran:?}") };
@@ -175,7 +180,7 @@ fn a_refused_connection_is_one_line_and_no_descriptor_is_left() {
 
 #[test]
 fn the_name_of_the_channel_is_the_server_as_it_was_typed() {
-    let port = closed_port();
+    let (_held, port) = closed_port();
     let ran = run_with_pppox(&["pptp_server", "LocalHost", "pptp_port", &port, "pptp_share", "off", "@connect"]);
     if env!("PPPD_VERSION").starts_with("2.5") {
         assert!(ran.says("channel name pptp (LocalHost)"), "{ran:?}");
@@ -256,7 +261,7 @@ fn a_signal_from_before_is_obeyed() {
 #[test]
 fn the_call_manager_erases_its_copy_of_the_password_and_pppd_keeps_its_own() {
     let log = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("secret-{}", std::process::id()));
-    let port = closed_port();
+    let (_held, port) = closed_port();
     let ran = run_with_variables(&calling(&port, &["@connect", "@secret"]), &[("SECRET_LOG", log.to_str().unwrap())]);
     assert!(ran.says("secret kept"), "{ran:?}");
     // Also the C library connects, to what resolves names.
