@@ -14,7 +14,7 @@ const NAME: &str = "native-daemon";
 /// What operators ask it with.
 const CONTROL: &str = "native-rsctl";
 
-const PPPD: &str = "debug logfile /run/test/pppd.log ipv6 ::1,::2";
+const PPPD: &str = "debug logfile /run/test/pppd.log ipv6 ::1,::2 lcp-max-terminate 10";
 
 const ALWAYS: &str = "\
 option /run/test/options

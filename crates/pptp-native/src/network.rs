@@ -15,7 +15,9 @@ pub const SERVER: &str = "192.0.2.1";
 /// The server's, behind the relay; the relay's there.
 const BEHIND: [&str; 2] = ["198.51.100.1", "198.51.100.2"];
 
-const PLUGIN: &str = "plugin /run/plugin/pptp-rs.so pptp_datapath tun noauth debug";
+/// Terminate-Requests are repeated for as long as the kernel of a machine with many namespaces may hold up a pppd that takes
+/// its interface down before it answers.
+const PLUGIN: &str = "plugin /run/plugin/pptp-rs.so pptp_datapath tun noauth debug lcp-max-terminate 10";
 
 /// Addresses inside the tunnel; `%n` is the number of the call.
 const INSIDE: &str = "10.99.%n.1:10.99.%n.2 ipv6 ::1,::2";

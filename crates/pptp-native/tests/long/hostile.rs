@@ -35,6 +35,10 @@ const PPPD_S: &str = "require-mppe-128";
 const OURS: &str = "pptp_mppe required";
 const OURS_STATEFUL: &str = "pptp_mppe required,stateful";
 
+/// A peer that does not answer a Terminate-Request is not waited for long; but one that the kernel holds up while it takes its
+/// interface down is, as that may take seconds with so many namespaces.
+const TERMINATION: &str = "lcp-max-terminate 1 lcp-restart 10";
+
 /// What is said when a link is closed because of its encryption.
 const REASONS: [&str; 5] =
     ["MPPE has ended", "MPPE disabled", "MPPE required but", "Too many MPPE errors", "LCP terminated by peer"];
@@ -131,8 +135,8 @@ fn memory(network: &Network) -> [u64; 2] {
 
 fn under_attack(version: Version, ccp: &str, attack: impl FnOnce(&mut Tunnel<'_>)) {
     let (mut network, middle) = Network::with_middle(version);
-    network.serve_with_password("secret", &format!("lcp-max-terminate 1 {ccp}"));
-    let pppd = network.dial_up("client", 1, &format!("user alice noipv6 lcp-max-terminate 1 {ccp}"));
+    network.serve_with_password("secret", &format!("{TERMINATION} {ccp}"));
+    let pppd = network.dial_up("client", 1, &format!("user alice noipv6 {TERMINATION} {ccp}"));
     assert_eq!(network.client.pings(3, 56, "10.99.1.1"), 3);
     let memory = memory(&network);
     let mut tunnel = Tunnel { network: &network, middle: &middle, pppd, memory };

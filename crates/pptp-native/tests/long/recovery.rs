@@ -189,7 +189,7 @@ fn lcp_may_leave_out_every_option(version: Version) {
 
 fn a_dead_way_is_noticed(version: Version) {
     let network = Network::start_server(version, "noipv6");
-    let mut pppd = network.dial_up("client", 1, "lcp-echo-interval 1 lcp-echo-failure 3 noipv6");
+    let mut pppd = network.dial_up("client", 1, "lcp-echo-interval 1 lcp-echo-failure 3 lcp-max-terminate 1 noipv6");
     network.server.run("ip link set cable down");
     // Status 15, until the Terminate-Request that nobody answers makes it a hang-up.
     assert_eq!(pppd.exit_status(SOON), 16);
