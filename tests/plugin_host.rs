@@ -192,6 +192,7 @@ fn the_name_of_the_channel_is_the_server_as_it_was_typed() {
 #[test]
 fn a_silent_server_costs_the_connect_timeout() {
     let (_listener, port) = silent_server();
+    fake_host::build();
     let started = Instant::now();
     let ran = run_with_pppox(&calling(&port, &["pptp_connect_timeout", "1", "@connect"]));
     let took = started.elapsed();
@@ -252,6 +253,7 @@ fn an_interrupted_attempt_leaves_no_control_connection() {
 #[test]
 fn a_signal_from_before_is_obeyed() {
     let (_listener, port) = silent_server();
+    fake_host::build();
     let started = Instant::now();
     let ran = run_with_pppox(&calling(&port, &["@term", "@connect"]));
     assert!(ran.says("status 5 quit 1"), "{ran:?}");
