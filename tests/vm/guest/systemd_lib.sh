@@ -13,7 +13,8 @@ OPTIONS=/etc/ppp/pptp-rsd-options
 PROFILE=/etc/apparmor.d/usr.sbin.pptp-rsd
 . "$REPO/tests/vm/guest/datapath_lib.sh"
 
-# installed: the files of the packages, and what their scripts do. Where the host is busy, ip-down takes longer than the unit waits.
+# installed: the files of the packages, and what their scripts do. Where the host is busy, ip-down takes longer than pppd lets it
+# (child-timeout, 5 s), and than the unit waits.
 installed() {
   local files=$REPO/packaging
   install -D -m 755 "$GUEST_BUILD/bin/pptp-rsd" /usr/sbin/pptp-rsd
@@ -24,6 +25,7 @@ installed() {
   install -D -m 644 "$files/sysusers.d/pptp-rs.conf" /usr/lib/sysusers.d/pptp-rs.conf
   install -D -m 644 "$files/tmpfiles.d/pptp-rs.conf" /usr/lib/tmpfiles.d/pptp-rs.conf
   mkdir -p /run/systemd/system/pptp-rsd.service.d
+  echo 'child-timeout 90' >> $OPTIONS
   printf '%s\n' '[Service]' 'TimeoutStopSec=150' > /run/systemd/system/pptp-rsd.service.d/busy.conf
   systemd-sysusers pptp-rs.conf && systemd-tmpfiles --create pptp-rs.conf && systemctl daemon-reload
 }
