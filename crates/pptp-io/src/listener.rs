@@ -8,9 +8,6 @@ use nix::sys::socket::{Backlog, SockType, SockaddrIn, SockaddrIn6, getsockopt, s
 
 use crate::{sys, tcp};
 
-/// Connections that the kernel opens before they are accepted; it has a limit of its own (`net.core.somaxconn`).
-const BACKLOG: i32 = 4096;
-
 /// Listens on `address`: non-blocking, close-on-exec. One for all IPv6 addresses leaves those of IPv4 to another. With a
 /// `device`, only connections that come by it are there.
 ///
@@ -32,7 +29,8 @@ pub fn listen(address: SocketAddr, device: Option<&str>) -> io::Result<TcpListen
             nix::sys::socket::bind(socket.as_raw_fd(), &SockaddrIn6::from(address))?;
         }
     }
-    nix::sys::socket::listen(&socket, Backlog::new(BACKLOG)?)?;
+    // As many as `net.core.somaxconn` allows: a number would be compared with the C library's, which is 128 in musl.
+    nix::sys::socket::listen(&socket, Backlog::MAXALLOWABLE)?;
     Ok(TcpListener::from(socket))
 }
 
