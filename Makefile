@@ -14,7 +14,7 @@ NATIVE_TESTS = $(CARGO) test --package pptp-native --features namespaces --test
 # Guests, and pppds in namespaces, wait more than they work: two for each processor.
 GUESTS = $(or $(PPTP_RS_GUESTS),$(shell echo $$(($$(nproc) * 2))))
 
-.PHONY: help demo test test-long build plugins install uninstall install-pptp uninstall-pptp deb rpm bench fuzz sanitize lint setup clean
+.PHONY: help demo test test-long build plugins install uninstall install-pptp uninstall-pptp deb rpm bench fuzz sanitize ports lint setup clean
 # Set-up comes before everything else, also with -j.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
@@ -91,6 +91,9 @@ fuzz: ## each fuzz target for a minute
 
 sanitize: ## the server with hostile clients, and pptp-io, with the address sanitizer
 	scripts/sanitize.sh
+
+ports: ## other processors and C libraries: compile, unit tests under qemu, tunnels with a pppd of 32 bits
+	scripts/ports.sh
 
 lint: ## formatting and clippy, warnings are errors
 	$(CARGO) fmt --all --check
