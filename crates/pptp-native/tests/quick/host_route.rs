@@ -34,6 +34,7 @@ fn dial<'a>(network: &'a Network, options: &str) -> Pppd<'a> {
 
 fn wait_until_up(network: &Network, pppd: &Pppd<'_>) {
     pppd.wait_for("remote IP address", 1, SOON);
+    network.wait_for_server(1, "remote IP address");
     eventually("the default route is the tunnel's", SOON, || {
         network.client.succeeds("ip route show default | grep -q ppp0").then_some(())
     });
@@ -79,6 +80,7 @@ fn a_pppd_that_detaches_keeps_its_route_and_another_ones_stays(version: Version)
     let before = routes(&network);
     let mut pppd = network.dial_as_is("client", &format!("updetach pptp_server {BEHIND} {EVERYTHING}"));
     assert_eq!(pppd.exit_status(SOON), 0);
+    network.wait_for_server(1, "remote IP address");
     assert_eq!(routes_to_server(&network).lines().count(), 2);
     network.client.run(&format!("ip route del {BEHIND} metric 0"));
     assert_eq!(network.client.pings(20, 1000, FAR), 20);
