@@ -151,9 +151,19 @@ mod tests {
 
     #[test]
     fn a_wait_ends_at_its_timeout_and_not_before() {
+        for (microseconds, rounded) in [(0, 0_u16), (1, 1), (999, 1), (1000, 1), (1001, 2), (1500, 2)] {
+            assert_eq!(milliseconds(Some(Duration::from_micros(microseconds))), EpollTimeout::from(rounded));
+        }
+        assert_eq!(milliseconds(Some(Duration::MAX)), EpollTimeout::MAX);
+        assert_eq!(milliseconds(None), EpollTimeout::NONE);
+        let timeout = Duration::from_micros(1500);
         let mut set = EventSet::new().unwrap();
-        let begin = std::time::Instant::now();
-        assert!(tokens(&mut set, Some(Duration::from_micros(1500))).is_empty());
-        assert!(begin.elapsed() >= Duration::from_micros(1500));
+        let lasted = |set: &mut EventSet| {
+            let begin = std::time::Instant::now();
+            assert!(tokens(set, Some(timeout)).is_empty());
+            begin.elapsed()
+        };
+        // A signal for another test of this process, or whoever stops the process for a moment, ends a wait early.
+        assert!((0..20).any(|_| lasted(&mut set) >= timeout));
     }
 }
