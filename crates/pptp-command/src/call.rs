@@ -15,7 +15,7 @@ use pptp_io::host_route::HostRoute;
 use pptp_io::poller::{self, Interest, Ready};
 use pptp_io::signals::{Signals, Wish};
 use pptp_io::standard::Line;
-use pptp_io::{clock, gre_socket, process, seqpacket, words};
+use pptp_io::{clock, gre_socket, lacks, process, seqpacket, words};
 
 use crate::command_line::Settings;
 
@@ -72,14 +72,10 @@ pub(crate) struct Connection {
 impl<'a> Attempt<'a> {
     /// Asks for a call. For a process with one thread.
     pub(crate) fn start(settings: &'a Settings, line: Line) -> Result<Self, End> {
-        let no_gre = |error: io::Error| match error.kind() {
-            io::ErrorKind::PermissionDenied => failed("no raw GRE socket: it needs CAP_NET_RAW"),
-            _ => failed(&format!("cannot make a GRE socket: {}", words(&error))),
-        };
         // What is forked from here on does not inherit that.
         let signals = Signals::take_for_command().map_err(|error| trouble("cannot wait for signals", &error))?;
-        let gre = gre_socket::open(settings.mark).map_err(no_gre)?;
-        let (held, life_line) = seqpacket::pair().map_err(|error| trouble("cannot make a GRE socket", &error))?;
+        let gre = gre_socket::open(settings.mark).map_err(|error| failed(&lacks::no_raw_gre(&error)))?;
+        let (held, life_line) = seqpacket::pair().map_err(|error| trouble("cannot start the call manager", &error))?;
         let channel = client::Channel { held: held.as_fd(), gre: Some(gre.as_fd()) };
         let call = client::start(&request(settings), channel, || {})
             .map_err(|error| trouble("cannot start the call manager", &error))?;

@@ -80,10 +80,15 @@ pub fn line_discipline() -> Result<(), String> {
 /// # Errors
 /// What is missing.
 pub fn raw_gre() -> Result<(), String> {
-    gre_socket::open(None).map(drop).map_err(|error| match error.kind() {
+    gre_socket::open(None).map(drop).map_err(|error| no_raw_gre(&error))
+}
+
+/// Why there is no raw GRE socket.
+pub fn no_raw_gre(error: &io::Error) -> String {
+    match error.kind() {
         io::ErrorKind::PermissionDenied => String::from("no raw GRE socket: it needs CAP_NET_RAW"),
-        _ => format!("no raw GRE socket: {}", words(&error)),
-    })
+        _ => format!("no raw GRE socket: {}", words(error)),
+    }
 }
 
 /// Tries again with the module, which the kernel does not load by itself where the device's file is missing.
