@@ -57,6 +57,12 @@ fn bury() {
     }
 }
 
+/// Whether the server's engine has ended.
+pub(crate) fn is_gone() -> bool {
+    bury();
+    IS_SERVERS.get() && ENGINE.with_borrow(Option::is_none)
+}
+
 fn start() -> Result<Engine, EngineError> {
     if IS_SERVERS.get() {
         return Err(EngineError::Gone);

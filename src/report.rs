@@ -8,9 +8,9 @@ use log::debug;
 use pptp_datapath::report;
 use pptp_io::words;
 
-use crate::channel;
 use crate::session::{self, State};
 use crate::waiting::{self, Place};
+use crate::{channel, engine};
 
 thread_local! {
     /// The server's ear.
@@ -44,7 +44,7 @@ pub(crate) fn network_up() {
 
 /// The link is about to end: what has passed through it will not be more.
 pub(crate) fn finish() {
-    if session::state() == State::Running {
+    if session::state() == State::Running || engine::is_gone() {
         tell();
     }
 }

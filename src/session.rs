@@ -228,6 +228,7 @@ pub(crate) fn report() -> Report {
         path: path.map(data_path),
         encryption: has_network.then(strongest_encryption).flatten(),
         statistics: path.and_then(statistics),
+        is_cut: engine::is_gone(),
     }
 }
 

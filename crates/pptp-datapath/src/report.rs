@@ -18,7 +18,7 @@ use crate::command::Traffic;
 use crate::record::Record;
 
 /// Changes with every change of the messages.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 const REQUEST: u8 = 1;
 const REPORT: u8 = 2;
@@ -56,6 +56,8 @@ pub struct Report {
     pub encryption: Option<Encryption>,
     /// What has passed.
     pub statistics: Option<Statistics>,
+    /// The server's engine has ended, and carries it no more.
+    pub is_cut: bool,
 }
 
 /// The data path.
@@ -252,7 +254,7 @@ fn is_request(message: &[u8]) -> bool {
 
 /// A report as a message.
 pub fn encode(report: &Report) -> Vec<u8> {
-    let Report { user, interface, local, remote, path, encryption, statistics } = report;
+    let Report { user, interface, local, remote, path, encryption, statistics, is_cut } = report;
     let mut writer = Writer::begin(VERSION, REPORT);
     put(&mut writer, user.as_deref(), |writer, user| put_text(writer, user, LONGEST_USER));
     put(&mut writer, interface.as_deref(), |writer, name| put_text(writer, name, LONGEST_INTERFACE));
@@ -265,6 +267,7 @@ pub fn encode(report: &Report) -> Vec<u8> {
         put(writer, send, put_config);
     });
     put(&mut writer, *statistics, put_statistics);
+    writer.flag(*is_cut);
     writer.finish()
 }
 
@@ -282,6 +285,7 @@ pub fn decode(message: &[u8]) -> Option<Report> {
             Some(Encryption { receive: option(reader, config)?, send: option(reader, config)? })
         })?,
         statistics: option(&mut reader, statistics)?,
+        is_cut: reader.flag()?,
     };
     reader.finish(report)
 }
@@ -381,6 +385,7 @@ mod tests {
                     round_trip: Some(Duration::from_micros(1500)),
                 }),
             }),
+            is_cut: true,
         }
     }
 
@@ -424,7 +429,7 @@ mod tests {
         let mut writer = Writer::begin(VERSION, REPORT);
         writer.flag(true);
         writer.text(&"x".repeat(LONGEST_USER + 1));
-        (0..6).for_each(|_| writer.flag(false));
+        (0..7).for_each(|_| writer.flag(false));
         assert_eq!(decode(&writer.finish()), None);
     }
 

@@ -127,9 +127,13 @@ impl<'a> Reader<'a> {
         self.array().map(u64::from_be_bytes)
     }
 
-    /// Any byte but 0 is true.
+    /// 0 or 1.
     pub fn flag(&mut self) -> Option<bool> {
-        self.u8().map(|byte| byte != 0)
+        match self.u8()? {
+            0 => Some(false),
+            1 => Some(true),
+            _ => None,
+        }
     }
 
     /// So many bytes as both ends know.

@@ -179,6 +179,22 @@ impl<'a> Daemon<'a> {
         self.machine.signal(signal, child);
     }
 
+    /// Keeps it from running until this is done, as a machine does that is busy with something else.
+    pub fn while_stopped(&self, what: impl FnOnce()) {
+        struct Continue<'a>(&'a Daemon<'a>);
+        impl Drop for Continue<'_> {
+            fn drop(&mut self) {
+                // nsenter(1) has stopped itself, and continues what it stands for.
+                let _ = Command::new("kill").args(["-CONT", &self.0.child.id().to_string()]).status();
+            }
+        }
+        self.signal("STOP");
+        let stat = format!("/proc/{}/stat", self.child.id());
+        eventually("nsenter has stopped", SOON, || fs::read_to_string(&stat).ok()?.contains(") T ").then_some(()));
+        let _continue = Continue(self);
+        what();
+    }
+
     /// Its exit status.
     ///
     /// # Panics

@@ -5,6 +5,7 @@ use pptp_native::{AT_ONCE, Daemon, Network, Pppd, SOON, Version, eventually, wit
 with_either_pppd! {
     two_clients_are_served_and_leave_nothing,
     calls_share_the_engines_and_end_with_them,
+    a_busy_daemon_still_tells_that_the_engine_has_ended,
     a_daemon_that_is_told_to_end_hangs_up_and_leaves_nothing,
     a_client_that_does_not_know_the_password_is_hung_up_on,
 }
@@ -81,6 +82,23 @@ fn a_client_that_does_not_know_the_password_is_hung_up_on(version: Version) {
     assert!(daemon.log().contains("did not authenticate itself"), "{}", daemon.log());
 }
 
+fn a_busy_daemon_still_tells_that_the_engine_has_ended(version: Version) {
+    let network = network(version);
+    let mut daemon = Daemon::start(&network.server, "", SERVER);
+    let _clients = [dial_up(&network, "first"), dial_up(&network, "second")];
+    // The ends of the engines and of the pppds are both there when the daemon comes to look.
+    daemon.while_stopped(|| {
+        for engine in engines(&network) {
+            network.server.signal("KILL", engine);
+        }
+        eventually("no pppd runs", SOON, || network.server.processes("pppd").is_empty().then_some(()));
+    });
+    daemon.wait_for("call over: the engine that carried it has ended", 2, SOON);
+    wait_until_idle(&daemon, &network, 2);
+    daemon.signal("TERM");
+    assert_eq!(daemon.exit_status(SOON), 0);
+}
+
 /// The engines of the server's daemon, of which there is one for each processor.
 fn engines(network: &Network) -> Vec<u32> {
     let engines = network.server.processes("pptp-engine");
@@ -92,7 +110,7 @@ fn calls_share_the_engines_and_end_with_them(version: Version) {
     let network = network(version);
     let mut daemon = Daemon::start(&network.server, "", SERVER);
     let before = engines(&network);
-    let mut clients: Vec<_> = (0..4).map(|number| network.dial(&format!("client{number}"), CLIENT)).collect();
+    let mut clients: Vec<_> = (0..16).map(|number| network.dial(&format!("client{number}"), CLIENT)).collect();
     for pppd in &clients {
         pppd.wait_for("remote IP address", 1, SOON);
     }
@@ -103,9 +121,9 @@ fn calls_share_the_engines_and_end_with_them(version: Version) {
     for pppd in &mut clients {
         assert_eq!(pppd.exit_status(SOON), 16);
     }
-    daemon.wait_for("call over: the engine that carried it has ended", 4, SOON);
-    wait_until_idle(&daemon, &network, 4);
-    assert_eq!(daemon.pppd_log().matches("the engine (process pptp-engine) has ended").count(), 4);
+    daemon.wait_for("call over: the engine that carried it has ended", 16, SOON);
+    wait_until_idle(&daemon, &network, 16);
+    assert_eq!(daemon.pppd_log().matches("the engine (process pptp-engine) has ended").count(), 16);
     // The next call finds another.
     let mut pppd = dial_up(&network, "next");
     eventually("a ping is answered", SOON, || (network.client.pings(1, 56, "10.99.0.1") == 1).then_some(()));

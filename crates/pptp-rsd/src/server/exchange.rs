@@ -25,7 +25,7 @@ use super::orders::Ticket;
 use super::presence::Presence;
 use super::quota::Quotas;
 use super::session::{ClientId, SessionId};
-use super::switchboard::Switchboard;
+use super::switchboard::{CUT, Switchboard};
 use super::tally::{Figures, Suppressed};
 use crate::config::Config;
 use crate::control::Target;
@@ -280,7 +280,7 @@ impl<L: Lines> Exchange<L> {
 
     /// Something that carries calls has ended.
     pub(super) fn handle_cut(&mut self, now: Instant) {
-        self.end_calls(&self.calls.cut(), "the engine that carried it has ended", now);
+        self.end_calls(&self.calls.cut(), CUT, now);
     }
 
     fn end_calls(&mut self, sessions: &[SessionId], why: &str, now: Instant) {

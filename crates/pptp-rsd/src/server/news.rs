@@ -37,6 +37,7 @@ impl News {
             path: report.path.or(before.path),
             encryption: report.encryption.or(before.encryption),
             statistics: merged(before.statistics, report.statistics),
+            is_cut: before.is_cut || report.is_cut,
         };
         passed
     }

@@ -27,6 +27,9 @@ use crate::control::Target;
 use crate::limits::{Acquaintances, Network, Strikes};
 use crate::pool::{Lease, Plan, Pool};
 
+/// Why a call is over that nothing carries any more.
+pub(super) const CUT: &str = "the engine that carried it has ended";
+
 /// A pppd that ends earlier has carried nothing: authentication alone takes longer where it succeeds and somebody wants a tunnel.
 const IN_VAIN: Duration = Duration::from_secs(3);
 
@@ -313,7 +316,12 @@ impl<L: Lines> Switchboard<L> {
         self.hear(process, now);
         self.lines.forget(process);
         let id = self.processes.remove(&process)?;
-        let session = self.sessions.get(&id)?;
+        let session = self.sessions.get_mut(&id)?;
+        if session.news.report().is_cut && session.over.is_none() {
+            // Its engine closes what it has of a call before it lets us know by the same means that it has ended.
+            info!("{}: call over: {CUT}", session.name);
+            (session.over, session.excused) = (Some(CUT.to_owned()), true);
+        }
         let words = Words(ending);
         let age = now.since(session.begin);
         let seconds = age.as_secs();

@@ -4,8 +4,10 @@ use core::time::Duration;
 
 use pptp_core::control::{CallEnd, CloseReason, Event};
 use pptp_core::wire::StopReason;
+use pptp_datapath::report::Report;
 
 use super::office::{Deed, Office, config};
+use crate::config::Config;
 
 #[test]
 fn everybody_is_told_and_the_server_ends_with_the_last_pppd() {
@@ -75,4 +77,22 @@ fn with_what_carries_it_a_call_is_over_and_others_go_on() {
     assert_eq!(office.deeds(), []);
     office.end(1, 16);
     assert_eq!(office.deeds(), [Deed::Close(1)]);
+}
+
+#[test]
+fn a_pppd_may_know_before_the_server_that_nothing_carries_its_call() {
+    // An engine that ends closes what it has of its calls first, and may take seconds for the interfaces.
+    let mut office = Office::new(Config { max_per_address: 1, ..config() });
+    let client = office.join("192.0.2.2:1");
+    for process in 1..=5 {
+        office.dial(client);
+        office.deeds();
+        office.heard();
+        office.tell_last(process, Report { is_cut: true, ..Report::default() });
+        assert!(matches!(office.deeds()[..], [Deed::Close(_)]));
+        assert!(matches!(office.heard()[..], [Event::CallEnded { .. }]));
+    }
+    // That was not the client's doing.
+    office.dial(client);
+    assert_eq!(office.exchange.calls().stages().running, 1);
 }

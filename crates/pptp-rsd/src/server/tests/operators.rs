@@ -67,6 +67,7 @@ fn report(user: &str, bytes: u64) -> Report {
         path: Some(DataPath::Pty),
         encryption: Some(Encryption { receive: mppe, send: mppe }),
         statistics: Some(Statistics { received: traffic(1), sent: traffic(2), gre: Some(gre) }),
+        is_cut: false,
     }
 }
 
