@@ -149,5 +149,5 @@ fn apparmor_confines_the_service_and_breaks_nothing() -> Result<(), Failure> {
 
 #[test]
 fn apparmor_lets_pam_winbind_and_scripts_do_their_work() -> Result<(), Failure> {
-    Guest::new("systemd_apparmor_logins").systemd(Release::Debian12).limit(LONG).run()
+    Guest::new("systemd_apparmor_logins").systemd(Release::Debian12).run()
 }
