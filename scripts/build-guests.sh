@@ -8,28 +8,23 @@
 set -euo pipefail
 repo=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.." && pwd)
 cache=${PPTP_RS_CACHE:-/var/cache/pptp-rs}
-target=${CARGO_TARGET_DIR:-$repo/target}
 out=${GUEST_BUILD:-$repo/target/guest}
 cd "$repo"
 # shellcheck source=scripts/release-env.sh
 . scripts/release-env.sh
 
-# begin_with_first DIRECTORY OTHER: what is compiled into this directory for the first time begins with what is in the other,
-# so that whatever does not depend on pppd's headers is compiled once
-begin_with_first() { [ -d "$1" ] || [ ! -d "$2" ] || cp -a "$2" "$1"; }
-first=
+kit=()
+for program in crates/pptp-testkit/src/bin/*; do
+  program=${program##*/}
+  kit+=("${program%.rs}")
+done
 
-# build_plugin ROOT: against the headers below this root directory
-build_plugin() {
-  local root=${1%/} directory version
-  for directory in "$root"/usr/lib/pppd/[0-9]*; do
-    version=${directory##*/}
-    [ -d "$directory" ] || continue
-    # A target directory for each: the headers are an input that cargo would otherwise rebuild for, each time.
-    [ -z "$first" ] || begin_with_first "$target/pppd-$version" "$first"
-    first=${first:-$target/pppd-$version}
-    PPPD_INCLUDE_DIR=$root/usr/include CARGO_TARGET_DIR=$target/pppd-$version cargo build --release --lib --quiet
-    install -D -m 644 "$target/pppd-$version/release/libpptp_rs.so" "$out/plugin/$version/pptp-rs.so"
+# install_plugins ROOT: for each pppd below this root directory
+install_plugins() {
+  local root=${1%/} version built
+  built=$(target_for "$root")/release/libpptp_rs.so
+  for version in $(pppd_versions "$root"); do
+    install -D -m 644 "$built" "$out/plugin/$version/pptp-rs.so"
     gcc -O2 -Wall -Wextra -shared -fPIC -I"$root/usr/include" -o "$out/plugin/$version/connect-time.so" tests/vm/connect_time.c
     echo "built $out/plugin/$version/pptp-rs.so"
   done
@@ -37,25 +32,31 @@ build_plugin() {
 
 install_programs() {
   local program
-  begin_with_first "$target/release" "$first/release"
-  build_programs
-  cargo build --release --package pptp-testkit --bins --quiet
-  for program in crates/pptp-testkit/src/bin/* pptp-rsd pptp-rsctl pptp-rs-setup; do
-    program=${program##*/} program=${program%.rs}
+  for program in "${kit[@]}" pptp-rsd pptp-rsctl pptp-rs-setup; do
     install -D -m 755 "$target/release/$program" "$out/bin/$program"
     echo "built $out/bin/$program"
   done
-}
-
-build_command() {
   install -D -m 755 "$target/release/pptp" "$out/command/pptp"
   install -m 644 /etc/ppp/options.pptp "$out/command/options.pptp"
   echo "built $out/command/pptp"
 }
 
-build_plugin /
+trees=()
 for tree in "$cache"/debian*; do
-  [ ! -d "$tree/usr/include/pppd" ] || build_plugin "$tree"
+  [ -z "$(pppd_versions "$tree")" ] || trees+=("$tree")
 done
+
+build_here /usr/include --quiet
+for tree in "${trees[@]}"; do begin_with_first "$tree"; done
+# Linking is the work of one processor, and most of what is left.
+build_here /usr/include --quiet --package=pptp-testkit "${kit[@]/#/--bin=}" &
+running=($!)
+for tree in "${trees[@]}"; do
+  build_for "$tree/usr/include" "$(target_for "$tree")" --quiet &
+  running+=($!)
+done
+status=0
+for process in "${running[@]}"; do wait "$process" || status=1; done
+[ $status = 0 ] || exit $status
+for root in / "${trees[@]}"; do install_plugins "$root"; done
 install_programs
-build_command

@@ -5,5 +5,4 @@ repo=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.." && pwd)
 cd "$repo"
 # shellcheck source=scripts/release-env.sh
 . scripts/release-env.sh
-cargo build --release --lib
-build_programs
+build_here "${PPPD_INCLUDE_DIR:-/usr/include}"

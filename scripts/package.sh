@@ -8,7 +8,6 @@
 set -euo pipefail
 repo=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.." && pwd)
 cache=${PPTP_RS_CACHE:-/var/cache/pptp-rs}
-target=${CARGO_TARGET_DIR:-$repo/target}
 out=${PACKAGES:-$repo/target/packages}
 stages=$out/build
 what=${1:-all}
@@ -21,29 +20,20 @@ cd "$repo"
 version=$(sed -n '/^\[workspace.package\]/,/^\[/s/^version = "\(.*\)"/\1/p' Cargo.toml)
 revision=1
 
-# pppd's version below a root directory, which has its headers
-pppd_versions() {
-  local root=${1%/} directory
-  [ -e "$root/usr/include/pppd/pppd.h" ] || return 0
-  for directory in "$root"/usr/lib/pppd/[0-9]*; do
-    [ ! -d "$directory" ] || echo "${directory##*/}"
-  done
-}
-
 # Stripped, in a folder of its own for each pppd, laid out like a folder of cargo's.
 stage() {
   install -D -m 755 "$1" "$stages/$2"
   strip --strip-unneeded --remove-section=.comment "$stages/$2"
 }
 
-# The same folders and commands as for the guests (scripts/build-guests.sh), so that nothing is built twice.
+# stage_all ROOT: for each pppd below this root directory
 stage_all() {
-  local root=$1 pppd program
-  for pppd in $(pppd_versions "$root"); do
-    PPPD_INCLUDE_DIR=$root/usr/include CARGO_TARGET_DIR=$target/pppd-$pppd cargo build --release --lib --quiet
-    stage "$target/pppd-$pppd/release/libpptp_rs.so" "ppp$pppd/release/libpptp_rs.so"
-    for program in pptp-rsd pptp-rsctl pptp-rs-setup pptp; do
-      [ ! -e "$target/release/$program" ] || stage "$target/release/$program" "ppp$pppd/release/$program"
+  local pppd program built
+  built=$(target_for "$1")
+  for pppd in $(pppd_versions "$1"); do
+    stage "$built/release/libpptp_rs.so" "ppp$pppd/release/libpptp_rs.so"
+    for program in "${installed_programs[@]}"; do
+      stage "$target/release/$program" "ppp$pppd/release/$program"
     done
     versions+=("$pppd")
   done
@@ -93,9 +83,13 @@ make_rpms() {
 rm -rf "$stages"
 mkdir -p "$out"
 versions=()
-build_programs
-for root in "${roots[@]}"; do
-  stage_all "${root%/}"
+build_here /usr/include --quiet
+stage_all /
+for root in "${roots[@]:1}"; do
+  [ -n "$(pppd_versions "$root")" ] || continue
+  begin_with_first "$root"
+  build_for "$root/usr/include" "$(target_for "$root")" --quiet
+  stage_all "$root"
 done
 [ ${#versions[@]} != 0 ] || { echo "package: no pppd's headers here" >&2; exit 1; }
 case $what in

@@ -17,10 +17,8 @@ mkdir "$elsewhere/pptp-rs"
 git -C "$repo" archive "${changes:-HEAD}" | tar -x -C "$elsewhere/pptp-rs"
 cd "$elsewhere/pptp-rs"
 
-# Packages use a folder for each pppd. Here there is one, and make build has built for it.
-mkdir target
-ln -s . "target/pppd-$pppd"
-export PPPD_INCLUDE_DIR=/usr/include
+# Packages are made of what this builds, for this machine's headers.
+unset PPPD_INCLUDE_DIR
 make build
 make install install-pptp DESTDIR="$elsewhere/installed"
 for file in "/usr/lib/pppd/$pppd/pptp-rs.so" /usr/sbin/pptp-rsd /usr/sbin/pptp-rsctl /usr/sbin/pptp-rs-setup /usr/sbin/pptp /etc/pptp-rsd.conf \
