@@ -8,9 +8,10 @@ SYSCONFDIR ?= /etc
 PLUGIN_DIR ?= $(shell scripts/pppd-version.sh --plugin-dir)
 TARGET = $(or $(CARGO_TARGET_DIR),target)
 PLUGIN = $(TARGET)/release/libpptp_rs.so
-GUEST_TESTS = $(CARGO) test --package pptp-vm --features guests --test
-PACKAGE_TESTS = scripts/package.sh all && $(CARGO) test --package pptp-packages --features trees --test
-NATIVE_TESTS = $(CARGO) test --package pptp-native --features namespaces --test
+# Always of the whole workspace: of one package alone cargo compiles anew what that uses, because its features differ.
+TESTS = $(CARGO) test --workspace --no-fail-fast
+SYSTEM_TESTS = $(TESTS) --features pptp-native/namespaces,pptp-packages/trees,pptp-vm/guests --test
+ENGINE_TESTS = $(TESTS) --features pptp-datapath/namespaces --test
 # Guests, and pppds in namespaces, wait more than they work: two for each processor.
 GUESTS = $(or $(PPTP_RS_GUESTS),$(shell echo $$(($$(nproc) * 2))))
 
@@ -27,23 +28,21 @@ demo: setup build ## real tunnels: to pptpd and to pptp-rsd in a guest, and to p
 	@scripts/demo_native.sh
 
 test: setup plugins ## unit tests, tunnels in namespaces, guests in User-Mode Linux, packages in clean Debians (at most 10 minutes)
-	@# All of them, whatever fails first. Two pppd wait more than they work.
+	@# All of them, whatever fails first.
 	status=0; \
-	$(CARGO) test --workspace --no-fail-fast || status=1; \
-	$(NATIVE_TESTS) quick -- --test-threads 4 || status=1; \
-	$(GUEST_TESTS) quick -- --test-threads $(GUESTS) || status=1; \
-	$(PACKAGE_TESTS) quick -- --test-threads 2 || status=1; \
+	$(TESTS) || status=1; \
+	scripts/package.sh all || status=1; \
+	$(SYSTEM_TESTS) quick -- --test-threads $(GUESTS) || status=1; \
 	exit $$status
 
 test-long: setup plugins ## engines in namespaces, the long guests, packages built elsewhere, the address sanitizer, and each fuzz target for a minute
 	@# What mostly waits leaves processors to what only computes.
 	status=0 said=$$(mktemp); \
 	nice -n 10 bash -c 'scripts/sanitize.sh build; scripts/fuzz.sh' > $$said 2>&1 & computing=$$!; \
-	$(CARGO) test --package pptp-datapath --features namespaces --test engine -- --test-threads 4 || status=1; \
+	$(ENGINE_TESTS) engine -- --test-threads 4 || status=1; \
 	$(CARGO) test --package pptp-rsd --features namespaces --lib || status=1; \
-	$(NATIVE_TESTS) long -- --test-threads 4 || status=1; \
-	$(GUEST_TESTS) long -- --test-threads $(GUESTS) || status=1; \
-	$(PACKAGE_TESTS) long || status=1; \
+	scripts/package.sh all || status=1; \
+	$(SYSTEM_TESTS) long -- --test-threads $(GUESTS) || status=1; \
 	wait $$computing || status=1; \
 	cat $$said; rm $$said; \
 	scripts/sanitize.sh || status=1; \
