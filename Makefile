@@ -9,7 +9,7 @@ PLUGIN_DIR ?= $(shell scripts/pppd-version.sh --plugin-dir)
 TARGET = $(or $(CARGO_TARGET_DIR),target)
 PLUGIN = $(TARGET)/release/libpptp_rs.so
 # Always of the whole workspace: of one package alone cargo compiles anew what that uses, because its features differ.
-TESTS = $(CARGO) test --workspace --no-fail-fast
+TESTS = PPTP_RS_TESTED=--workspace $(CARGO) test --workspace --no-fail-fast
 SYSTEM_TESTS = $(TESTS) --features pptp-native/namespaces,pptp-packages/trees,pptp-vm/guests --test
 ENGINE_TESTS = $(TESTS) --features pptp-datapath/namespaces --test
 # Guests, and pppds in namespaces, wait more than they work: two for each processor.

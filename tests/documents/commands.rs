@@ -21,7 +21,7 @@ const RUN: &[Run] = &[
     ("make install", "tests/packages/reproducible.sh", "make install DESTDIR="),
     ("make deb", "Makefile", "\tscripts/package.sh all"),
     ("make rpm", "Makefile", "\tscripts/package.sh all"),
-    ("cargo test -p pptp-core", "Makefile", "TESTS = $(CARGO) test --workspace"),
+    ("cargo test -p pptp-core", "Makefile", "$(CARGO) test --workspace"),
     ("cargo test -p pptp-native --features namespaces --test quick guides", "Makefile", "$(SYSTEM_TESTS) quick"),
     ("cargo test -p pptp-vm --features guests --test quick share", "Makefile", "$(SYSTEM_TESTS) quick"),
     ("FUZZ_TARGETS=framer FUZZ_SECONDS=10 scripts/fuzz.sh", "Makefile", "scripts/fuzz.sh"),

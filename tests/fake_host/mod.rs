@@ -13,8 +13,11 @@ pub(crate) fn plugin() -> &'static Path {
     PLUGIN.get_or_init(|| {
         // CARGO_TARGET_TMPDIR is TARGET/tmp, wherever CARGO_TARGET_DIR has put TARGET.
         let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
+        // With a test, and of the packages that are tested: else features differ from those of the tests, and cargo
+        // compiles anew what they use.
+        let tested = std::env::var("PPTP_RS_TESTED").unwrap_or_else(|_| String::from("--package=pptp-rs"));
         let mut build = Command::new(env!("CARGO"));
-        build.args(["build", "--quiet", "--package", "pptp-rs", "--lib", "--target-dir"]).arg(target);
+        build.args(["build", "--quiet", &tested, "--lib", "--test", "plugin_options", "--target-dir"]).arg(target);
         build.current_dir(env!("CARGO_MANIFEST_DIR"));
         assert!(build.status().unwrap().success(), "the plugin cannot be built");
         target.join("debug/libpptp_rs.so")
