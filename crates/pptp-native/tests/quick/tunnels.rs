@@ -139,6 +139,7 @@ fn one_that_is_stopped_or_was_killed_hinders_no_other(version: Version) {
     let [stopped, killed, well]: [u32; 3] = ["stopped", "killed", "well"].map(process);
     network.client.signal("STOP", stopped);
     network.client.signal("KILL", killed);
+    eventually("it is dead", SOON, || (!network.client.processes("pppd").contains(&killed)).then_some(()));
     // Whoever is well may be slow on a busy machine, too.
     let json = eventually("the one that is well is told of", SOON, || {
         Some(tunnels_at_once(&network, "--json")).filter(|json| json.contains("\"linkname\":\"well\""))
