@@ -9,6 +9,7 @@ with_either_pppd! {
     without_its_route_that_is_warned_of,
     the_route_comes_back_with_the_line,
     with_demand_the_route_comes_before_the_call,
+    each_call_has_its_route_and_each_tunnel_its_own,
 }
 
 /// The server's address, which is behind its other one: the client reaches it by its default route alone.
@@ -34,10 +35,10 @@ fn dial<'a>(network: &'a Network, options: &str) -> Pppd<'a> {
 
 fn wait_until_up(network: &Network, pppd: &Pppd<'_>) {
     pppd.wait_for("remote IP address", 1, SOON);
-    network.wait_for_server(1, "remote IP address");
     eventually("the default route is the tunnel's", SOON, || {
         network.client.succeeds("ip route show default | grep -q ppp0").then_some(())
     });
+    network.wait_for_server(1, "remote IP address");
 }
 
 /// By which device the client sends to this address.
@@ -58,8 +59,14 @@ fn routes_to_server(network: &Network) -> String {
 fn end(network: &Network, pppd: &mut Pppd<'_>, before: &str) {
     pppd.signal("TERM");
     assert_eq!(pppd.exit_status(SOON), 5);
-    assert_eq!(routes(network), before);
+    assert_eq!(routes_to_server(network), "");
+    assert_as_before(network, before);
+}
+
+/// Of an interface that is being removed there are routes until that is done.
+fn assert_as_before(network: &Network, before: &str) {
     network.assert_nothing_left();
+    eventually("all routes are as before", SOON, || (routes(network) == before).then_some(()));
 }
 
 fn a_tunnel_is_the_default_route_and_does_not_carry_itself(version: Version) {
@@ -87,8 +94,7 @@ fn a_pppd_that_detaches_keeps_its_route_and_another_ones_stays(version: Version)
     network.client.run(&format!("ip route add {BEHIND} via {SERVER}"));
     let [process] = network.client.processes("pppd")[..] else { panic!("one pppd") };
     network.client.signal("TERM", process);
-    network.assert_nothing_left();
-    assert_eq!(routes(&network), before);
+    assert_as_before(&network, &before);
 }
 
 fn without_its_route_that_is_warned_of(version: Version) {
@@ -136,4 +142,37 @@ fn with_demand_the_route_comes_before_the_call(version: Version) {
     assert_eq!(device(&network, BEHIND), "cable");
     assert_eq!(pppd.count("a route outside the tunnel: "), 1);
     end(&network, &mut pppd, &before);
+}
+
+fn each_call_has_its_route_and_each_tunnel_its_own(version: Version) {
+    let network = network(version);
+    let before = routes(&network);
+    let count = |count: usize| {
+        eventually(&format!("{count} routes to the server"), SOON, || {
+            (routes_to_server(&network).lines().count() == count).then_some(())
+        });
+    };
+    let mut first = dial(&network, "persist holdoff 1 maxfail 0");
+    wait_until_up(&network, &first);
+    let second = network.dial_up("second", 2, &format!("pptp_server {BEHIND} noipv6 pptp_host_route on"));
+    count(2);
+    first.signal("HUP");
+    first.wait_for("is up: call id", 2, SOON);
+    first.wait_for("a route outside the tunnel", 2, SOON);
+    first.wait_for("remote IP address", 2, SOON);
+    count(2);
+    first.signal("TERM");
+    assert_eq!(first.exit_status(SOON), 5);
+    count(1);
+    // What a killed pppd leaves hinders nobody.
+    second.signal("KILL");
+    let mut third = dial(&network, "logfile /run/test/third.log");
+    eventually("the third is up", SOON, || {
+        network.client.read("/run/test/third.log").contains("remote IP address").then_some(())
+    });
+    network.wait_for_server(4, "remote IP address");
+    assert_eq!(network.client.pings(20, 1000, FAR), 20);
+    count(2);
+    network.client.run(&format!("ip route del {BEHIND} metric 2"));
+    end(&network, &mut third, &before);
 }
