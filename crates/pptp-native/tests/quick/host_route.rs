@@ -49,7 +49,8 @@ fn device(network: &Network, address: &str) -> String {
 }
 
 fn routes(network: &Network) -> String {
-    network.client.run("ip -4 route show table all")
+    // A cable is noticed to be up a moment after it is.
+    network.client.run("ip -4 route show table all").replace("linkdown ", "")
 }
 
 fn routes_to_server(network: &Network) -> String {
