@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use log::debug;
 use pptp_datapath::report;
-use pptp_io::words;
+use pptp_io::{process, words};
 
 use crate::session::{self, State};
 use crate::waiting::{self, Place};
@@ -42,6 +42,14 @@ pub(crate) fn network_up() {
     tell();
 }
 
+/// IP goes down, and its script runs. When its server dies pppd gets SIGTERM, which it would pass on to a script that it waits
+/// for; but it ends by itself.
+pub(crate) fn network_down() {
+    if is_heard() {
+        process::outlive_parent();
+    }
+}
+
 /// The link is about to end: what has passed through it will not be more.
 pub(crate) fn finish() {
     if session::state() == State::Running || engine::is_gone() {
@@ -57,6 +65,7 @@ fn answer() {
         // Nobody asks any more: the call is over. Who has said so may still be told how it was.
         Some(Err(_)) | None => {
             waiting::wait_for_nothing(Place::Questions);
+            process::outlive_parent();
             channel::hang_up();
         }
     }

@@ -364,6 +364,7 @@ pub(crate) fn exit() {
 
 /// IP goes down; its script is told why.
 pub(crate) fn network_down() {
+    report::network_down();
     hear_of_end();
     environment::tell_reason(&session::network_down());
 }

@@ -117,6 +117,12 @@ fn fork_again(new: Detached<'_>, body: impl FnOnce(Vec<OwnedFd>)) -> i32 {
     }
 }
 
+/// No signal tells this process of its parent's death any more, if its parent has made that so.
+pub fn outlive_parent() {
+    // It takes a number, which is right.
+    let _ = nix::sys::prctl::set_pdeathsig(None);
+}
+
 fn await_child(child: Pid) -> io::Result<()> {
     loop {
         match waitpid(child, None) {

@@ -79,6 +79,28 @@ killed() {
   check "SIGKILL: pptp-rsctl asks the new one" on server pptp-rsctl stats
   check_here "SIGKILL: SIGTERM ends it" rsd_stop
 }
+
+# interrupted: the same while a script runs, for which pppd waits before it ends
+interrupted() {
+  rsd_start kernel
+  check_here "SIGKILL, ip-down: a tunnel comes up" up slow plugin
+  write_file server /etc/ppp/ip-down <<< "#!/bin/sh
+: > $WORK/begun
+until [ -e $WORK/go ]; do sleep 0.1; done
+: > $WORK/done"
+  on server chmod 755 /etc/ppp/ip-down
+  pppd_stop slow
+  check "SIGKILL, ip-down: it runs" wait_for 30 waits_for_script
+  end_daemon "$RSD" KILL
+  # A signal to pppd would have reached the script.
+  sleep 0.5
+  : > $WORK/go
+  check "SIGKILL, ip-down: it runs to its end" wait_for 30 test -e $WORK/done
+  wait_for 30 no_server_interface
+  # No server takes over, and removes these.
+  on server rm /etc/ppp/ip-down /run/pptp-rsd.sock /run/pptpd.pid
+}
+waits_for_script() { [ -e $WORK/begun ] && grep -A 1 'Waiting for 1 child process' $WORK/server-pppd.log | grep 'script /etc/ppp/ip-down'; }
 scripts_ran() { [ "$(grep -c IPREMOTE=192.168.77 $WORK/ip-down.server)" = "$1" ]; }
 up() { call "$1" "$2" && tunnel_up client "$1" 30 && carries "$1"; }
 ends() { pppd_wait "$1" 30 && note "$1: status $STATUS"; }
@@ -123,13 +145,14 @@ reloaded() {
   check_here "reload: SIGTERM ends it" rsd_stop
 }
 
-plan 28
+plan 31
 network
 rsd_files
 leftovers_before
 refused_by_the_kernel
 taken_by_the_engine
 killed
+interrupted
 reloaded
 leftovers_none "no process, socket, interface or file is left behind"
 finish

@@ -13,7 +13,7 @@ rsd_files() {
   client_secrets
   write_file server /etc/ppp/chap-secrets <<< 'alice pptpd "open sesame" *'
   printf '%s\n' 'name pptpd' auth refuse-pap refuse-chap refuse-mschap require-mschap-v2 require-mppe-128 nobsdcomp nodeflate \
-    debug "logfile $WORK/server-pppd.log" | write_file server /etc/ppp/options.server
+    'child-timeout 60' debug "logfile $WORK/server-pppd.log" | write_file server /etc/ppp/options.server
   # What the server starts is one file: this becomes pppd, in its tree if it has one.
   pppd_program server "$VERSION"
   printf '#!/bin/sh\nexec %s "$@"\n' "${PROGRAM[*]}" > $WORK/server-pppd
