@@ -12,3 +12,8 @@ fn a_tarball_built_elsewhere_makes_the_same_packages() -> Result<(), Failure> {
 fn under_systemd_257_packages_keep_calls_and_clean_up() -> Result<(), pptp_vm::Failure> {
     Guest::new("systemd_packages").systemd(Release::Debian13).run()
 }
+
+#[test]
+fn under_systemd_rpm_packages_keep_calls_and_clean_up() -> Result<(), pptp_vm::Failure> {
+    Guest::new("systemd_rpms").systemd(Release::OfThisMachine).run()
+}

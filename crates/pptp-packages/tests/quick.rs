@@ -47,8 +47,3 @@ fn debian_13_takes_our_pptp_for_pptp_linux() -> Result<(), Failure> {
 fn under_systemd_252_packages_keep_calls_and_clean_up() -> Result<(), pptp_vm::Failure> {
     Guest::new("systemd_packages").systemd(Release::Debian12).run()
 }
-
-#[test]
-fn under_systemd_rpm_packages_keep_calls_and_clean_up() -> Result<(), pptp_vm::Failure> {
-    Guest::new("systemd_rpms").systemd(Release::OfThisMachine).run()
-}

@@ -270,6 +270,11 @@ fn apparmor_confines_the_service_of_debian_13_and_breaks_nothing() -> Result<(),
 }
 
 #[test]
+fn apparmor_lets_pam_winbind_and_scripts_do_their_work() -> Result<(), Failure> {
+    Guest::new("systemd_apparmor_logins").systemd(Release::Debian12).limit(LONG).run()
+}
+
+#[test]
 fn apparmor_lets_pam_winbind_and_scripts_of_debian_13_do_their_work() -> Result<(), Failure> {
     Guest::new("systemd_apparmor_logins").systemd(Release::Debian13).limit(LONG).run()
 }

@@ -146,8 +146,3 @@ fn pptp_rsd_is_a_service_of_systemd_252() -> Result<(), Failure> {
 fn apparmor_confines_the_service_and_breaks_nothing() -> Result<(), Failure> {
     Guest::new("systemd_apparmor").argument("radius").systemd(Release::OfThisMachine).run()
 }
-
-#[test]
-fn apparmor_lets_pam_winbind_and_scripts_do_their_work() -> Result<(), Failure> {
-    Guest::new("systemd_apparmor_logins").systemd(Release::Debian12).run()
-}
