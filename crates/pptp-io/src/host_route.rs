@@ -73,10 +73,17 @@ pub struct Way {
 #[derive(Debug)]
 pub struct HostRoute {
     socket: OwnedFd,
-    /// The message that made it, but for its header.
-    route: Vec<u8>,
+    made: Made,
     /// For the log.
     text: String,
+}
+
+/// A route that was added.
+#[derive(Debug)]
+struct Made {
+    metric: u32,
+    /// The message that has done it, but for its header.
+    route: Vec<u8>,
 }
 
 /// Tells when there may be other ways than before.
@@ -161,24 +168,33 @@ impl HostRoute {
     /// Makes this the way to `host`.
     fn make(host: Ipv4Addr, way: &Way) -> io::Result<Self> {
         let socket = netlink::open()?;
-        let text = describe(host, way);
-        let made = add(&socket, |metric| way.route(host, metric, 0)).or_else(|error| match error.raw_os_error() {
-            // The router has an address of no network of this machine's, as in some clouds.
-            Some(libc::ENETUNREACH) if way.gateway().is_some() => {
-                add(&socket, |metric| way.route(host, metric, RTNH_F_ONLINK)).map_err(|_| error)
-            }
-            _ => Err(error),
-        });
-        made.map(|route| Self { socket, route, text })
+        let made = make(&socket, host, way)?;
+        Ok(Self { socket, made, text: describe(host, way) })
+    }
+
+    /// Makes this the way in place of the one before.
+    fn change(&mut self, host: Ipv4Addr, way: &Way) -> io::Result<()> {
+        let before = std::mem::replace(&mut self.made, make(&self.socket, host, way)?);
+        // If not, it had gone. To the kernel the two may be one: it does not ask whether a route to be removed is "onlink".
+        if before.metric != self.made.metric {
+            self.remove(&before);
+        }
+        self.text = describe(host, way);
+        Ok(())
     }
 
     /// Makes it again if it has gone, as with its interface or with an address; whether it had.
     fn renew(&self) -> io::Result<bool> {
-        match ask(&self.socket, libc::RTM_NEWROUTE, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL, &self.route) {
+        match ask(&self.socket, libc::RTM_NEWROUTE, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL, &self.made.route) {
             Ok(_) => Ok(true),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
             Err(error) => Err(error),
         }
+    }
+
+    fn remove(&self, made: &Made) {
+        // One that is gone already, with its interface, needs no removing.
+        let _ = ask(&self.socket, libc::RTM_DELROUTE, NLM_F_ACK, &made.route);
     }
 
     /// The route in words: the host, and by which router.
@@ -187,12 +203,22 @@ impl HostRoute {
     }
 }
 
-/// Adds the first of these routes, by their metric, that nobody has: the message that has done it.
-fn add(socket: &OwnedFd, route: impl Fn(u32) -> Vec<u8>) -> io::Result<Vec<u8>> {
+fn make(socket: &OwnedFd, host: Ipv4Addr, way: &Way) -> io::Result<Made> {
+    add(socket, |metric| way.route(host, metric, 0)).or_else(|error| match error.raw_os_error() {
+        // The router has an address of no network of this machine's, as in some clouds.
+        Some(libc::ENETUNREACH) if way.gateway().is_some() => {
+            add(socket, |metric| way.route(host, metric, RTNH_F_ONLINK)).map_err(|_| error)
+        }
+        _ => Err(error),
+    })
+}
+
+/// Adds the first of these routes, by their metric, that nobody has.
+fn add(socket: &OwnedFd, route: impl Fn(u32) -> Vec<u8>) -> io::Result<Made> {
     for metric in 1..=MOST_ROUTES {
         let route = route(metric);
         match ask(socket, libc::RTM_NEWROUTE, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL, &route) {
-            Ok(_) => return Ok(route),
+            Ok(_) => return Ok(Made { metric, route }),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             Err(error) => return Err(error),
         }
@@ -202,8 +228,7 @@ fn add(socket: &OwnedFd, route: impl Fn(u32) -> Vec<u8>) -> io::Result<Vec<u8>> 
 
 impl Drop for HostRoute {
     fn drop(&mut self) {
-        // One that is gone already, with its interface, needs no removing.
-        let _ = ask(&self.socket, libc::RTM_DELROUTE, NLM_F_ACK, &self.route);
+        self.remove(&self.made);
     }
 }
 

@@ -35,7 +35,8 @@ impl Keeper {
         if !way.follows_default_route() {
             return Ok(None);
         }
-        let route = make(destination, &way, tunnel)?;
+        check(&way, tunnel)?;
+        let route = HostRoute::make(destination.host, &way)?;
         Ok(Some(Self { destination, route, is_gone: false }))
     }
 
@@ -52,7 +53,7 @@ impl Keeper {
 
     fn find_another(&mut self, tunnel: Option<u32>) -> Option<News> {
         let way = Way::look_up(&self.destination).ok().filter(Way::follows_default_route)?;
-        self.route = make(self.destination, &way, tunnel).ok()?;
+        check(&way, tunnel).and_then(|()| self.route.change(self.destination.host, &way)).ok()?;
         self.is_gone = false;
         Some(News::Another)
     }
@@ -68,11 +69,12 @@ impl Keeper {
     }
 }
 
-fn make(destination: Destination, way: &Way, tunnel: Option<u32>) -> io::Result<HostRoute> {
+/// That it does not lead into the tunnel.
+fn check(way: &Way, tunnel: Option<u32>) -> io::Result<()> {
     if tunnel.is_some() && way.interface() == tunnel {
         return Err(io::ErrorKind::NetworkUnreachable.into());
     }
-    HostRoute::make(destination.host, way)
+    Ok(())
 }
 
 #[cfg(test)]
@@ -217,6 +219,22 @@ mod tests {
             let kept = Keeper::hold(SERVER, None).unwrap().unwrap();
             assert_eq!(kept.text(), "203.0.113.1 by way of 10.0.0.1");
             assert!(routes().contains("onlink"), "{}", routes());
+        });
+    }
+
+    #[test]
+    fn the_same_way_is_another_when_its_router_is_no_neighbour_any_more() {
+        in_a_network(|| {
+            let anywhere = Destination { source: None, ..SERVER };
+            let mut kept = Keeper::hold(anywhere, None).unwrap().unwrap();
+            unplug();
+            assert!(matches!(kept.keep(None), Some(News::Gone(_))));
+            ip("link set cable up");
+            ip("addr add 192.0.2.2/32 dev cable");
+            ip("route replace default via 192.0.2.1 dev cable onlink metric 5");
+            assert!(matches!(kept.keep(None), Some(News::Another)));
+            assert!(routes().contains("onlink"), "{}", routes());
+            assert!(kept.keep(None).is_none(), "it stays");
         });
     }
 }
