@@ -2,7 +2,7 @@
 # pppd's own choice, a VRF; all of pppd's scripts. Then what somebody in pppd's place would try.
 . "$REPO/tests/vm/lib.sh"
 . "$REPO/tests/vm/guest/systemd_lib.sh"
-plan 29
+plan 31
 
 # The scripts of these names that pppd has run, each with its label
 EVERY_SCRIPT=$'auth-up unconfined\nip-pre-up unconfined\nip-up unconfined\nipv6-up unconfined'
@@ -69,6 +69,7 @@ done
 printf 'Authenticated: Yes\nUser-Session-Key: E151CED94B1BAAF8E91D9FC977AE28BD\n.\n'
 TEXT
   chmod 755 /usr/bin/ntlm_auth
+  mkdir -p /var/lib/samba/private
   : > /etc/ppp/chap-secrets
   { cat "$REPO/packaging/pptp-rsd-options"; printf '%s\n' 'plugin winbind.so' 'ntlm_auth-helper "/usr/bin/ntlm_auth --helper-protocol=ntlm-server-1"'; } > $OPTIONS
 }
@@ -143,5 +144,8 @@ check "nothing of this was denied, either" nothing_denied
 check "in pppd's place: modules can be asked for" in_pppd /sbin/modprobe -n tun
 check "in pppd's place: a shell starts nothing" cannot in_pppd /bin/sh -c 'cat /etc/hostname'
 check "in pppd's place: and reads no hashes" cannot in_pppd /bin/sh -c 'read -r line < /etc/shadow'
+check "in pppd's place: nor writes Samba's keys" cannot in_pppd /bin/sh -c 'echo > /var/lib/samba/private/secrets.tdb'
+aa-exec -p pptp-rsd//pppd -- /usr/sbin/pppd file /etc/security/opasswd notty dryrun > $WORK/cannot 2>&1
+check "in pppd's place: former passwords are not read" grep -q '/etc/security/opasswd: Permission denied' $WORK/cannot
 check "in pppd's place: no other program" cannot in_pppd /usr/bin/id
 finish
