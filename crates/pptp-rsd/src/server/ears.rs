@@ -1,11 +1,13 @@
 //! Where pppds tell this server what they know of their calls (`pptp_datapath::report`).
 
+use core::fmt::Display;
 use core::hash::Hash;
 use core::time::Duration;
 use std::collections::HashMap;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use log::warn;
 use pptp_datapath::report::{self, Report};
 use pptp_io::epoll::{EventSet, Trigger};
 use pptp_io::poller::Interest;
@@ -19,11 +21,13 @@ pub(super) struct Ears<P> {
     ears: HashMap<u64, (P, OwnedFd)>,
     numbers: HashMap<P, u64>,
     last: u64,
+    /// Whether somebody has told something that is no report, which is logged once.
+    is_puzzled: bool,
 }
 
-impl<P: Copy + Eq + Hash> Ears<P> {
+impl<P: Copy + Eq + Hash + Display> Ears<P> {
     pub(super) fn new() -> io::Result<Self> {
-        Ok(Self { events: EventSet::new()?, ears: HashMap::new(), numbers: HashMap::new(), last: 0 })
+        Ok(Self { events: EventSet::new()?, ears: HashMap::new(), numbers: HashMap::new(), last: 0, is_puzzled: false })
     }
 
     /// Readable when somebody has something to tell.
@@ -66,7 +70,7 @@ impl<P: Copy + Eq + Hash> Ears<P> {
             let (_, socket) = self.numbers.get(&process).and_then(|number| self.ears.get(number))?;
             match report::receive(socket.as_fd()) {
                 Ok(report) => last = Some(report),
-                Err(error) if error.kind() == io::ErrorKind::InvalidData => {}
+                Err(error) if error.kind() == io::ErrorKind::InvalidData => self.wonder(process),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 // It tells nothing more.
                 Err(_) => {
@@ -76,6 +80,15 @@ impl<P: Copy + Eq + Hash> Ears<P> {
             }
         }
         last
+    }
+
+    /// A package that was upgraded leaves a server running that does not fit its plugin.
+    fn wonder(&mut self, process: P) {
+        if !std::mem::replace(&mut self.is_puzzled, true) {
+            warn!(
+                "the plugin of pppd {process} is of another version than this server, which learns no users and no traffic from it: restart pptp-rsd"
+            );
+        }
     }
 
     /// The process has ended.
@@ -110,7 +123,7 @@ mod tests {
         report::send(far[1].as_fd(), &report("first")).unwrap();
         report::send(far[1].as_fd(), &report("last")).unwrap();
         assert_eq!(ears.ready(), ['b']);
-        assert_eq!((ears.hear('b'), ears.hear('b')), (Some(report("last")), None));
+        assert_eq!((ears.hear('b'), ears.hear('b'), ears.is_puzzled), (Some(report("last")), None, false));
         assert_eq!((ears.ready(), ears.hear('a')), (vec![], None));
         assert!(ears.ask('c') && !ears.ask('d'));
         assert!(report::is_asked(far[2].as_fd()).unwrap() && !report::is_asked(far[0].as_fd()).unwrap());
@@ -124,7 +137,7 @@ mod tests {
         seqpacket::send(far.as_fd(), b"nonsense", &[]).unwrap();
         report::send(far.as_fd(), &report("last")).unwrap();
         drop(far);
-        assert_eq!(ears.hear('a'), Some(report("last")));
+        assert_eq!((ears.hear('a'), ears.is_puzzled), (Some(report("last")), true));
         assert!(ears.ears.is_empty() && ears.numbers.is_empty() && !ears.ask('a'));
         assert_eq!((ears.ready(), ears.hear('a')), (vec![], None));
     }
