@@ -106,17 +106,13 @@ impl Desk {
         now: Instant,
     ) -> io::Result<()> {
         if token == TOKENS {
-            return self.accept(events, now);
+            return self.accept(events, exchange, now);
         }
         let uptime = now.since(self.begin);
         let Some(asker) = self.askers.get_mut(&token) else { return Ok(()) };
         if asker.answer.as_ref().is_some_and(Answer::is_open) {
             // It waits for nothing but the end of an asker that has lost its patience.
-            let ordered = asker.awaited();
-            self.askers.remove(&token);
-            if let Some(ticket) = ordered {
-                exchange.withdraw(ticket, now);
-            }
+            self.dismiss(token, exchange, now);
             return Ok(());
         }
         let read = if ready.readable() { asker.read(exchange, uptime, now) } else { Ok(()) };
@@ -163,7 +159,15 @@ impl Desk {
         is_told
     }
 
-    fn accept(&mut self, events: &EventSet, now: Instant) -> io::Result<()> {
+    /// An asker has gone, or has to. Nobody hears what comes of its order.
+    fn dismiss<L: Lines>(&mut self, token: u64, exchange: &mut Exchange<L>, now: Instant) {
+        let asker = self.askers.remove(&token);
+        if let Some(ticket) = asker.as_ref().and_then(Asker::awaited) {
+            exchange.withdraw(ticket, now);
+        }
+    }
+
+    fn accept<L: Lines>(&mut self, events: &EventSet, exchange: &mut Exchange<L>, now: Instant) -> io::Result<()> {
         let socket = match seqpacket::accept(self.listener.as_fd()) {
             Ok(socket) => socket,
             Err(error) if matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE | libc::ENOMEM)) => {
@@ -175,7 +179,9 @@ impl Desk {
         if uid != 0 && uid != process::effective_uid() {
             return Ok(());
         }
-        while self.askers.len() >= MOST && self.askers.pop_first().is_some() {}
+        while let Some(&oldest) = self.askers.keys().next().filter(|_| self.askers.len() >= MOST) {
+            self.dismiss(oldest, exchange, now);
+        }
         self.last += 1;
         let token = TOKENS + self.last;
         events.add(socket.as_fd(), token, Interest::Read, Trigger::Level)?;

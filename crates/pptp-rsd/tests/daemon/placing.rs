@@ -163,6 +163,24 @@ fn nothing_is_left_of_a_call_whose_operator_does_not_wait() {
 }
 
 #[test]
+fn nothing_is_left_of_a_call_whose_operator_has_to_give_way_to_others() {
+    let daemon = Daemon::start("", "");
+    let (offered, is_offered) = std::sync::mpsc::channel();
+    let (address, peer) = pns(&daemon, move |mut peer| {
+        peer.expect("icrq");
+        offered.send(()).unwrap();
+        peer.expect("cdn");
+        peer.expect("stop");
+    });
+    let asker = operator(&daemon);
+    seqpacket::send(asker.as_fd(), format!("call {address}").as_bytes(), &[]).unwrap();
+    is_offered.recv().unwrap();
+    let others: Vec<_> = (0..16).map(|_| operator(&daemon)).collect();
+    peer.join().unwrap();
+    drop((asker, others));
+}
+
+#[test]
 fn an_operator_gives_a_call_up_after_a_while_of_his_choice() {
     let daemon = Daemon::start("", "");
     let idle = daemon.descriptors();
