@@ -211,15 +211,22 @@ impl End {
 
     /// Does something while the engine stands still: what comes meanwhile comes at one time, however slow this machine is.
     pub(crate) fn meanwhile(&mut self, act: impl FnOnce(&mut Self)) {
-        let engine = self.engine().unwrap();
+        /// Also when the test fails: nobody else ends an engine that stands still.
+        struct Continue(Pid);
+        impl Drop for Continue {
+            fn drop(&mut self) {
+                let _ = kill(self.0, Signal::SIGCONT);
+            }
+        }
+        let engine = Pid::from_raw(self.engine().unwrap());
         let is_stopped = || {
             let status = std::fs::read_to_string(format!("/proc/{engine}/status")).unwrap();
             status.contains("\nState:\tT")
         };
-        kill(Pid::from_raw(engine), Signal::SIGSTOP).unwrap();
+        kill(engine, Signal::SIGSTOP).unwrap();
+        let _continue = Continue(engine);
         eventually("the engine stands still", is_stopped);
         act(self);
-        kill(Pid::from_raw(engine), Signal::SIGCONT).unwrap();
     }
 
     /// Bytes that wait in its raw sockets.
