@@ -11,13 +11,12 @@ repo=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.." && pwd)
 cache=${PPTP_RS_CACHE:-/var/cache/pptp-rs}
 tree=$cache/i386
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$repo/target}/ports CARGO_INCREMENTAL=0 CARGO_PROFILE_DEV_DEBUG=0
-export RUSTFLAGS=${RUSTFLAGS:-}
 # What other machines may get wrong the first of a test's random cases show; qemu takes its time for each.
 export PROPTEST_CASES=${PROPTEST_CASES:-16}
 native=$(rustc -vV | sed -n 's/^host: //p')
 cd "$repo"
 
-# What is compiled: the plugin, against the headers of this machine's pppd, and the programs.
+# What is compiled: the programs and, but for musl, the plugin against the headers of this machine's pppd.
 # target                          C compiler               unit tests run by               and of which packages
 ports='
 aarch64-unknown-linux-gnu         aarch64-linux-gnu-gcc    qemu-aarch64-static             pptp-core,pptp-io
@@ -66,20 +65,20 @@ for_target() {
   name=CARGO_TARGET_${name//-/_}
   local environment=("${name}_LINKER=$2")
   # For a static program Rust has all of musl itself, and musl-gcc does not know static PIE.
-  case $1$RUSTFLAGS in *-musl) environment=() ;; esac
+  case $1 in *-musl) environment=() ;; esac
   [ "$3" = - ] || environment+=("${name}_RUNNER=$3 -L /usr/${2%-gcc}")
   env "${environment[@]}" "${@:4}"
 }
 
 compile() {
+  local plugin='the plugin and '
   for_target "$1" "$2" "$3" cargo build --quiet --target "$1" --package pptp-rsd --package pptp-setup --package pptp-command --bins
   case $1 in
-    # A static program loads no plugins and is none.
-    *-musl) RUSTFLAGS="$RUSTFLAGS -C target-feature=-crt-static" CARGO_TARGET_DIR=$CARGO_TARGET_DIR/dynamic \
-      for_target "$1" "$2" "$3" cargo build --quiet --target "$1" --lib ;;
+    # A static program loads no plugins, and pppd's headers for glibc include some that musl does not have.
+    *-musl) plugin= ;;
     *) for_target "$1" "$2" "$3" cargo build --quiet --target "$1" --lib ;;
   esac
-  echo "  compiled for $1: the plugin and all programs"
+  echo "  compiled for $1: ${plugin}all programs"
 }
 
 run_tests() {
