@@ -1,7 +1,7 @@
 //! All calls: who gets one, and how each ends.
 
 use core::time::Duration;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -24,7 +24,7 @@ use super::status::Words;
 use super::tally::{Stages, Tally};
 use crate::config::Config;
 use crate::control::Target;
-use crate::limits::{Acquaintances, Network, Strikes};
+use crate::limits::{Acquaintances, Strikes};
 use crate::pool::{Lease, Plan, Pool};
 
 /// Why a call is over that nothing carries any more.
@@ -66,7 +66,7 @@ pub(super) struct Switchboard<L: Lines> {
     sessions: BTreeMap<SessionId, Session<L::Line, L::Process>>,
     processes: HashMap<L::Process, SessionId>,
     /// Calls from each address.
-    from: HashMap<IpAddr, usize>,
+    from: HashMap<IpAddr, BTreeSet<SessionId>>,
     /// Calls in vain: each costs a process.
     in_vain: Strikes,
     acquaintances: Acquaintances,
@@ -109,7 +109,7 @@ impl<L: Lines> Switchboard<L> {
             return Err(Refusal::OurIdTaken);
         }
         let id = self.open_session((wanted, ends), lease, origin, now)?;
-        *self.from.entry(wanted.peer.ip()).or_default() += 1;
+        self.from.entry(wanted.peer.ip()).or_default().insert(id);
         Ok(id)
     }
 
@@ -172,7 +172,7 @@ impl<L: Lines> Switchboard<L> {
         }
         self.check_full()?;
         let most_for_address = self.config.max_per_address;
-        if self.from.get(&client).is_some_and(|calls| *calls >= most_for_address) {
+        if self.from.get(&client).is_some_and(|calls| calls.len() >= most_for_address) {
             return Err(Refusal::FullForAddress(most_for_address));
         }
         Ok(())
@@ -183,11 +183,11 @@ impl<L: Lines> Switchboard<L> {
         self.acquaintances.know(client, now)
     }
 
-    /// An acquaintance that fails again and again has a few calls at a time that may yet fail.
+    /// An acquaintance that fails again and again has a few calls at a time that may yet fail. To find that out takes no longer
+    /// where there are many calls of others: it may ask as fast as it likes.
     fn is_given_a_chance(&self, client: IpAddr, now: Instant) -> bool {
-        let network = Network::of(client);
-        let of_network = self.sessions.values().filter(|session| Network::of(session.name.client.ip()) == network);
-        let undecided = of_network.filter(|session| !session.is_acquainted && now.since(session.begin) < IN_VAIN);
+        let theirs = self.from.get(&client).into_iter().flatten().filter_map(|id| self.sessions.get(id));
+        let undecided = theirs.filter(|session| !session.is_acquainted && now.since(session.begin) < IN_VAIN);
         self.know(client, now) && undecided.count() < CHANCES
     }
 
@@ -349,16 +349,16 @@ impl<L: Lines> Switchboard<L> {
             self.processes.remove(&process);
         }
         if session.origin.is_clients() {
-            self.forget_address(session.name.client.ip());
+            self.forget_address(session.name.client.ip(), id);
         }
         self.ids.release(session.ends.call);
         self.give_back(session.lease);
     }
 
-    fn forget_address(&mut self, address: IpAddr) {
+    fn forget_address(&mut self, address: IpAddr, id: SessionId) {
         let Some(calls) = self.from.get_mut(&address) else { return };
-        *calls = calls.saturating_sub(1);
-        if *calls == 0 {
+        calls.remove(&id);
+        if calls.is_empty() {
             self.from.remove(&address);
         }
     }
