@@ -33,15 +33,6 @@ pub(super) struct Assignment {
     pub(super) peer_window: u16,
 }
 
-/// Whether a pppd notices by itself that its call is over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum HangUp {
-    /// It does, at once.
-    Noticed,
-    /// It has to be told with a signal.
-    Unnoticed,
-}
-
 /// The machine, as the decisions see it.
 pub(super) trait Lines {
     /// The way of one call. Dropping it closes it.
@@ -69,8 +60,8 @@ pub(super) trait Lines {
     /// Whether nothing carries the call any more.
     fn is_cut(&self, line: &Self::Line) -> bool;
 
-    /// Closes the way: pppd ends if it notices.
-    fn hang_up(&mut self, line: &mut Self::Line) -> HangUp;
+    /// Closes the way: its pppd notices, and ends.
+    fn hang_up(&mut self, line: &mut Self::Line, process: Self::Process);
 
     /// Asks pppd what it knows of its call; whether an answer may come ([`Lines::hear`]).
     fn ask(&mut self, process: Self::Process) -> bool;

@@ -9,7 +9,7 @@ use pptp_core::time::Instant;
 use pptp_core::wire::CallId;
 use pptp_datapath::report::{DataPath, Report};
 
-use super::lines::{Ends, HangUp};
+use super::lines::Ends;
 use super::news::News;
 use crate::control::{Record, encode};
 use crate::pool::Lease;
@@ -179,14 +179,6 @@ pub(super) enum Push {
 }
 
 impl Push {
-    /// What a hang-up is, for a pppd that notices it or does not.
-    pub(super) fn first(hang_up: HangUp) -> Self {
-        match hang_up {
-            HangUp::Noticed => Self::HungUp,
-            HangUp::Unnoticed => Self::Terminated,
-        }
-    }
-
     /// What follows when it was in vain.
     pub(super) fn next(self) -> Self {
         match self {

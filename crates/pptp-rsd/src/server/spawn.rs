@@ -21,7 +21,7 @@ use pptp_io::{pppox, seqpacket, tcp, words};
 use super::client::RECEIVE_WINDOW;
 use super::ears::Ears;
 use super::engines::{EngineId, Engines, Seat};
-use super::lines::{Assignment, Ends, HangUp, Lines};
+use super::lines::{Assignment, Ends, Lines};
 use super::path::Carrier;
 use super::refusal::Refusal;
 use crate::config::{Config, Datapath};
@@ -133,11 +133,10 @@ impl Lines for Pppds {
         }
     }
 
-    fn hang_up(&mut self, line: &mut Line) -> HangUp {
-        match std::mem::replace(line, Line::Given) {
-            Line::Engine(..) | Line::Seat(_) => HangUp::Noticed,
-            Line::Kernel(_) | Line::Given => HangUp::Unnoticed,
-        }
+    fn hang_up(&mut self, line: &mut Line, process: Pppd) {
+        // The plugin closes the kernel's socket then. A signal would end the script as well that pppd may be waiting for.
+        self.ears.say_goodbye(process);
+        *line = Line::Given;
     }
 
     fn ask(&mut self, process: Pppd) -> bool {
@@ -153,8 +152,6 @@ impl Lines for Pppds {
     }
 
     fn terminate(&mut self, process: Pppd) {
-        // The plugin closes the kernel's socket then: pppd waits for no answer of a client that has gone.
-        self.ears.say_goodbye(process);
         children::terminate(process.0);
     }
 

@@ -14,7 +14,7 @@ use pptp_io::children::Ending;
 
 use super::deadlines::Deadlines;
 use super::ids::CallIds;
-use super::lines::{Assignment, Ends, HangUp, Lines};
+use super::lines::{Assignment, Ends, Lines};
 use super::news::{self, Inquiry, News};
 use super::orders::{Outcomes, Placing};
 use super::quota::Quota;
@@ -287,12 +287,9 @@ impl<L: Lines> Switchboard<L> {
             Stage::Up(process) => {
                 info!("{}: call over: {reason}", session.name);
                 session.over = Some(reason.to_owned());
-                let hang_up = self.lines.hang_up(&mut session.line);
-                session.stage = Stage::Ending(process, Push::first(hang_up));
-                if hang_up == HangUp::Unnoticed {
-                    self.lines.terminate(process);
-                }
-                self.deadlines.set(id, Push::first(hang_up).patience().map(|patience| now + patience));
+                self.lines.hang_up(&mut session.line, process);
+                session.stage = Stage::Ending(process, Push::HungUp);
+                self.deadlines.set(id, Push::HungUp.patience().map(|patience| now + patience));
             }
             Stage::Ending(..) => {}
         }

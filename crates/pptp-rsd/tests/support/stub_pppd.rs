@@ -102,7 +102,7 @@ fn carry(socket: i32, habit: &Habit) -> Outcome<()> {
     drop(engines);
     let number = std::process::id().to_be_bytes();
     let answer = [&LCP, &offer.call.call_id.to_be_bytes()[..], &number].concat();
-    let mut times = 1;
+    let (mut times, mut is_asked) = (1, !matches!(habit, Habit::Silent(_)));
     let tell = |times| match (&talk, habit) {
         (Some(talk), Habit::Telling(user) | Habit::Silent(user)) => report::send(talk.as_fd(), &report(user, times)),
         (Some(talk), Habit::Babbling) => {
@@ -113,14 +113,18 @@ fn carry(socket: i32, habit: &Habit) -> Outcome<()> {
     };
     tell(times)?;
     loop {
-        let talks =
-            talk.iter().filter(|_| !matches!(habit, Habit::Silent(_))).map(|talk| (talk.as_fd(), Interest::Read));
+        let talks = talk.iter().filter(|_| is_asked).map(|talk| (talk.as_fd(), Interest::Read));
         let all: Vec<_> = std::iter::once((frames.as_fd(), Interest::Read)).chain(talks).collect();
         let ready = wait(&all, None)?;
         if let (Some(true), Some(talk)) = (ready.get(1).map(|talk| talk.readable()), &talk) {
-            times += 1;
-            if report::is_asked(talk.as_fd())? {
-                tell(times)?;
+            match report::is_asked(talk.as_fd()) {
+                Ok(false) => times += 1,
+                Ok(true) => {
+                    times += 1;
+                    tell(times)?;
+                }
+                // The call is over; its end is seen on the other descriptor.
+                Err(_) => is_asked = false,
             }
         }
         if !ready.first().is_some_and(|frames| frames.readable()) {

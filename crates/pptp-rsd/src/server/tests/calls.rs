@@ -6,7 +6,6 @@ use std::sync::Arc;
 use pptp_core::control::{CallEnd, Event};
 use pptp_core::wire::{CallResult, DisconnectResult, GeneralError, PeerCallId};
 
-use super::super::lines::HangUp;
 use super::super::refusal::Refusal;
 use super::office::{Deed, Office, config};
 use crate::config::Config;
@@ -108,19 +107,6 @@ fn a_pppd_that_does_not_end_is_told_and_then_killed() {
     assert_eq!(office.deeds(), [Deed::Kill(1)]);
     office.pass(Duration::from_secs(1000));
     assert_eq!(office.deeds(), []);
-}
-
-#[test]
-fn a_pppd_on_the_kernels_socket_is_told_at_once() {
-    let mut office = Office::new(config());
-    office.exchange.lines().hang_up = HangUp::Unnoticed;
-    let client = office.join(CLIENT);
-    office.dial(client);
-    office.deeds();
-    office.exchange.handle_disconnect(client, office.now);
-    assert!(matches!(office.deeds()[..], [Deed::HangUp(_), Deed::Terminate(1)]));
-    office.pass(Duration::from_secs(12));
-    assert_eq!(office.deeds(), [Deed::Kill(1)]);
 }
 
 #[test]

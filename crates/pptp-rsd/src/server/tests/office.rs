@@ -15,7 +15,7 @@ use pptp_datapath::report::Report;
 use pptp_io::children::Ending;
 
 use super::super::exchange::{Exchange, Work};
-use super::super::lines::{Assignment, Ends, HangUp, Lines};
+use super::super::lines::{Assignment, Ends, Lines};
 use super::super::refusal::Refusal;
 use super::super::session::ClientId;
 use crate::config::Config;
@@ -34,7 +34,6 @@ pub(super) enum Deed {
 
 pub(super) struct Machine {
     pub(super) deeds: Rc<RefCell<Vec<Deed>>>,
-    pub(super) hang_up: HangUp,
     pub(super) obstacle: Option<Refusal>,
     pub(super) broken_pppd: bool,
     /// The last pppd's.
@@ -57,16 +56,7 @@ impl Drop for Wire {
 
 impl Machine {
     pub(super) fn new(deeds: Rc<RefCell<Vec<Deed>>>) -> Self {
-        Self {
-            deeds,
-            hang_up: HangUp::Noticed,
-            obstacle: None,
-            broken_pppd: false,
-            option_file: None,
-            told: BTreeMap::new(),
-            cut: None,
-            next: 0,
-        }
+        Self { deeds, obstacle: None, broken_pppd: false, option_file: None, told: BTreeMap::new(), cut: None, next: 0 }
     }
 
     fn note(&self, deed: Deed) {
@@ -106,9 +96,8 @@ impl Lines for Machine {
         self.cut == Some(line.0)
     }
 
-    fn hang_up(&mut self, line: &mut Wire) -> HangUp {
+    fn hang_up(&mut self, line: &mut Wire, _: u32) {
         self.note(Deed::HangUp(line.0));
-        self.hang_up
     }
 
     fn ask(&mut self, process: u32) -> bool {
