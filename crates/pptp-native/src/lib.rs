@@ -44,6 +44,21 @@ pub const AT_ONCE: Duration = Duration::from_secs(20);
 /// How long what needs a few exchanges may take.
 pub const SOON: Duration = Duration::from_secs(40);
 
+/// Has whatever the calling test starts from here on run on one processor. Where two carry the packets of one cable, one may be
+/// faster, and packets overtake others.
+///
+/// # Panics
+/// The system does not allow it.
+pub fn on_one_processor() {
+    use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
+
+    let all = sched_getaffinity(nix::unistd::Pid::from_raw(0)).unwrap();
+    let first = (0..CpuSet::count()).find(|&processor| all.is_set(processor).unwrap()).unwrap();
+    let mut one = CpuSet::new();
+    one.set(first).unwrap();
+    sched_setaffinity(nix::unistd::Pid::from_raw(0), &one).unwrap();
+}
+
 /// One test for each pppd, of a function that takes a [`Version`].
 #[macro_export]
 macro_rules! with_either_pppd {

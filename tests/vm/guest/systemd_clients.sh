@@ -10,7 +10,7 @@ server_on_host() {
   write_file client $OPTIONS < "$REPO/packaging/pptp-rsd-options"
   daemon client $WORK/rsd.log pptp-rsd --fg -c $CONFIG
   RSD=$DAEMON
-  wait_for 20 listening client 1723
+  wait_for 30 listening client 1723
 }
 
 # client NAME: a profile and its unit
@@ -23,7 +23,7 @@ client() {
 interface() { sed -n 2p "/run/ppp-$1.pid"; }
 up() { [[ $(ip -4 -o address show dev "$(interface "$1")") == *peer* ]]; }
 wait_up() { wait_for 30 up "$1" || { journalctl --no-pager -u "tunnel-$1" | tail; return 1; }; }
-carries() { ping -n -q -c 3 -i 0.2 -W 5 -I "$(interface "$1")" $INSIDE; }
+carries() { ping -n -q -c 3 -i 0.2 -w 15 -I "$(interface "$1")" $INSIDE; }
 connections_here() { ss -Htn state established "dport = :1723" | wc -l; }
 manager() { ss -Htnp state established 'dport = :1723' | sed -n 's/.*pid=\([0-9]*\).*/\1/p'; }
 manager_gone() { gone "$1"; }
@@ -43,6 +43,6 @@ check "systemd stops the first, and its control group" systemctl stop tunnel-a
 check "the second's tunnel carries" carries b
 same "by the same process" "$MANAGER" "$(manager)"
 check "systemd stops the second" systemctl stop tunnel-b
-check "then the call manager goes, too" wait_for 10 manager_gone "$MANAGER"
+check "then the call manager goes, too" wait_for 30 manager_gone "$MANAGER"
 end_daemon "$RSD"
 finish

@@ -81,7 +81,8 @@ main_pid() { property MainPID; }
 # processes: of the service, the server apart
 processes() { grep -vx "$(main_pid)" /sys/fs/cgroup/system.slice/pptp-rsd.service/cgroup.procs; }
 no_processes() { [ ! -s /sys/fs/cgroup/system.slice/pptp-rsd.service/cgroup.procs ]; } 2> /dev/null
-in_journal() { journalctl -q --no-pager -o cat -u pptp-rsd | grep -Eq -- "$1" || { journalctl --no-pager -u pptp-rsd | tail -n 30; return 1; }; }
+in_journal() { wait_for 30 journalled "$1" || { journalctl --no-pager -u pptp-rsd | tail -n 30; return 1; }; }
+journalled() { journalctl -q --no-pager -o cat -u pptp-rsd | grep -E -- "$1"; }
 
 # drop_in LINES...: in place of the one before
 drop_in() {

@@ -98,7 +98,7 @@ check "and not started" state inactive
 same "a profile that is disabled is not loaded" "" "$(profiles)"
 
 # The client's processes, which are this machine's as well
-wait_for 10 nobody_is pptp-rs
+wait_for 30 nobody_is pptp-rs
 check "dpkg purges them" packages --purge pptp-rsd pptp-rs
 same "no user is left" "" "$(users)"
 same "systemd knows of nothing" "" "$(all_units)"

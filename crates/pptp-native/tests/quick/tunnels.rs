@@ -2,7 +2,9 @@
 //! the end.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail by panicking, as tests do")]
 
-use pptp_native::{AT_ONCE, Network, Pppd, SERVER, SOON, Version, eventually, with_either_pppd};
+use std::time::{Duration, Instant};
+
+use pptp_native::{AT_ONCE, Network, Pppd, SERVER, SOON, Version, eventually, on_one_processor, with_either_pppd};
 
 with_either_pppd! {
     tunnels_are_listed_while_they_are_up,
@@ -49,6 +51,7 @@ fn line(pppd: &Pppd<'_>, text: &str) -> String {
 
 fn tunnels_are_listed_while_they_are_up(version: Version) {
     const MPPE: &str = "user alice noipv6 require-mppe-128";
+    on_one_processor();
     let mut network = Network::new(version);
     assert_eq!(tunnels(&network, ""), "no tunnels\n");
     assert_eq!(tunnels(&network, "--json"), "[]\n");
@@ -68,19 +71,13 @@ fn tunnels_are_listed_while_they_are_up(version: Version) {
             r#","peer-call-id":"#,
             r#","mppe":"MPPE-128 stateless","uptime":"#,
             r#","local":"10.99.1.2","remote":"10.99.1.1","bytes-received":"#,
-            r#","lost":"#,
-            r#","reordered":"#,
-            r#","late":"#,
-            r#","duplicate":0,"round-trip-us":"#,
+            r#","lost":0,"reordered":0,"late":0,"duplicate":0,"round-trip-us":"#,
             &format!(r#","pppd":{},"linkname":"office"}}]"#, first.number()),
         ],
     );
     let sent = number(&json, "bytes-sent");
     assert!((1_000_000..1_200_000).contains(&sent) && number(&json, "packets-sent") > 700, "{json}");
     assert!(number(&json, "call-id") > 0 && number(&json, "round-trip-us") > 0, "{json}");
-    // Where two processors carry the packets of one cable, one may be faster.
-    let disorder = ["lost", "reordered", "late"].map(|name| number(&json, name));
-    assert!(disorder.iter().sum::<u64>() * 20 < number(&json, "packets-received"), "{json}");
     let table = tunnels(&network, "");
     assert_eq!(table.lines().count(), 3, "{table}");
     assert_in_order(
@@ -102,7 +99,7 @@ fn tunnels_are_listed_while_they_are_up(version: Version) {
             " bytes-received=",
             " packets-received=",
             " packets-sent=",
-            &format!(" lost={} reordered={} reason=User request", disorder[0], disorder[1]),
+            " lost=0 reordered=0 reason=User request",
         ],
     );
     let bytes = end.split_once(" bytes-sent=").and_then(|(_, rest)| rest.split(' ').next()?.parse::<u64>().ok());
@@ -141,8 +138,10 @@ fn one_that_is_stopped_or_was_killed_hinders_no_other(version: Version) {
     network.client.signal("KILL", killed);
     eventually("it is dead", SOON, || (!network.client.processes("pppd").contains(&killed)).then_some(()));
     // Whoever is well may be slow on a busy machine, too.
-    let json = eventually("the one that is well is told of", SOON, || {
-        Some(tunnels_at_once(&network, "--json")).filter(|json| json.contains("\"linkname\":\"well\""))
+    let json = eventually("the one that is well is told of in time", SOON, || {
+        let begin = Instant::now();
+        let json = tunnels_at_once(&network, "--json");
+        (json.contains("\"linkname\":\"well\"") && begin.elapsed() < Duration::from_secs(6)).then_some(json)
     });
     assert!(json.contains(&format!("{{\"state\":\"does not answer\",\"pppd\":{stopped}}}")), "{json}");
     assert!(!json.contains("killed"), "{json}");

@@ -1,6 +1,6 @@
 //! What operators of pptp-rsd see of sessions with stock pppds, and whom they end.
 
-use pptp_native::{AT_ONCE, Daemon, Network, Pppd, SOON, Version, eventually, with_either_pppd};
+use pptp_native::{AT_ONCE, Daemon, Network, Pppd, SOON, Version, eventually, on_one_processor, with_either_pppd};
 
 with_either_pppd! {
     a_session_is_shown_with_what_pppd_knows,
@@ -29,6 +29,7 @@ fn dial_up<'a>(network: &'a Network, daemon: &Daemon<'_>, session: u32, options:
 }
 
 fn a_session_is_shown_with_what_pppd_knows(version: Version) {
+    on_one_processor();
     let network = network(version);
     let daemon = Daemon::start(&network.server, "metrics-listen 127.0.0.1:9000", WITH_MPPE);
     let mut pppd = dial_up(&network, &daemon, 1, "user alice require-mppe-128");
@@ -43,18 +44,14 @@ fn a_session_is_shown_with_what_pppd_knows(version: Version) {
         r#""datapath":"tun""#,
         r#""local":"10.99.0.1","remote":"10.99.0.2""#,
         r#""interface":"ppp0","mppe":"MPPE-128 stateless""#,
-        r#""lost":"#,
-        r#""reordered":"#,
+        r#""lost":0,"reordered":0,"#,
         r#""round-trip-us":"#,
     ] {
         assert!(shown.contains(part), "{part} in {shown}");
     }
     let received = number(&shown, "bytes-received");
     assert!((2_000_000..2_200_000).contains(&received), "{shown}");
-    let packets = number(&shown, "packets-received");
-    assert!(packets > 1300 && number(&shown, "bytes-sent") > 1000, "{shown}");
-    // Where two processors carry the packets of one cable, one may be faster.
-    assert!((number(&shown, "lost") + number(&shown, "reordered")) * 20 < packets, "{shown}");
+    assert!(number(&shown, "packets-received") > 1300 && number(&shown, "bytes-sent") > 1000, "{shown}");
     let listed = daemon.control("sessions");
     assert!(listed.contains(" alice ") && listed.contains(" MPPE-128 stateless "), "{listed}");
     let get = "exec 3<>/dev/tcp/127.0.0.1/9000 && printf 'GET /metrics HTTP/1.0\\r\\n\\r\\n' >&3 && cat <&3";

@@ -71,6 +71,10 @@ impl Decision {
         Self::engine(&format!("the kernel does not say within {} s what it has", PATIENCE.as_secs()))
     }
 
+    fn lost() -> Self {
+        Self::engine("the process that looks what the kernel has has ended without a word")
+    }
+
     fn engine(why: &str) -> Self {
         Self { carrier: Carrier::Engine, why: Some(why.to_owned()) }
     }
@@ -148,10 +152,10 @@ impl Scout {
             Ok(received) => match word.get(..received.length) {
                 Some(NOTHING) => Some(Decision { carrier: Carrier::Kernel, why: None }),
                 Some(lacks) if !lacks.is_empty() => Some(Decision::found(&String::from_utf8_lossy(lacks))),
-                _ => Some(Decision::unknown()),
+                _ => Some(Decision::lost()),
             },
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => None,
-            Err(_) => Some(Decision::unknown()),
+            Err(_) => Some(Decision::lost()),
         }
     }
 
@@ -192,8 +196,8 @@ mod tests {
         });
         let scout = scout.unwrap();
         assert_eq!(scout.hear(), None);
-        let why = "the kernel does not say within 10 s what it has";
-        assert_eq!(Some(scout.give_up()), engine(why));
+        assert_eq!(Some(scout.give_up()), engine("the kernel does not say within 10 s what it has"));
+        let why = "the process that looks what the kernel has has ended without a word";
         assert_eq!(found(|| std::process::abort()), engine(why));
     }
 
