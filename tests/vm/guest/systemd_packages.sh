@@ -5,15 +5,11 @@
 GUEST_BUILD=/nonexistent CLIENT=packages
 . "$REPO/tests/vm/lib.sh"
 . "$REPO/tests/vm/guest/systemd_lib.sh"
+. "$REPO/tests/vm/guest/systemd_packages_lib.sh"
 plan 38
 
-UNIT=/usr/lib/systemd/system/pptp-rsd.service
-POLICY=/sys/kernel/security/apparmor/profiles
-NEWER=$WORK/newer DISABLED=/etc/apparmor.d/disable
-PROFILES=$(printf '%s (enforce)\n' pptp-rsd pptp-rsd//modprobe pptp-rsd//ntlm_auth pptp-rsd//pppd pptp-rsd//unix_chkpwd)
+DISABLED=/etc/apparmor.d/disable
 
-# quietly COMMAND...: what it says is shown when it fails
-quietly() { "$@" > $WORK/said 2>&1 < /dev/null || { cat $WORK/said; return 1; }; }
 # Without a terminal, and without waiting for disks that there are none of.
 packages() { quietly env DEBIAN_FRONTEND=noninteractive dpkg --force-unsafe-io "$@"; }
 install_packages() { packages --install "$PACKAGES"/pptp-rs_*+ppp"$VERSION"_*.deb "$PACKAGES"/pptp-rsd_*.deb; }
@@ -30,15 +26,6 @@ repacked() {
 }
 upgrade() { repacked "$PACKAGES"/pptp-rs_*+ppp"$VERSION"_*.deb && repacked "$PACKAGES"/pptp-rsd_*.deb && packages --install $NEWER/*.deb; }
 
-# another_profile: every system with AppArmor has one, and what its parser keeps
-another_profile() { mkdir -p $DISABLED && echo 'profile other {}' > $WORK/other && apparmor_parser --add --write-cache $WORK/other; }
-profiles() { grep '^pptp-rsd' $POLICY | sort; }
-label() { local label; read -r label < "/proc/$(main_pid)/attr/current"; echo "$label"; }
-enabled() { systemctl is-enabled pptp-rsd 2>&1; }
-# Besides, what is on disk is what it has read.
-known() { same_text "loaded no" "$(property LoadState) $(property NeedDaemonReload)"; }
-all_units() { systemctl list-units --all --no-legend --plain 'pptp-rsd*'; systemctl list-unit-files --no-legend 'pptp-rsd*'; }
-nobody_is() { [ -z "$(pgrep -u "$1")" ]; }
 users() { grep -h pptp-rs /etc/passwd /etc/group /etc/shadow /etc/gshadow; }
 # state_of_system: all of /etc and /var, but what dpkg and useradd write about themselves, and other packages' caches
 state_of_system() {
@@ -55,32 +42,13 @@ none_left() {
 network_of_guest
 # The one thing that they need and not every tree has
 command -v adduser > /dev/null || packages --install "$PPTP_RS_CACHE"/clean-*/var/cache/apt/archives/adduser_*.deb || bail "no adduser"
-quietly another_profile || bail "AppArmor takes no profile" $WORK/said
+{ mkdir -p $DISABLED && quietly another_profile; } || bail "AppArmor takes no profile" $WORK/said
 state_of_system > $WORK/before
 
 check "dpkg installs the packages" install_packages
-same "the service is not enabled" disabled "$(enabled)"
-check "nor started" state inactive
-check "systemd knows it" known
-check "there is a user pptp-rs" eval "getent passwd pptp-rs | grep -q ':/usr/sbin/nologin$'"
-same "/run/pptp-rs is root's alone" "root 700" "$(stat -c '%U %a' /run/pptp-rs)"
-same "AppArmor's profiles are loaded and enforced" "$PROFILES" "$(profiles)"
-check "the service is enabled and started as it was installed" quietly systemctl enable --now pptp-rsd
-check "it is active" state active
-same "it is confined" "pptp-rsd (enforce)" "$(label)"
-check_here "a call with MPPE-128 comes up" open_call a
-check "the server lists it" listed kernel
-check "ip-up does what it wants" script_ran
-
-SERVER_PID=$(main_pid)
-check "newer packages are installed" upgrade
-same "the server is the same process" "$SERVER_PID" "$(main_pid)"
-check "it is active" state active
-same "it is still enabled" enabled "$(enabled)"
-same "it is still confined" "pptp-rsd (enforce)" "$(label)"
-check "the call goes on" passes
-check "systemd knows the newer unit" eval 'known && [[ $(property Description) == Newer* ]]'
-check "AppArmor has the newer profile" grep -qx 'pptp-rsd//newer (enforce)' $POLICY
+is_new
+serves a open_call
+is_upgraded
 pppd_stop a
 check_here "the server takes another call" open_call b
 dpkg --listfiles pptp-rs pptp-rsd > $WORK/files

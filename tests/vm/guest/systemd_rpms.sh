@@ -6,17 +6,13 @@
 GUEST_BUILD=/nonexistent CLIENT=packages
 . "$REPO/tests/vm/lib.sh"
 . "$REPO/tests/vm/guest/systemd_lib.sh"
+. "$REPO/tests/vm/guest/systemd_packages_lib.sh"
 plan 39
 
 ARCH=$(uname -m)
 PLUGIN=/usr/lib64/pppd/$VERSION/pptp-rs.so
-UNIT=/usr/lib/systemd/system/pptp-rsd.service
-POLICY=/sys/kernel/security/apparmor/profiles
 PRESET=/etc/systemd/system-preset/50-test.preset
-PROFILES=$(printf '%s (enforce)\n' pptp-rsd pptp-rsd//modprobe pptp-rsd//ntlm_auth pptp-rsd//pppd pptp-rsd//unix_chkpwd)
-NEWER=$WORK/newer
 
-quietly() { "$@" > $WORK/said 2>&1 < /dev/null || { cat $WORK/said; return 1; }; }
 # Scripts that fail are warned about, and no error of rpm's.
 packages() { quietly rpm --dbpath /run/rpm --nodeps "$@" && ! grep -E 'scriptlet failed|error:' $WORK/said; }
 install_packages() { packages --install "$PACKAGES"/pptp-rs-[0-9]*.ppp"$VERSION.$ARCH".rpm "$PACKAGES"/pptp-rsd-*."$ARCH".rpm; }
@@ -34,12 +30,6 @@ newer() {
 }
 upgrade() { packages --upgrade $NEWER/"$ARCH"/*.rpm; }
 
-profiles() { grep '^pptp-rsd' $POLICY | sort; }
-label() { local label; read -r label < "/proc/$(main_pid)/attr/current"; echo "$label"; }
-enabled() { systemctl is-enabled pptp-rsd 2>&1; }
-known() { same_text "loaded no" "$(property LoadState) $(property NeedDaemonReload)"; }
-all_units() { systemctl list-units --all --no-legend --plain 'pptp-rsd*'; systemctl list-unit-files --no-legend 'pptp-rsd*'; }
-nobody_is() { [ -z "$(pgrep -u "$1")" ]; }
 open_rpm_call() { pppd_start client "$VERSION" "$1" plugin "$PLUGIN" pptp_server "$SERVER" $(session_options) && tunnel_up client "$1" 90; }
 listing() { /usr/sbin/pptp-rsctl --json sessions; }
 state_of_system() {
@@ -54,35 +44,16 @@ network_of_guest
 mkdir -p "${PRESET%/*}" && echo 'disable *' > $PRESET
 # Folders that are there on every such system
 mkdir -p /usr/lib/modules-load.d /usr/share/licenses /etc/apparmor.d/local
-echo 'profile other {}' > $WORK/other && apparmor_parser --add --write-cache $WORK/other || bail "AppArmor takes no profile"
+quietly another_profile || bail "AppArmor takes no profile" $WORK/said
 state_of_system > $WORK/before
 
 check "newer packages can be built" newer
 check "rpm installs the packages" install_packages
-same "the service is not enabled" disabled "$(enabled)"
-check "nor started" state inactive
-check "systemd knows it" known
-check "there is a user pptp-rs" eval "getent passwd pptp-rs | grep -q ':/usr/sbin/nologin$'"
-same "/run/pptp-rs is root's alone" "root 700" "$(stat -c '%U %a' /run/pptp-rs)"
+is_new
 same "pptp.so is a link to the plugin" pptp-rs.so "$(readlink "${PLUGIN%/*}/pptp.so")"
-same "AppArmor's profiles are loaded and enforced" "$PROFILES" "$(profiles)"
 echo "plugin $PLUGIN" >> $CONFIG
-check "the service is enabled and started" quietly systemctl enable --now pptp-rsd
-check "it is active" state active
-same "it is confined" "pptp-rsd (enforce)" "$(label)"
-check_here "a call with MPPE-128 comes up" open_rpm_call a
-check "the server lists it" listed kernel
-check "ip-up does what it wants" script_ran
-
-SERVER_PID=$(main_pid)
-check "newer packages are installed" upgrade
-same "the server is the same process" "$SERVER_PID" "$(main_pid)"
-check "it is active" state active
-same "it is still enabled" enabled "$(enabled)"
-same "it is still confined" "pptp-rsd (enforce)" "$(label)"
-check "the call goes on" passes
-check "systemd knows the newer unit" eval 'known && [[ $(property Description) == Newer* ]]'
-check "AppArmor has the newer profile" grep -qx 'pptp-rsd//newer (enforce)' $POLICY
+serves a open_rpm_call
+is_upgraded
 check "what was changed stays" grep -qx "plugin $PLUGIN" $CONFIG
 check "with the newer one beside it" grep -qx '# Newer' $CONFIG.rpmnew
 check "what was not changed is newer" grep -qx '# Newer' $OPTIONS
