@@ -104,7 +104,7 @@ fn tunnel() -> Option<u32> {
 fn watch() {
     match Changes::watch() {
         Ok(changes) if waiting::wait_for(Place::Routes, changes.fd().as_raw_fd(), look) => CHANGES.set(Some(changes)),
-        Ok(_) => {}
+        Ok(_) => debug!("the route outside the tunnel is not looked after: pppd does not wait for others"),
         Err(error) => debug!("the route outside the tunnel is not looked after: {}", words(&error)),
     }
 }

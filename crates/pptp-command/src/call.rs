@@ -11,7 +11,7 @@ use pptp_core::time::Instant;
 use pptp_core::wire::PORT;
 use pptp_datapath::client::{Batching, Engine, Options};
 use pptp_datapath::command::{CallConfig, Channel, REORDER_PACKETS, TransmitWindow};
-use pptp_io::host_route::HostRoute;
+use pptp_io::host_route::{Destination, Keeper};
 use pptp_io::poller::{self, Interest, Ready};
 use pptp_io::signals::{Signals, Wish};
 use pptp_io::standard::Line;
@@ -66,7 +66,7 @@ pub(crate) struct Connection {
     /// When it ends at the latest.
     deadline: Option<Instant>,
     /// Removed with it.
-    _route: Option<HostRoute>,
+    _route: Option<Keeper>,
 }
 
 impl<'a> Attempt<'a> {
@@ -140,11 +140,12 @@ impl<'a> Attempt<'a> {
         Ok(news.to_vec())
     }
 
-    fn hold_route(&self, info: &CallInfo) -> Option<HostRoute> {
+    fn hold_route(&self, info: &CallInfo) -> Option<Keeper> {
         if !self.settings.holds_route {
             return None;
         }
-        match HostRoute::hold(info.peer) {
+        let Settings { mark, bind, .. } = *self.settings;
+        match Keeper::hold(Destination { host: info.peer, mark, source: bind }, None) {
             Ok(route) => {
                 if let Some(route) = &route {
                     debug!("a route to {} until the call is over", route.text());
@@ -158,7 +159,7 @@ impl<'a> Attempt<'a> {
         }
     }
 
-    fn carry(self, info: &CallInfo, route: Option<HostRoute>) -> Result<Connection, End> {
+    fn carry(self, info: &CallInfo, route: Option<Keeper>) -> Result<Connection, End> {
         let Self { settings, call, gre, life_line, signals, line } = self;
         let mut engine = Engine::start(Options { wipe: || {}, batching: Batching::Batched })
             .map_err(|error| trouble("cannot start the engine", &error))?;

@@ -77,7 +77,6 @@ impl Default for Settings {
             pppd: Pppd::Launched(Vec::new()),
             phone: String::new(),
             quirk: None,
-            // As the plugin: longer than a link with several queues mixes packets up, shorter than what TCP takes for a loss.
             reorder_time: REORDER_TIME,
             echo_interval: ECHO_INTERVAL,
             echo_timeout: ECHO_TIMEOUT,

@@ -71,7 +71,7 @@ pub struct Way {
 
 /// A route; dropping it removes it.
 #[derive(Debug)]
-pub struct HostRoute {
+struct HostRoute {
     socket: OwnedFd,
     made: Made,
     /// For the log.
@@ -155,16 +155,6 @@ impl Way {
 }
 
 impl HostRoute {
-    /// The way to `host` at this moment stays the way to it; `None`: the default route does not matter to it. Needs
-    /// `CAP_NET_ADMIN`.
-    ///
-    /// # Errors
-    /// There is no way to the host. `PermissionDenied`.
-    pub fn hold(host: Ipv4Addr) -> io::Result<Option<Self>> {
-        let way = Way::look_up(&Destination { host, mark: None, source: None })?;
-        if way.follows_default_route() { Self::make(host, &way).map(Some) } else { Ok(None) }
-    }
-
     /// Makes this the way to `host`.
     fn make(host: Ipv4Addr, way: &Way) -> io::Result<Self> {
         let socket = netlink::open()?;
@@ -198,7 +188,7 @@ impl HostRoute {
     }
 
     /// The route in words: the host, and by which router.
-    pub fn text(&self) -> &str {
+    fn text(&self) -> &str {
         &self.text
     }
 }
@@ -290,11 +280,6 @@ mod tests {
         let mut answer = Header { kind: libc::RTN_UNICAST, ..Header::default() }.to(HOST);
         attributes.iter().for_each(|(kind, value)| put(&mut answer, *kind, value));
         Way::read(&answer).unwrap()
-    }
-
-    #[test]
-    fn this_machine_needs_no_route_to_itself() {
-        assert!(HostRoute::hold(Ipv4Addr::LOCALHOST).unwrap().is_none());
     }
 
     #[test]

@@ -130,6 +130,12 @@ mod tests {
     }
 
     #[test]
+    fn this_machine_needs_no_route_to_itself() {
+        let here = Destination { host: Ipv4Addr::LOCALHOST, mark: None, source: None };
+        assert!(Keeper::hold(here, None).unwrap().is_none());
+    }
+
+    #[test]
     fn the_way_stays_when_the_default_route_goes_into_the_tunnel_and_nothing_is_left() {
         in_a_network(|| {
             let before = ip("route show table all");
