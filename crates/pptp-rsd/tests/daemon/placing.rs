@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "the helpers of a test may fail like the test")]
 
 use std::net::{Ipv4Addr, TcpListener};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::process::{Command, Stdio};
 use std::thread::JoinHandle;
 
@@ -33,6 +33,20 @@ fn take(listener: &TcpListener) -> Client {
 fn pns(daemon: &Daemon, what: impl FnOnce(Client) + Send + 'static) -> (Ipv4Addr, JoinHandle<()>) {
     let (address, listener) = listen(daemon);
     (address, std::thread::spawn(move || what(take(&listener))))
+}
+
+/// An operator who wants a call, and a PNS that was asked for it and does this then.
+fn offered(daemon: &Daemon, what: impl FnOnce(Client) + Send + 'static) -> (OwnedFd, JoinHandle<()>) {
+    let (offered, is_offered) = std::sync::mpsc::channel();
+    let (address, peer) = pns(daemon, move |mut peer| {
+        peer.expect("icrq");
+        offered.send(()).unwrap();
+        what(peer);
+    });
+    let asker = operator(daemon);
+    seqpacket::send(asker.as_fd(), format!("call {address}").as_bytes(), &[]).unwrap();
+    is_offered.recv().unwrap();
+    (asker, peer)
 }
 
 #[test]
@@ -143,18 +157,12 @@ fn what_a_pns_says_reaches_the_operator() {
 fn nothing_is_left_of_a_call_whose_operator_does_not_wait() {
     let daemon = Daemon::start("", "");
     let idle = daemon.descriptors();
-    let (offered, is_offered) = std::sync::mpsc::channel();
-    let (address, peer) = pns(&daemon, move |mut peer| {
-        peer.expect("icrq");
-        offered.send(()).unwrap();
+    let (asker, peer) = offered(&daemon, |mut peer| {
         peer.expect("cdn");
         peer.expect("stop");
         peer.send("stop-reply", &[("result", 1)]);
         peer.expect_end();
     });
-    let asker = operator(&daemon);
-    seqpacket::send(asker.as_fd(), format!("call {address}").as_bytes(), &[]).unwrap();
-    is_offered.recv().unwrap();
     drop(asker);
     peer.join().unwrap();
     daemon.wait_for("was not connected: the operator who wanted it has gone", 1);
@@ -165,16 +173,10 @@ fn nothing_is_left_of_a_call_whose_operator_does_not_wait() {
 #[test]
 fn nothing_is_left_of_a_call_whose_operator_has_to_give_way_to_others() {
     let daemon = Daemon::start("", "");
-    let (offered, is_offered) = std::sync::mpsc::channel();
-    let (address, peer) = pns(&daemon, move |mut peer| {
-        peer.expect("icrq");
-        offered.send(()).unwrap();
+    let (asker, peer) = offered(&daemon, |mut peer| {
         peer.expect("cdn");
         peer.expect("stop");
     });
-    let asker = operator(&daemon);
-    seqpacket::send(asker.as_fd(), format!("call {address}").as_bytes(), &[]).unwrap();
-    is_offered.recv().unwrap();
     let others: Vec<_> = (0..16).map(|_| operator(&daemon)).collect();
     peer.join().unwrap();
     drop((asker, others));
