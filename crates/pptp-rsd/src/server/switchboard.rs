@@ -315,7 +315,7 @@ impl<L: Lines> Switchboard<L> {
         let id = self.processes.remove(&process)?;
         let session = self.sessions.get_mut(&id)?;
         if session.news.report().is_cut && session.over.is_none() {
-            // Its engine closes what it has of a call before it lets us know by the same means that it has ended.
+            // An engine that ends closes what it has of its calls before the socket by which we would notice.
             info!("{}: call over: {CUT}", session.name);
             (session.over, session.excused) = (Some(CUT.to_owned()), true);
         }
